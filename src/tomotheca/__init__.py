@@ -1,0 +1,2 @@
+"""Tomotheca: a self-hosted data portal for cryo-electron tomography."""
+

@@ -1,0 +1,89 @@
+"""The one tree of errors: what was wrong, where, what to do, in one sentence a user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know about a configuration, a source file or a document."""
+
+    severity: Severity
+    where: str
+    """File, with line where known (``config.yaml:12``), or archive key."""
+
+    message: str
+    """One sentence: what is wrong and what to do."""
+
+    path: str = ""
+    """Dotted path inside the file, such as ``tomograms[0].metadata.voxel_spacing``."""
+
+    def __str__(self) -> str:
+        place = f"{self.where} ({self.path})" if self.path else self.where
+        return f"{self.severity}: {place}: {self.message}"
+
+
+class TomothecaError(Exception):
+    """Base of everything this program raises on purpose: its text is fit for a user."""
+
+
+class FindingsError(TomothecaError, ValueError):
+    """Input has errors; nothing was written. All findings are kept, not just the first."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+class InvalidDocumentError(FindingsError):
+    """A metadata document breaks the schema."""
+
+
+class ConfigurationError(FindingsError):
+    """An ingest configuration cannot be carried out."""
+
+
+class SettingsError(TomothecaError, ValueError):
+    """A setting is missing or has a value that cannot be used."""
+
+
+class FormatError(TomothecaError, ValueError):
+    """A file is not what its format says: unreadable header, truncated data, bad number."""
+
+    def __init__(self, path: object, message: str) -> None:
+        self.path = str(path)
+        self.reason = message
+        super().__init__(f"{path}: {message}")
+
+
+class NotFoundError(TomothecaError, LookupError):
+    """Nothing of that name exists for this viewer."""
+
+
+class GoneError(NotFoundError):
+    """The thing existed, was removed, and its identifier will never be given again."""
+
+
+class UnsafePathError(TomothecaError, ValueError):
+    """A path would leave the archive."""
+
+
+class ConflictError(TomothecaError, ValueError):
+    """Two things claim one place: a key, an identifier, an archive that is being written."""
+
+
+class QueryError(TomothecaError, ValueError):
+    """A query cannot be answered as asked: unknown field, bad operator, over a limit."""
+
+
+class AccessError(TomothecaError, PermissionError):
+    """The caller may not do this."""
+
+
+class StorageError(TomothecaError, OSError):
+    """The disk or object store refused: full, read-only, unreachable."""
