@@ -1,0 +1,433 @@
+"""The schema kernel: what an entity is, and `columns()`, the only code that reads pydantic's internals.
+
+An entity is a pydantic model whose fields carry markers. Everything else that knows a field (SQL tables, GraphQL types, filters,
+drawers, JSON Schema, documentation, test data) is a function of the `Column` objects made here.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict
+
+# --- markers: what a field says of itself ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Physical unit shown beside the value, such as ``Unit("Å")``."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawer:
+    """Section and label of the metadata drawer that shows the field. On a block it holds for all its fields."""
+
+    section: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """Offer the field in the filter panel; the widget follows from the field's type."""
+
+    label: str
+    parameter: str
+    section: str
+    number: str = ""
+    """Stable requirement id, such as ``F17``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ontology:
+    """The value is an ontology or accession id that can be linked."""
+
+    prefix: str = ""
+    """Put before a bare number (``NCBITaxon:``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Public name where it is not the path, and what differs from the document on the wire."""
+
+    name: str = ""
+    nullable: bool | None = None
+    missing: Any = None
+    """Answered by the wire for a null in a non-null column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """On a block: prefix of its column names (empty: transparent) and names that are irregular here."""
+
+    prefix: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.prefix, tuple(self.names.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The value is an archive key; it becomes up to three columns: two URLs and a size in bytes."""
+
+    s3: str = ""
+    https: str = ""
+    size: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """GraphQL enum of that name; `translations` map words of documents to codes, or to None."""
+
+    name: str
+    translations: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.name, tuple(self.translations.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The list becomes rows of another entity; `make` writes them where a projection is not enough."""
+
+    kind: str
+    make: Callable[[Mapping[str, Any], Any], Iterator[tuple[str, dict[str, Any]]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A marker without data."""
+
+    name: str
+
+
+Private = Marker("private")  # in the document, no column
+Internal = Marker("internal")  # a column that pages use and the public API does not show
+Computed = Marker("computed")  # written by ingest, never given in a configuration
+Json = Marker("json")  # stored as JSON text
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A foreign key: its column, the kind it points at, and the name of the relation seen from there."""
+
+    column: str
+    kind: str
+    reverse: str
+    nullable: bool = True
+    find: Callable[[Mapping[str, Any], Any], int | None] | None = None
+
+    @property
+    def forward(self) -> str:
+        return self.column.removesuffix("_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A column computed from the document and its context, with the markers a field would have."""
+
+    name: str
+    type: Any
+    derive: Callable[[Mapping[str, Any], Any], Any]
+    description: str
+    markers: tuple[Any, ...] = ()
+
+
+# --- models ------------------------------------------------------------------------------------------------------
+
+
+class Block(BaseModel):
+    """A nested block of a document. Unknown keys are allowed and kept (configurations forbid them)."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class Entity(Block):
+    """One kind of row: a catalogue table, a GraphQL type, and for seven of the 23 a document on disk."""
+
+    kind: ClassVar[str]
+    """Name of the table and of the dump file, singular snake_case."""
+
+    root: ClassVar[str]
+    """GraphQL list root; REST and pages use it too."""
+
+    title: ClassVar[str] = ""
+    """Words for a person, singular."""
+
+    prefix: ClassVar[str] = ""
+    """Prefix of public identifiers, such as ``RN-``."""
+
+    refs: ClassVar[tuple[Ref, ...]] = ()
+    derived: ClassVar[tuple[Derived, ...]] = ()
+    order: ClassVar[tuple[str, ...]] = ()
+    """Public order of columns that the document declares elsewhere; they stand where the first of them is declared."""
+
+    natural: ClassVar[Callable[[Mapping[str, Any]], str] | None] = None
+    """Natural key of a list item inside its document, for entities without a document."""
+
+
+class Document(Block):
+    """What every JSON document of the archive carries besides its own fields."""
+
+    filename: ClassVar[str]
+
+    id: Annotated[int | None, Private, Computed] = None
+    """Identifier of the row this document is, unique per kind in the whole portal."""
+
+    ids: Annotated[dict[str, dict[str, int]], Private, Computed] = {}
+    """Identifiers of the rows that come out of this document, by kind and natural key."""
+
+    schema_version: Annotated[str, Private, Computed] = "1"
+    """Version of the document schema."""
+
+    provenance: Annotated[dict[str, Any], Private, Computed] = {}
+    """Tool, version, configuration and sources this document was made from."""
+
+    manifest: Annotated[str | None, Private, Computed] = None
+    """SHA-256 of the manifest that lists the files of this folder."""
+
+    last_updated_at: Annotated[float | None, Private, Computed] = None
+    """Time of the last change, in seconds since 1970."""
+
+
+# --- columns -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One scalar of an entity as every consumer (SQL, GraphQL, pages, documentation) sees it."""
+
+    name: str
+    type: type
+    """One of int, float, str, bool, datetime, or list for a JSON value."""
+
+    path: tuple[str, ...] = ()
+    """Where the value stands in the document; empty for derived columns and foreign keys."""
+
+    nullable: bool = True
+    """Nullable on the wire."""
+
+    description: str = ""
+    enum: str = ""
+    choices: tuple[str, ...] = ()
+    translations: Mapping[str, str | None] = field(default_factory=dict)
+    bounds: tuple[str, ...] = ()
+    unit: str = ""
+    drawer: Drawer | None = None
+    facet: Facet | None = None
+    ontology: Ontology | None = None
+    missing: Any = None
+    location: Literal["", "s3", "https"] = ""
+    """The stored archive key is shown as a URL of this kind."""
+
+    derive: Callable[[Mapping[str, Any], Any], Any] | None = None
+    ref: Ref | None = None
+    public: bool = True
+
+    @property
+    def label(self) -> str:
+        if self.drawer and self.drawer.label:
+            return self.drawer.label
+        return self.facet.label if self.facet else self.name.replace("_", " ").capitalize()
+
+    @property
+    def graphql(self) -> str:
+        return camel(self.name)
+
+
+def camel(name: str) -> str:
+    """Give the wire name of a snake_case name (``scale_0_dimensions`` -> ``scale0Dimensions``)."""
+    head, *rest = name.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A pydantic field taken apart."""
+
+    kind: Any
+    markers: tuple[Any, ...]
+    nullable: bool
+    required: bool
+    description: str
+
+    def find(self, marker: type[Any]) -> Any:
+        return next((m for m in self.markers if isinstance(m, marker)), None)
+
+
+def fields(model: type[BaseModel]) -> dict[str, _Field]:
+    """Take every field of a model apart: bare type, markers, nullability, docstring; keys are names in the document."""
+    found = {}
+    for name, info in model.model_fields.items():
+        kind, extra, nullable = unwrap(info.annotation)
+        found[info.alias or name] = _Field(
+            kind, (*info.metadata, *extra), nullable, info.is_required(), " ".join((info.description or "").split())
+        )
+    return found
+
+
+def unwrap(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
+    """Split ``Annotated[X, ...] | None`` into ``(X, markers, nullable)``."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *extra = get_args(annotation)
+        kind, markers, nullable = unwrap(inner)
+        return kind, (*extra, *markers), nullable
+    if origin in {Union, types.UnionType}:
+        members = [a for a in get_args(annotation) if a is not type(None)]
+        if len(members) == 1:
+            kind, markers, _ = unwrap(members[0])
+            return kind, markers, True
+    return annotation, (), False
+
+
+def is_block(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Block)
+
+
+def columns(model: type[Entity]) -> tuple[Column, ...]:
+    """List every column of an entity: id, foreign keys, then scalars in public order."""
+    identifier = Column("id", int, nullable=False, description="Numeric identifier, given once and never changed.")
+    keys = tuple(
+        Column(ref.column, int, nullable=ref.nullable, ref=ref, description=f"Identifier of the {ref.forward}.") for ref in model.refs
+    )
+    own = [c for c in _walk(model, _Place()) if c.name not in {"id", *(r.column for r in model.refs)}]
+    own += [_derived(d) for d in model.derived]
+    return (identifier, *keys, *_arrange(own, model.order))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the walk stands: path, column prefix and what the enclosing block says."""
+
+    path: tuple[str, ...] = ()
+    prefix: str = ""
+    optional: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
+    drawer: Drawer | None = None
+    internal: bool = False
+
+
+def _walk(model: type[BaseModel], place: _Place) -> Iterator[Column]:
+    for name, f in fields(model).items():
+        if Private in f.markers or f.find(Rows):
+            continue
+        here = (*place.path, name)
+        if is_block(f.kind):
+            flat = f.find(Flat) or Flat(name)
+            yield from _walk(f.kind, _Place(here, flat.prefix, place.optional or not f.required, flat.names, f.find(Drawer), Internal in f.markers))
+            continue
+        regular = "_".join(filter(None, (place.prefix, name.lower())))
+        public = place.names.get(name) or (f.find(Public) or Public()).name or regular
+        yield from _columns_of(replace_nullable(f, place), public, here, place)
+
+
+def replace_nullable(f: _Field, place: _Place) -> _Field:
+    public = f.find(Public)
+    nullable = f.nullable or not f.required or place.optional
+    if public and public.nullable is not None:
+        nullable = public.nullable
+    return replace(f, nullable=nullable)
+
+
+def _columns_of(f: _Field, name: str, path: tuple[str, ...], place: _Place) -> Iterator[Column]:
+    public = not (place.internal or Internal in f.markers)
+    if key := f.find(Key):
+        yield from _key_columns(key, f, path, public=public)
+        return
+    drawer = f.find(Drawer) or place.drawer
+    if drawer and place.drawer and drawer is place.drawer and path[-1] not in {"name", "min", "max"}:
+        drawer = Drawer(drawer.section, f"{drawer.label} {path[-1].replace('_', ' ')}".replace(" id", " ID"))
+    yield _scalar(f, Column(name, str, path, nullable=f.nullable, description=f.description, drawer=drawer, public=public))
+
+
+def _key_columns(key: Key, f: _Field, path: tuple[str, ...], *, public: bool) -> Iterator[Column]:
+    base = Column("", str, path, nullable=f.nullable, description=f.description, drawer=f.find(Drawer), public=public)
+    if key.s3:
+        yield replace(base, name=key.s3, location="s3", description=f"{f.description} (S3 address)")
+    if key.https:
+        yield replace(base, name=key.https, location="https", drawer=None, description=f"{f.description} (web address)")
+    if key.size:
+        yield replace(
+            base, name=key.size, type=float, unit="B", drawer=None, nullable=True, derive=_size_of(path),
+            description=f"Size in bytes: {f.description[:1].lower()}{f.description[1:]}",
+        )  # fmt: skip
+
+
+def _size_of(path: tuple[str, ...]) -> Callable[[Mapping[str, Any], Any], float | None]:
+    def size(document: Mapping[str, Any], context: Any) -> float | None:
+        found = context.sizes.get(dig(document, path))
+        return None if found is None else float(found)
+
+    return size
+
+
+def _scalar(f: _Field, column: Column) -> Column:
+    kind, choices, enum = f.kind, (), f.find(Enum)
+    if get_origin(kind) is Literal:
+        choices = tuple(str(v) for v in get_args(kind))
+        kind = type(get_args(kind)[0])
+    if Json in f.markers:
+        kind = list
+    elif kind is date:
+        kind = datetime
+    if kind not in {int, float, str, bool, datetime, list}:
+        message = f"{column.name}: no column type for {kind!r}; mark it Private, Json or Rows"
+        raise TypeError(message)
+    public: Public = f.find(Public) or Public()
+    translations = dict(enum.translations) if enum else {}
+    codes = tuple(dict.fromkeys(c for c in (translations.get(v, v) for v in choices) if c is not None)) if enum else choices
+    return replace(
+        column, type=kind, choices=codes, enum=enum.name if enum else "", translations=translations, missing=public.missing,
+        nullable=column.nullable and public.missing is None, bounds=tuple(_bound(m) for m in f.markers if isinstance(m, Ge | Gt | Le | Lt)),
+        unit=(f.find(Unit) or Unit("")).symbol, facet=f.find(Facet), ontology=f.find(Ontology),
+    )  # fmt: skip
+
+
+def _derived(d: Derived) -> Column:
+    kind, extra, nullable = unwrap(d.type)
+    f = _Field(kind, (*d.markers, *extra), nullable, not nullable, d.description)
+    key = f.find(Key)
+    public = Internal not in f.markers
+    column = Column(d.name, str, nullable=nullable, description=d.description, drawer=f.find(Drawer), derive=d.derive, public=public)
+    column = _scalar(f, column)
+    return replace(column, location="s3" if key and key.s3 else "https" if key else "")
+
+
+def _bound(m: Ge | Gt | Le | Lt) -> str:
+    match m:
+        case Ge(ge=value):
+            return f"≥ {value}"
+        case Gt(gt=value):
+            return f"> {value}"
+        case Le(le=value):
+            return f"≤ {value}"
+        case Lt(lt=value):
+            return f"< {value}"
+
+
+def _arrange(found: list[Column], order: tuple[str, ...]) -> Iterator[Column]:
+    by_name = {c.name: c for c in found}
+    pending = [by_name[name] for name in order]
+    for column in found:
+        if column.name not in order:
+            yield column
+            continue
+        yield from pending
+        pending = []
+
+
+def dig(document: Any, path: tuple[str, ...]) -> Any:
+    """Follow a path through nested mappings; None where it ends early."""
+    for name in path:
+        if not isinstance(document, Mapping):
+            return None
+        document = document.get(name)
+    return document
