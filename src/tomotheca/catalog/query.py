@@ -1,0 +1,199 @@
+"""The one clause language -> SQL. GraphQL, REST and the page filters all compile here; visibility is added here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from tomotheca.catalog.patterns import check
+from tomotheca.catalog.tables import Tables
+from tomotheca.catalog.viewer import Viewer, visible
+from tomotheca.errors import QueryError
+from tomotheca.schema import Relation, Schema
+from tomotheca.schema.core import Column
+from tomotheca.schema.rows import timestamp
+
+Clause = Mapping[str, Any]
+Condition = sa.ColumnElement[bool]
+
+MAX_FILTER_DEPTH = 5
+
+
+def _nulls(c: sa.ColumnElement[Any], value: Any) -> Condition:
+    return c.is_(None) if value else c.is_not(None)
+
+
+OPERATORS: dict[str, Callable[[sa.ColumnElement[Any], Any], Condition]] = {
+    "_eq": lambda c, v: c.is_(None) if v is None else c == v,
+    "_neq": lambda c, v: c.is_not(None) if v is None else c != v,
+    "_in": lambda c, v: c.in_(v),
+    "_nin": lambda c, v: c.not_in(v),
+    "_gt": lambda c, v: c > v,
+    "_gte": lambda c, v: c >= v,
+    "_lt": lambda c, v: c < v,
+    "_lte": lambda c, v: c <= v,
+    "_is_null": _nulls,
+    "_like": lambda c, v: sa.func.tomo_like(c, v),
+    "_nlike": lambda c, v: sa.not_(sa.func.tomo_like(c, v)),
+    "_ilike": lambda c, v: sa.func.tomo_ilike(c, v),
+    "_nilike": lambda c, v: sa.not_(sa.func.tomo_ilike(c, v)),
+    "_regex": lambda c, v: sa.func.tomo_regex(c, v),
+    "_nregex": lambda c, v: sa.not_(sa.func.tomo_regex(c, v)),
+    "_iregex": lambda c, v: sa.func.tomo_iregex(c, v),
+    "_niregex": lambda c, v: sa.not_(sa.func.tomo_iregex(c, v)),
+}
+"""Comparators of the clause language. Text patterns are functions that the catalogue defines, the same on both databases."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """Compiles clauses for one viewer."""
+
+    schema: Schema
+    tables: Tables
+    viewer: Viewer
+    prefixes: Mapping[str, str]
+    """What stands before an archive key in an address, by location: ``s3`` and ``https``."""
+
+    def table(self, kind: str) -> sa.Alias:
+        return self.tables.kinds[kind].alias()
+
+    def visible(self, kind: str, row: sa.FromClause) -> list[Condition]:
+        return visible(self.tables, kind, row, self.viewer)
+
+    def where(self, kind: str, row: sa.FromClause, clause: Clause | None, *, depth: int = 0) -> list[Condition]:
+        """Compile a clause: every condition in it must hold for the row.
+
+        Parameters
+        ----------
+        kind : str
+            Kind of entity the row is of.
+        row : sa.FromClause
+            Table or alias of that kind.
+        clause : mapping
+            ``{"field": {"_eq": 1}, "relation": {...}, "_or": [{...}]}``, names in snake_case. Conditions inside a relation to many
+            hold for one and the same row.
+
+        Raises
+        ------
+        QueryError
+            If a name is unknown, an operator does not fit, or the clause is too deep.
+        """
+        if depth > MAX_FILTER_DEPTH:
+            message = f"Max filter depth exceeded: a filter may follow {MAX_FILTER_DEPTH - 1} relations"
+            raise QueryError(message)
+        return [term for name, value in (clause or {}).items() for term in self._term(kind, row, name, value, depth)]
+
+    def _term(self, kind: str, row: sa.FromClause, name: str, value: Any, depth: int) -> Iterator[Condition]:
+        relations = self.schema.relations(kind)
+        if name == "_and":
+            yield from (sa.and_(sa.true(), *self.where(kind, row, c, depth=depth)) for c in value)
+        elif name == "_or":
+            yield sa.or_(sa.false(), *(sa.and_(sa.true(), *self.where(kind, row, c, depth=depth)) for c in value))
+        elif name == "_not":
+            yield sa.not_(sa.and_(sa.true(), *self.where(kind, row, value, depth=depth)))
+        elif name in relations:
+            yield self.related(relations[name], row, value, depth=depth + 1)
+        elif (relation := relations.get(name.removesuffix("_aggregate"))) and relation.many:
+            yield self._counted(relation, row, value, depth + 1)
+        else:
+            yield from self._compare(kind, row, name, value)
+
+    def related(self, relation: Relation, row: sa.FromClause, clause: Clause | None, *, depth: int = 1) -> Condition:
+        """Give the condition that a related row exists which a viewer sees and for which the clause holds."""
+        other = self.table(relation.target)
+        terms = [self.join(relation, row, other), *self.visible(relation.target, other)]
+        return sa.exists().where(*terms, *self.where(relation.target, other, clause, depth=depth))
+
+    def _counted(self, relation: Relation, row: sa.FromClause, value: Clause, depth: int) -> Condition:
+        asked = value["count"]
+        other = self.table(relation.target)
+        counted = sa.func.count()
+        if asked.get("arguments") and asked.get("distinct"):
+            counted = sa.func.count(sa.distinct(other.c[asked["arguments"]]))
+        terms = [self.join(relation, row, other), *self.visible(relation.target, other)]
+        terms += self.where(relation.target, other, asked.get("filter"), depth=depth)
+        number = sa.select(counted).select_from(other).where(*terms).scalar_subquery()
+        return sa.and_(sa.true(), *(OPERATORS[op](number, v) for op, v in (asked.get("predicate") or {}).items()))
+
+    @staticmethod
+    def join(relation: Relation, row: sa.FromClause, other: sa.FromClause) -> Condition:
+        """Give the condition that ties a related row to this one."""
+        if relation.many:
+            return other.c[relation.ref.column] == row.c.id
+        return other.c.id == row.c[relation.ref.column]
+
+    def _compare(self, kind: str, row: sa.FromClause, name: str, comparisons: Clause) -> Iterator[Condition]:
+        column = self.schema.by_name[kind].get(name)
+        if column is None:
+            message = f"{kind} has no field {name!r}"
+            raise QueryError(message)
+        if comparisons is None:
+            message = f"{kind}.{name}: a comparison cannot be null; leave it out or compare with _is_null"
+            raise QueryError(message)
+        for operator, value in comparisons.items():
+            if operator not in OPERATORS:
+                message = f"{kind}.{name}: unknown operator {operator!r}"
+                raise QueryError(message)
+            if value is None and operator not in {"_eq", "_neq", "_is_null"}:
+                message = f"{kind}.{name}: {operator} needs a value"
+                raise QueryError(message)
+            yield self._operate(column, row, operator, value)
+
+    def _operate(self, column: Column, row: sa.FromClause, operator: str, value: Any) -> Condition:
+        check(operator, value)
+        left: sa.ColumnElement[Any] = row.c[column.name]
+        if column.missing is not None:
+            left = sa.func.coalesce(left, column.missing)
+        if operator != "_is_null":
+            value = [self._bind(column, v) for v in value] if isinstance(value, list | tuple) else self._bind(column, value)
+        if column.enum and operator in {"_gt", "_gte", "_lt", "_lte"}:
+            left, value = rank(column, left), column.choices.index(value)
+        if column.location and operator.endswith(("like", "regex")):
+            left = address(left, self.prefixes[column.location])
+        return OPERATORS[operator](left, value)
+
+    def _bind(self, column: Column, value: Any) -> Any:
+        if value is None:
+            return None
+        if column.type.__name__ == "datetime":
+            try:
+                return timestamp(value)
+            except ValueError as error:
+                message = f"{column.name}: {value!r} is not a date; write YYYY-MM-DD"
+                raise QueryError(message) from error
+        if column.location:
+            return str(value).removeprefix(self.prefixes[column.location])
+        return value
+
+    def order(self, kind: str, row: sa.FromClause, keys: Sequence[tuple[str, str]]) -> list[sa.ColumnElement[Any]]:
+        """Compile ``(field, direction)`` pairs; nulls as PostgreSQL has them, ``id`` last."""
+        terms = [direction(self._sort_key(kind, row, name), way) for name, way in keys]
+        return [*terms, row.c.id.asc()]
+
+    def _sort_key(self, kind: str, row: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
+        column = self.schema.by_name[kind].get(name)
+        if column is None:
+            message = f"{kind} cannot be ordered by {name!r}"
+            raise QueryError(message)
+        return rank(column, row.c[name]) if column.enum else row.c[name]
+
+
+def rank(column: Column, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Give the place of an enum's code in its declaration, so that enums order as declared."""
+    return sa.case(*((value == code, place) for place, code in enumerate(column.choices)), else_=None)
+
+
+def address(key: sa.ColumnElement[Any], prefix: str) -> sa.ColumnElement[Any]:
+    """Give the address of a stored key; a value with ``://`` was loaded as it is."""
+    return sa.case((key.contains("://"), key), else_=sa.literal(prefix) + key)
+
+
+def direction(term: sa.ColumnElement[Any], way: str) -> sa.ColumnElement[Any]:
+    """Give an ordering term; nulls come last ascending and first descending unless said otherwise."""
+    ordered = term.desc() if way.startswith("desc") else term.asc()
+    first = way.endswith("nulls_first") or way == "desc"
+    return ordered.nulls_first() if first else ordered.nulls_last()

@@ -1,0 +1,96 @@
+"""Schema -> SQL tables. The catalogue is a cache: it is built whole from the documents, never migrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from tomotheca.schema import Schema
+
+BYTES = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text that compares by bytes on both databases."""
+
+SQL_TYPES: dict[type, Any] = {int: sa.Integer(), float: sa.Float(), str: BYTES, bool: sa.Boolean(), datetime: BYTES, list: BYTES}
+
+OWN_DEPOSITION = frozenset({"deposition", "deposition_author", "deposition_type"})
+"""Kinds that belong to a deposition, not to a dataset."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Every table of the catalogue."""
+
+    metadata: sa.MetaData
+    kinds: Mapping[str, sa.Table]
+    file: sa.Table
+    visibility: sa.Table
+    deposition_dataset: sa.Table
+    meta: sa.Table
+
+
+def build(schema: Schema) -> Tables:
+    """Declare one table per kind of entity, and the five that serve files and visibility."""
+    metadata = sa.MetaData()
+    kinds = {entity.kind: _table(schema, entity.kind, metadata) for entity in schema}
+    return Tables(metadata, kinds, _file(metadata), _visibility(metadata), _pairs(metadata), _meta(metadata))
+
+
+def _table(schema: Schema, kind: str, metadata: sa.MetaData) -> sa.Table:
+    columns = [
+        sa.Column(c.name, SQL_TYPES[c.type], primary_key=c.name == "id", autoincrement=False, index=bool(c.ref or c.facet), comment=c.description)
+        for c in schema.columns(kind)
+    ]
+    return sa.Table(kind, metadata, *columns, sa.Column("_owner", sa.Integer, nullable=False, index=True), sa.Column("_gate", sa.Integer, index=True))
+
+
+def _file(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        "file", metadata,
+        sa.Column("key", BYTES, primary_key=True, comment="Archive key; ends in / for an array directory"),
+        sa.Column("size", sa.BigInteger, nullable=False, comment="Bytes as served"),
+        sa.Column("sha256", BYTES, comment="Digest as served; of the member list for an array directory"),
+        sa.Column("stored_size", sa.BigInteger, nullable=False, comment="Bytes as stored, e-mail addresses included"),
+        sa.Column("stored_sha256", BYTES),
+        sa.Column("media_type", BYTES, nullable=False),
+        sa.Column("role", BYTES, nullable=False, index=True),
+        sa.Column("members", sa.Integer, comment="Number of files below an array directory; null for a file"),
+        sa.Column("source", BYTES, comment="Where the bytes are, if not in the archive"),
+        sa.Column("mtime", sa.Float, comment="Time of the last change, seconds since 1970"),
+        sa.Column("kind", BYTES, nullable=False, comment="Kind of the entity whose document lists the file"),
+        sa.Column("entity_id", sa.Integer, comment="Its identifier"),
+        sa.Column("run_id", sa.Integer, index=True),
+        sa.Column("dataset_id", sa.Integer, index=True, comment="Null for the files of a deposition"),
+        sa.Column("_owner", sa.Integer, nullable=False, index=True),
+        sa.Column("_gate", sa.Integer),
+        sa.Index("file_entity", "kind", "entity_id"),
+        sqlite_with_rowid=False,
+    )  # fmt: skip
+
+
+def _visibility(metadata: sa.MetaData) -> sa.Table:
+    """Datasets and depositions that are not simply public; a public one has no row."""
+    return sa.Table(
+        "visibility", metadata,
+        sa.Column("kind", BYTES, primary_key=True),
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("state", BYTES, nullable=False),
+        sa.Column("until", BYTES, comment="End of the embargo"),
+    )  # fmt: skip
+
+
+def _pairs(metadata: sa.MetaData) -> sa.Table:
+    """Which deposition has rows in which dataset."""
+    return sa.Table(
+        "deposition_dataset", metadata,
+        sa.Column("deposition_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("dataset_id", sa.Integer, primary_key=True, autoincrement=False, index=True),
+        sqlite_with_rowid=False,
+    )  # fmt: skip
+
+
+def _meta(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table("meta", metadata, sa.Column("name", BYTES, primary_key=True), sa.Column("value", BYTES))

@@ -1,0 +1,71 @@
+"""Who is looking, and the one condition that follows from it. Nothing else in the program decides who may see what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from tomotheca.catalog.tables import OWN_DEPOSITION, Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A visitor."""
+
+    name: str = ""
+    curator: bool = False
+    """Sees everything."""
+
+
+ANONYMOUS = Viewer()
+CURATOR = Viewer("curator", curator=True)
+
+
+def now() -> str:
+    """Give the present moment as the catalogue writes moments."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def visible(tables: Tables, kind: str, row: sa.FromClause, viewer: Viewer) -> list[sa.ColumnElement[bool]]:
+    """Give the conditions under which a viewer sees a row.
+
+    Parameters
+    ----------
+    tables : Tables
+        The catalogue's tables.
+    kind : str
+        Kind of entity, or ``file``.
+    row : sa.FromClause
+        The table or alias that stands for the row; it has the columns ``_owner`` and ``_gate``.
+    viewer : Viewer
+        Who is looking.
+
+    Returns
+    -------
+    list of ColumnElement
+        Empty for a curator. The present moment is the bound parameter ``now``, so that a compiled statement can be kept.
+    """
+    if viewer.curator:
+        return []
+    open_gate = sa.or_(row.c._gate.is_(None), row.c._gate.not_in(_hidden(tables, "deposition")))
+    if kind == "file":
+        of_dataset = sa.and_(row.c.dataset_id.is_not(None), row.c._owner.not_in(_hidden(tables, "dataset")), open_gate)
+        return [sa.or_(of_dataset, sa.and_(row.c.dataset_id.is_(None), *_deposition(tables, row)))]
+    if kind in OWN_DEPOSITION:
+        return _deposition(tables, row)
+    return [row.c._owner.not_in(_hidden(tables, "dataset")), open_gate]
+
+
+def _deposition(tables: Tables, row: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+    """Give the conditions for rows of a deposition: it is not hidden, and something of it can be seen."""
+    pair = tables.deposition_dataset
+    shown = sa.exists().where(pair.c.deposition_id == row.c._owner, pair.c.dataset_id.not_in(_hidden(tables, "dataset")))
+    return [row.c._owner.not_in(_hidden(tables, "deposition")), shown]
+
+
+def _hidden(tables: Tables, kind: str) -> sa.Select[tuple[int]]:
+    v = tables.visibility
+    embargoed = v.c.until > sa.bindparam("now", type_=v.c.until.type, callable_=now)
+    return sa.select(v.c.id).where(v.c.kind == kind, sa.or_(v.c.state == "private", sa.and_(v.c.state == "embargoed", embargoed)))

@@ -1,0 +1,165 @@
+"""Settings from `<root>/tomotheca.toml` and the environment (which wins). The only module that reads the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from tomotheca.errors import SettingsError
+
+PREFIX = "TOMOTHECA_"
+
+
+class Settings(BaseModel):
+    """Everything an operator can set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    root: Path = Path("tomotheca-data")
+    """Folder that holds archive, state and the file `tomotheca.toml`."""
+
+    state: Path | None = None
+    """Folder for catalogue and desk; must be a local disk. Default: `<root>/state`."""
+
+    archive: str | None = None
+    """Folder of the archive. Default: `<root>/archive`."""
+
+    catalog_url: str | None = None
+    """Database of the catalogue. Default: SQLite in the state folder."""
+
+    desk_url: str | None = None
+    """Database of the desk. Default: SQLite in the state folder."""
+
+    public_url: str | None = None
+    """Address under which visitors reach this server. Default: what `serve` listens on."""
+
+    bucket: str = Field("tomotheca", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    """Name of the S3 bucket that the archive appears as."""
+
+    site_name: str = "Tomotheca"
+    """Name of the site in titles and the header."""
+
+    tagline: str = "Cryo-electron tomograms: find them, look at them, take them with you."
+    """Sentence on the home page."""
+
+    response_cache: bool = True
+    """Keep answers to identical queries until the catalogue changes."""
+
+    rate_limit: int = Field(0, ge=0)
+    """Requests per minute and client; 0 is no limit."""
+
+    curator_token: SecretStr | None = None
+    """Secret that makes its bearer a curator; unset, nobody is."""
+
+    trusted_header: str | None = None
+    """Header in which a proxy names a signed-in curator."""
+
+    trusted_proxies: str = ""
+    """Addresses of proxies whose header is believed, separated by commas."""
+
+    privacy_publish_emails: bool = False
+    """Show authors' e-mail addresses in the API and in served documents."""
+
+    max_depth: int = Field(16, ge=4)
+    """Deepest nesting of a GraphQL query."""
+
+    max_rows: int = Field(1_000_000, ge=1000)
+    """Most rows in one answer of the API."""
+
+    workers: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, ge=1)
+    """Processes of `serve` and `ingest`. Default: the cores."""
+
+    memory: int = Field(1 << 30, ge=64 << 20)
+    """Bytes that one conversion may use."""
+
+    filter_side: str = Field("right", pattern="^(left|right)$")
+    """Side of the filter panel."""
+
+    deposition_prefix: str = "DEP-"
+    """Prefix of deposition identifiers."""
+
+    @property
+    def state_folder(self) -> Path:
+        return self.state or self.root / "state"
+
+    @property
+    def archive_folder(self) -> Path:
+        if self.archive and "://" in self.archive:
+            message = f"archive {self.archive}: object stores are not supported by this version; name a folder"
+            raise SettingsError(message)
+        return Path(self.archive) if self.archive else self.root / "archive"
+
+    @property
+    def catalog_database(self) -> str:
+        return self.catalog_url or f"sqlite:///{self.state_folder / 'catalog.sqlite'}"
+
+    @property
+    def desk_database(self) -> str:
+        return self.desk_url or f"sqlite:///{self.state_folder / 'desk.sqlite'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting as `tomotheca settings` lists it."""
+
+    variable: str
+    value: str
+    origin: str
+    meaning: str
+
+
+def load(**given: Any) -> Settings:
+    """Read the settings: given values, then the environment, then the file, then defaults.
+
+    Raises
+    ------
+    SettingsError
+        If a value cannot be used, or the file has an unknown key.
+    """
+    return _load(given)[0]
+
+
+def describe(**given: Any) -> list[Described]:
+    """List every setting with its value and where it came from; secrets are not shown."""
+    settings, origins = _load(given)
+    return [
+        Described(PREFIX + name.upper(), _shown(getattr(settings, name)), origins.get(name, "default"), info.description or "")
+        for name, info in Settings.model_fields.items()
+    ]
+
+
+def _shown(value: Any) -> str:
+    return "set, not shown" if isinstance(value, SecretStr) else "" if value is None else str(value)
+
+
+def _load(given: dict[str, Any]) -> tuple[Settings, dict[str, str]]:
+    given = {k: v for k, v in given.items() if v is not None}
+    environment = {
+        name: os.environ[PREFIX + name.upper()] for name in Settings.model_fields if os.environ.get(PREFIX + name.upper(), "") != ""
+    }
+    root = Path(given.get("root") or environment.get("root") or Settings.model_fields["root"].default)
+    path = root / "tomotheca.toml"
+    values = _file(path)
+    origins = dict.fromkeys(values, str(path)) | dict.fromkeys(environment, "environment") | dict.fromkeys(given, "command line")
+    try:
+        return Settings(**{"root": root, **values, **environment, **given}), origins
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        message = f"setting {name} ({origins.get(name, path)}): {first['msg']}; `tomotheca settings` lists what there is"
+        raise SettingsError(message) from error
+
+
+def _file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{path}: not a TOML file: {error}"
+        raise SettingsError(message) from error
