@@ -1,0 +1,128 @@
+"""What every writer shares: hashed members, errors of the disk, one sync for a whole tree."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tomotheca.errors import StorageError
+
+BLOCK = 4 << 20
+"""Bytes read at a time when a file is hashed."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Member:
+    """One written file, as a manifest lists it."""
+
+    path: str
+    """Relative to the directory it belongs to, with ``/``; the bare name for a single file."""
+
+    size: int
+    """Bytes."""
+
+    sha256: str
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn every refusal of the disk into one sentence that names the path.
+
+    Raises
+    ------
+    StorageError
+        For any ``OSError`` in the block; ``errno`` is kept.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def refused(path: Path, error: OSError) -> StorageError:
+    """Make the error that says which path could not be written, why, and what to do."""
+    hint = {
+        errno.ENOSPC: "free some space, then run the same command again",
+        errno.EDQUOT: "raise the quota or free some space, then run the same command again",
+        errno.EROFS: "the file system is read-only: choose another place",
+        errno.EACCES: "this user may not write here: change the owner or choose another place",
+    }.get(error.errno or 0, "nothing that was there before is lost: mend it and run the same command again")
+    failure = StorageError(f"{path}: cannot be written: {error.strerror or error}; {hint}.")
+    failure.errno = error.errno
+    return failure
+
+
+def write_file(path: Path, data: bytes, *, name: str) -> Member:
+    """Write one small file in one go and say what was written.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    with writing(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            write_all(descriptor, memoryview(data), 0)
+        finally:
+            os.close(descriptor)
+    return Member(name, len(data), hashlib.sha256(data).hexdigest())
+
+
+def write_all(descriptor: int, data: memoryview, offset: int) -> None:
+    """Write all of ``data`` at ``offset``: the kernel may take less than it was offered."""
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def read_all(descriptor: int, buffer: memoryview, offset: int) -> int:
+    """Fill ``buffer`` from ``offset``; the number of bytes got is smaller only at the end of the file."""
+    got = 0
+    while got < len(buffer):
+        step = os.preadv(descriptor, [buffer[got : got + (1 << 30)]], offset + got)
+        if not step:
+            break
+        got += step
+    return got
+
+
+def hash_descriptor(descriptor: int) -> str:
+    """Hash a whole open file, from its first byte."""
+    digest, buffer, offset = hashlib.sha256(), memoryview(bytearray(BLOCK)), 0
+    while got := read_all(descriptor, buffer, offset):
+        digest.update(buffer[:got])
+        offset += got
+    return digest.hexdigest()
+
+
+def sync_tree(path: Path) -> None:
+    """Bring everything written below ``path`` to the disk with one call, however many files there are.
+
+    The whole file system that holds ``path`` is synced (``syncfs``); where that call does not exist, all of them are.
+
+    Raises
+    ------
+    StorageError
+        If the disk reports that something could not be written.
+    """
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+        return
+    with writing(path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if syncfs(descriptor):
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+        finally:
+            os.close(descriptor)

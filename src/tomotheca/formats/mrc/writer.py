@@ -1,0 +1,219 @@
+"""Write MRC2014 files in pieces, statistics included, though they stand before the data."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tomotheca.errors import FormatError
+from tomotheca.formats.files import Member, hash_descriptor, write_all, writing
+from tomotheca.formats.mrc.header import (
+    DTYPES,
+    HEADER_BYTES,
+    IMOD_SIGNED,
+    IMOD_STAMP,
+    WORDS,
+    ByteOrder,
+    Triple,
+    Vector,
+)
+from tomotheca.formats.mrc.reader import Box
+from tomotheca.formats.statistics import Moments, moments
+
+MODES = {dtype: mode for mode, dtype in DTYPES.items()}
+STAMPS = {"<": b"\x44\x44\0\0", ">": b"\x11\x11\0\0"}
+NO_EXTRA = bytes(92)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What a new MRC file will hold, known before the first voxel."""
+
+    shape: Triple
+    """``(z, y, x)``."""
+
+    dtype: np.dtype[np.generic]
+    """One that MRC has a mode for: int8, int16, uint16, float16, float32 (see ``storable``)."""
+
+    voxel_size: Vector
+    """Å, order ``(x, y, z)``."""
+
+    is_stack: bool = False
+    """An image stack (space group 0, mz 1) instead of a volume (space group 1)."""
+
+    byte_order: ByteOrder = "<"
+    origin: Vector = (0.0, 0.0, 0.0)
+    extended: bytes = b""
+    exttyp: str = ""
+    extra: bytes = NO_EXTRA
+    """The 92 free bytes of the header, kept from a source; IMOD's stamp is set in them for 8-bit numbers."""
+
+    labels: tuple[str, ...] = ()
+    """Labels of the source; this program's own is added after at most nine of them."""
+
+
+def label() -> str:
+    """Say, in the words of an MRC label, which program wrote a file: no date and no version, so equal input gives
+    equal bytes.
+    """
+    return "Written by Tomotheca."
+
+
+def storable(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    """Give the dtype in which MRC holds values of ``dtype``.
+
+    int8, int16, uint16, float16 and float32 stay. bool becomes int8. uint8 becomes uint16: mode 0 is signed in
+    MRC2014, and unsigned bytes in it are read wrongly by programs that do not know IMOD's stamp. float64 and wider
+    integers become float32, which may round.
+
+    Raises
+    ------
+    FormatError
+        If the numbers are complex or no numbers.
+    """
+    if dtype.kind == "b":
+        return np.dtype("i1")
+    if dtype == np.dtype("u1"):
+        return np.dtype("u2")
+    if dtype.str[1:] in MODES:
+        return dtype.newbyteorder("=")
+    if dtype.kind in "iuf":
+        return np.dtype("f4")
+    raise FormatError("array", f"{dtype} cannot be stored in MRC: give real numbers.")
+
+
+class Writer:
+    """A new MRC file: boxes may be written in any order and from many threads.
+
+    The header is a placeholder until ``finish``, which needs the statistics of all voxels. Nothing is synced: the
+    caller does that, once, for all that belongs together.
+
+    Raises
+    ------
+    FormatError
+        If MRC has no mode for the layout's dtype.
+    StorageError
+        From every method, if the disk refuses.
+    """
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.path, self.layout = path, layout
+        if layout.dtype.str[1:] not in MODES:
+            raise FormatError(path, f"{layout.dtype} has no MRC mode: convert to {storable(layout.dtype)}.")
+        self._dtype = layout.dtype.newbyteorder(layout.byte_order)
+        self._offset = HEADER_BYTES + len(layout.extended)
+        with writing(path):
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            write_all(self._descriptor, memoryview(bytes(HEADER_BYTES) + layout.extended), 0)
+
+    def write(self, box: Box, block: npt.NDArray[np.generic]) -> None:
+        """Write one box: slices in z, y, x and a block of that shape; values must fit the layout's dtype."""
+        data = memoryview(np.ascontiguousarray(block, self._dtype)).cast("B")
+        planes, rows, columns = box
+        _, ny, nx = self.layout.shape
+        item = self._dtype.itemsize
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        if width < nx:
+            run, count = width * item, height
+        elif height < ny:
+            run, count = height * width * item, 1
+        else:
+            run, count = len(data), 1
+        with writing(self.path):
+            for i in range(len(data) // run if run else 0):
+                z, y = planes.start + i // count, rows.start + i % count
+                at = self._offset + ((z * ny + y) * nx + columns.start) * item
+                write_all(self._descriptor, data[i * run : (i + 1) * run], at)
+
+    def finish(self, statistics: Moments) -> Member:
+        """Write the true header, hash the file (read back, normally from memory) and close it."""
+        with writing(self.path):
+            size = self._offset + math.prod(self.layout.shape) * self._dtype.itemsize
+            os.ftruncate(self._descriptor, size)
+            write_all(self._descriptor, memoryview(_header(self.layout, statistics)), 0)
+            digest = hash_descriptor(self._descriptor)
+        self.close()
+        return Member(self.path.name, size, digest)
+
+    def close(self) -> None:
+        """Close without finishing, after an error; does nothing when closed."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def write(
+    path: Path, volume: npt.NDArray[np.generic], *, voxel_size: float | Vector, stack: bool = False
+) -> Member:
+    """Write a whole array in one go, for small ones.
+
+    Parameters
+    ----------
+    volume
+        Shape ``(z, y, x)``; a dtype that ``storable`` changes is converted.
+    voxel_size
+        Å, one for all axes or in order ``(x, y, z)``.
+    stack
+        Marks an image stack, such as a tilt series, instead of a volume.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    z, y, x = volume.shape
+    size = voxel_size if isinstance(voxel_size, tuple) else (voxel_size, voxel_size, voxel_size)
+    layout = Layout(shape=(z, y, x), dtype=storable(volume.dtype), voxel_size=size, is_stack=stack)
+    return write_layout(path, volume, layout)
+
+
+def write_layout(path: Path, volume: npt.NDArray[np.generic], layout: Layout) -> Member:
+    """Write a whole ``(z, y, x)`` array as a layout says."""
+    z, y, x = layout.shape
+    writer = Writer(path, layout)
+    try:
+        writer.write((slice(0, z), slice(0, y), slice(0, x)), volume)
+        return writer.finish(moments(volume))
+    finally:
+        writer.close()
+
+
+def _header(layout: Layout, statistics: Moments) -> bytes:
+    """Pack the 1024 bytes."""
+    z, y, x = layout.shape
+    mode = MODES[layout.dtype.str[1:]]
+    mz = 1 if layout.is_stack else z
+    sizes = zip(layout.voxel_size, (x, y, mz), strict=True)
+    cell = [size * m for size, m in sizes]
+    extra = _extra(replace(layout, extra=layout.extra.ljust(92, b"\0")[:92]), mode)
+    labels = _labels(layout.labels)
+    return struct.pack(
+        layout.byte_order + WORDS,
+        x, y, z, mode, 0, 0, 0, x, y, mz, *cell, 90.0, 90.0, 90.0, 1, 2, 3,
+        statistics.minimum, statistics.maximum, statistics.mean,
+        0 if layout.is_stack else 1, len(layout.extended),
+        extra[:8], layout.exttyp.encode("latin-1", "replace")[:4].ljust(4, b" " if layout.exttyp else b"\0"), 20141,
+        extra[8:], *layout.origin, b"MAP ", STAMPS[layout.byte_order], statistics.deviation, len(labels),
+        b"".join(text.encode("latin-1", "replace")[:80].ljust(80) for text in labels).ljust(800, b"\0"),
+    )  # fmt: skip
+
+
+def _extra(layout: Layout, mode: int) -> bytes:
+    """Set IMOD's stamp and its flag for signed bytes when the numbers have 8 bits; keep the rest."""
+    if mode != 0:
+        return layout.extra
+    stamp, flags = struct.unpack(layout.byte_order + "ii", layout.extra[48:56])
+    flags = (flags if stamp == IMOD_STAMP else 0) | IMOD_SIGNED
+    return layout.extra[:48] + struct.pack(layout.byte_order + "ii", IMOD_STAMP, flags) + layout.extra[56:]
+
+
+def _labels(kept: tuple[str, ...]) -> tuple[str, ...]:
+    """Add this program's label behind those kept, once."""
+    others = tuple(text for text in kept if text and text != label())
+    return (*others[:9], label())
