@@ -85,7 +85,8 @@ def write_ome_zarr(folder: Path, codec: Any) -> None:
     scale = [{"type": "scale", "scale": [10.0] * 3}]
     axes = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in "zyx"]
     datasets = [{"path": "0", "coordinateTransformations": scale}]
-    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    multiscale: Any = {"version": "0.4", "axes": axes, "datasets": datasets}
+    group.attrs["multiscales"] = [multiscale]
 
 
 def image_layer(name: str, source: str) -> dict[str, Any]:
