@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import event
 
 from tomotheca.catalog import tables as _tables
 from tomotheca.catalog.patterns import FUNCTIONS
 from tomotheca.catalog.query import Clause, Compiler
-from tomotheca.catalog.viewer import Viewer
+from tomotheca.catalog.viewer import Viewer, now
 from tomotheca.errors import NotFoundError
 from tomotheca.schema import SCHEMA, Schema
 
@@ -28,7 +26,7 @@ class Catalog:
     Parameters
     ----------
     url : str
-        Database address. A SQLite file that is replaced while it is open is picked up at the next statement.
+        Database address.
     public_url : str
         Address of the server, without a slash at the end; web addresses of files are made with it.
     bucket : str
@@ -95,6 +93,14 @@ class Catalog:
     def _locations(self) -> dict[str, list[tuple[str, str]]]:
         return {e.kind: [(c.name, c.location) for c in self.schema.columns(e.kind) if c.location] for e in self.schema}
 
+    def stamp(self, viewer: Viewer) -> str:
+        """Give a word that changes whenever what this viewer sees changes, the end of an embargo included."""
+        v = self.tables.visibility
+        ended = sa.select(sa.func.count()).select_from(v).where(v.c.until <= now()).scalar_subquery()
+        value = sa.select(self.tables.meta.c.value).where(self.tables.meta.c.name == "version").scalar_subquery()
+        row = self.execute(sa.select(value.label("version"), ended.label("ended")))[0]
+        return f"{row['version'] or 0}.{row['ended']}{'c' if viewer.curator else ''}"
+
     @property
     def version(self) -> int:
         """Version of the catalogue; it rises whenever what visitors see changes."""
@@ -106,28 +112,19 @@ def connect(url: str) -> sa.Engine:
     """Open a database for reading and writing, with our functions and settings."""
     engine = sa.create_engine(url)
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine, Path(engine.url.database or ":memory:"))
+        _prepare_sqlite(engine)
     return engine
 
 
-def _prepare_sqlite(engine: sa.Engine, path: Path) -> None:
-    def inode() -> int:
-        try:
-            return os.stat(path).st_ino  # noqa: PTH116 - half the time of Path.stat, once per statement
-        except FileNotFoundError:
-            return 0
-
+def _prepare_sqlite(engine: sa.Engine) -> None:
     @event.listens_for(engine, "connect")
-    def opened(connection: sqlite3.Connection, record: Any) -> None:
-        record.info["inode"] = inode()
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA busy_timeout=30000")
-        connection.execute("PRAGMA mmap_size=268435456")
+    def opened(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None  # the driver's own idea of transactions leaves out DDL
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "mmap_size=268435456"):
+            connection.execute(f"PRAGMA {pragma}")
         for name, function in FUNCTIONS.items():
             connection.create_function(name, 2, function, deterministic=True)
 
-    @event.listens_for(engine, "checkout")
-    def checked_out(_: Any, record: Any, __: Any) -> None:
-        if record.info.get("inode") not in {0, inode()}:
-            raise exc.DisconnectionError
+    @event.listens_for(engine, "begin")
+    def begun(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")

@@ -38,7 +38,8 @@ def _regex(pattern: str, *, ignore_case: bool) -> Any:
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        message = f"{pattern!r} is not a regular expression this server can run: {error}"
+        reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else error
+        message = f"{pattern!r} is not a regular expression this server can run: {reason}"
         raise QueryError(message) from error
 
 

@@ -58,7 +58,7 @@ class Compiler:
     prefixes: Mapping[str, str]
     """What stands before an archive key in an address, by location: ``s3`` and ``https``."""
 
-    def table(self, kind: str) -> sa.Alias:
+    def table(self, kind: str) -> sa.FromClause:
         return self.tables.kinds[kind].alias()
 
     def visible(self, kind: str, row: sa.FromClause) -> list[Condition]:

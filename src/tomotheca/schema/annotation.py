@@ -12,7 +12,7 @@ from tomotheca.schema.units import Count, Percent
 from tomotheca.schema.vocabulary import FileSource, LinkType, MethodType, ShapeType
 
 
-class AnnotationAuthor(Author, Entity):
+class AnnotationAuthor(Author):
     """An author of an annotation."""
 
     kind: ClassVar = "annotation_author"

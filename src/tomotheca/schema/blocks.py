@@ -10,20 +10,20 @@ from annotated_types import Ge
 from pydantic import Field
 
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Block, Computed, Derived, Drawer, Facet, Key, Ontology, Private, Public
+from tomotheca.schema.core import Block, Derived, Drawer, Entity, Facet, Key, Ontology, Private, Public
 
 
 def author_order(_: Mapping[str, Any], context: Context) -> int:
     return context.position + 1
 
 
-class Author(Block):
+class Author(Entity):
     """A person credited with the data."""
 
-    derived: ClassVar = (
+    derived: ClassVar[tuple[Derived, ...]] = (
         Derived("author_list_order", int, author_order, "Place in the list of authors, from 1.", (Public(nullable=False),)),
     )
-    order: ClassVar = (
+    order: ClassVar[tuple[str, ...]] = (
         "author_list_order", "orcid", "kaggle_id", "name", "email", "affiliation_name", "affiliation_address", "affiliation_identifier",
         "corresponding_author_status", "primary_author_status",
     )  # fmt: skip
@@ -197,5 +197,3 @@ class Statistics(Block):
     p99: float
     """Ninety-ninth percentile."""
 
-
-Reserved = Annotated[dict[str, Any], Private, Computed]

@@ -169,8 +169,10 @@ class Entity(Block):
     order: ClassVar[tuple[str, ...]] = ()
     """Public order of columns that the document declares elsewhere; they stand where the first of them is declared."""
 
-    natural: ClassVar[Callable[[Mapping[str, Any]], str] | None] = None
-    """Natural key of a list item inside its document, for entities without a document."""
+    @staticmethod
+    def natural(item: Mapping[str, Any]) -> str:
+        """Give the natural key of a list item inside its document; an entity with a document of its own needs none."""
+        return str(item.get("id", ""))
 
 
 class Document(Block):
@@ -370,7 +372,8 @@ def _size_of(path: tuple[str, ...]) -> Callable[[Mapping[str, Any], Any], float 
 
 
 def _scalar(f: _Field, column: Column) -> Column:
-    kind, choices, enum = f.kind, (), f.find(Enum)
+    kind, enum = f.kind, f.find(Enum)
+    choices: tuple[str, ...] = ()
     if get_origin(kind) is Literal:
         choices = tuple(str(v) for v in get_args(kind))
         kind = type(get_args(kind)[0])
@@ -382,7 +385,7 @@ def _scalar(f: _Field, column: Column) -> Column:
         message = f"{column.name}: no column type for {kind!r}; mark it Private, Json or Rows"
         raise TypeError(message)
     public: Public = f.find(Public) or Public()
-    translations = dict(enum.translations) if enum else {}
+    translations: dict[str, str | None] = dict(enum.translations) if enum else {}
     codes = tuple(dict.fromkeys(c for c in (translations.get(v, v) for v in choices) if c is not None)) if enum else choices
     return replace(
         column, type=kind, choices=codes, enum=enum.name if enum else "", translations=translations, missing=public.missing,

@@ -13,7 +13,7 @@ from tomotheca.schema.vocabulary import SampleType
 SAMPLE = "Sample and experiment"
 
 
-class DatasetAuthor(Author, Entity):
+class DatasetAuthor(Author):
     """An author of a dataset."""
 
     kind: ClassVar = "dataset_author"
@@ -42,7 +42,7 @@ class DatasetFunding(Entity):
         return f"{item.get('funding_agency_name') or ''}|{item.get('grant_id') or ''}"
 
 
-def prefix(_: Mapping[str, Any], context: Context) -> str:
+def folder_prefix(_: Mapping[str, Any], context: Context) -> str:
     return context.folder + "/"
 
 
@@ -56,8 +56,8 @@ class Dataset(Document, Entity):
     filename: ClassVar = "dataset_metadata.json"
     refs: ClassVar = (Ref("deposition_id", "deposition", "datasets", nullable=False),)
     derived: ClassVar = (
-        Derived("s3_prefix", str, prefix, "Folder of the dataset (S3 address).", (Key(s3="s3_prefix"), Drawer("Dataset", "Storage path"))),
-        Derived("https_prefix", str, prefix, "Folder of the dataset (web address).", (Key(https="https_prefix"),)),
+        Derived("s3_prefix", str, folder_prefix, "Folder of the dataset (S3 address).", (Key(s3="s3_prefix"), Drawer("Dataset", "Storage path"))),
+        Derived("https_prefix", str, folder_prefix, "Folder of the dataset (web address).", (Key(https="https_prefix"),)),
         Derived("file_size", float | None, lambda _, c: c.sizes.get(""), "Size of all files of the dataset in bytes."),
     )
     order: ClassVar = (

@@ -10,7 +10,7 @@ from tomotheca.schema.core import Computed, Derived, Document, Drawer, Entity, F
 from tomotheca.schema.vocabulary import DepositionKind
 
 
-class DepositionAuthor(Author, Entity):
+class DepositionAuthor(Author):
     """An author of a deposition."""
 
     kind: ClassVar = "deposition_author"

@@ -15,8 +15,8 @@ from tomotheca.schema.core import Block, Column, Document, Entity, Rows, columns
 NOTHING = {"not_reported", "undefined", ""}
 """Words of documents that mean "nothing recorded"."""
 
-_columns = {}
-_lists = {}
+_columns: dict[type[Entity], tuple[Column, ...]] = {}
+_lists: dict[type[Block], dict[str, Rows]] = {}
 
 
 def cached_columns(entity: type[Entity]) -> tuple[Column, ...]:
@@ -69,7 +69,7 @@ def _item(item: Any) -> Mapping[str, Any]:
 
 
 def _identifier(entity: type[Entity], item: Mapping[str, Any], context: Context) -> int:
-    natural = entity.natural(item) if entity.natural else ""
+    natural = entity.natural(item)
     try:
         return context.child_id(entity.kind, natural)
     except (KeyError, TypeError) as error:

@@ -10,7 +10,7 @@ from tomotheca.schema.core import Computed, Derived, Document, Drawer, Entity, F
 from tomotheca.schema.units import Spacing
 
 
-def prefix(_: Mapping[str, Any], context: Context) -> str:
+def folder_prefix(_: Mapping[str, Any], context: Context) -> str:
     return context.folder + "/"
 
 
@@ -74,8 +74,8 @@ class Run(Document, Entity):
     filename: ClassVar = "run_metadata.json"
     refs: ClassVar = (Ref("dataset_id", "dataset", "runs", nullable=False),)
     derived: ClassVar = (
-        Derived("s3_prefix", str, prefix, "Folder of the run (S3 address).", (Key(s3="s3_prefix"),)),
-        Derived("https_prefix", str, prefix, "Folder of the run (web address).", (Key(https="https_prefix"),)),
+        Derived("s3_prefix", str, folder_prefix, "Folder of the run (S3 address).", (Key(s3="s3_prefix"),)),
+        Derived("https_prefix", str, folder_prefix, "Folder of the run (web address).", (Key(https="https_prefix"),)),
     )
 
     run_name: Annotated[str, Public("name", nullable=False), Drawer("Run", "Name"), Facet("Run name", "run-name", "Name/ID", "F13")]

@@ -14,7 +14,7 @@ from tomotheca.schema.vocabulary import FiducialStatus, Processing, Reconstructi
 RECONSTRUCTION = "Reconstruction and processing"
 
 
-class TomogramAuthor(Author, Entity):
+class TomogramAuthor(Author):
     """An author of a tomogram."""
 
     kind: ClassVar = "tomogram_author"

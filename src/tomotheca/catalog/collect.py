@@ -1,0 +1,185 @@
+"""One dataset or deposition of the archive -> the rows of the catalogue that come out of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tomotheca.errors import Finding, InvalidDocumentError
+from tomotheca.schema import Alignment, Annotation, Context, Dataset, Deposition, Document, Frames, IdentifiedObjects, Run, Schema, Tomogram
+from tomotheca.schema.core import Entity
+from tomotheca.store import documents, layout, manifest
+from tomotheca.store.files import Files
+
+Row = dict[str, Any]
+
+OBJECTS = "identified_objects.json"
+"""The list of identified objects stands in a file of its own, beside its document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document that has been read."""
+
+    model: type[Document]
+    key: str
+    document: Mapping[str, Any]
+    stored: bytes
+    entries: tuple[manifest.Entry, ...]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is replaced as a whole: the rows of one dataset or deposition."""
+
+    kind: str
+    id: int
+    rows: Mapping[str, list[Row]]
+    files: list[Row]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass
+class _Gathered:
+    """Rows and facts of one unit while its documents are walked."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    files: list[Row] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+
+
+def read_all(files: Files, found: Iterator[tuple[type[Document], str]]) -> Iterator[Read]:
+    """Read documents with the manifests that belong to them."""
+    for model, key in found:
+        stored = files.read_bytes(key)
+        document = documents.parse(stored, key)
+        if model is IdentifiedObjects:
+            document = {**document, "objects": _objects(files, key)}
+        yield Read(model, key, document, stored, tuple(manifest.read(files, layout.manifest_folder(key))))
+
+
+def _objects(files: Files, key: str) -> Any:
+    beside = f"{key.rpartition('/')[0]}/{OBJECTS}"
+    return documents.parse_list(files.read_bytes(beside), beside) if files.exists(beside) else []
+
+
+def dataset(schema: Schema, files: Files, identifier: int, *, publish_emails: bool = False) -> Unit:
+    """Give all rows of one dataset.
+
+    Raises
+    ------
+    InvalidDocumentError
+        If the dataset's own document cannot be used. A broken document below it is a finding: the rest is still indexed.
+    """
+    reads = list(read_all(files, layout.documents(files, identifier)))
+    if not reads or reads[0].model is not Dataset:
+        raise InvalidDocumentError([Finding("error", f"{identifier}/", "no dataset_metadata.json: ingest the dataset again or restore it")])
+    gathered = _Gathered()
+    for read in reads:
+        _take_files(gathered, read, publish_emails=publish_emails)
+    gathered.sizes[""] = sum(f["size"] for f in gathered.files)
+    base = Context(
+        key="", owner=identifier, parents={"dataset_id": identifier}, ids=gathered.ids, sizes=gathered.sizes,
+        dataset_deposition=reads[0].document.get("deposition_id"),
+        standard_alignments=frozenset(r.key for r in reads if r.model is Alignment and r.document.get("is_portal_standard")),
+    )  # fmt: skip
+    _take_rows(schema, gathered, reads, base)
+    return Unit("dataset", identifier, gathered.rows, _with_places(gathered.files, gathered), tuple(gathered.findings))
+
+
+def deposition(schema: Schema, files: Files, identifier: int, *, publish_emails: bool = False) -> Unit:
+    """Give all rows of one deposition's own document."""
+    key = layout.deposition_document(identifier)
+    gathered = _Gathered()
+    reads = list(read_all(files, iter([(Deposition, key)])))
+    for read in reads:
+        _take_files(gathered, read, publish_emails=publish_emails)
+    _take_rows(schema, gathered, reads, Context(key="", owner=identifier, sizes=gathered.sizes))
+    return Unit("deposition", identifier, gathered.rows, _with_places(gathered.files, gathered), tuple(gathered.findings))
+
+
+def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> None:
+    shown = read.stored if publish_emails else documents.public_bytes(read.stored)
+    kind, identifier = _entity(read)
+    common = {"kind": kind, "entity_id": identifier, "_document": read.key, "_gate": _gate(read), "source": None, "members": None}
+    gathered.files.append(
+        {
+            **common, "key": read.key, "size": len(shown), "sha256": hashlib.sha256(shown).hexdigest(), "stored_size": len(read.stored),
+            "stored_sha256": hashlib.sha256(read.stored).hexdigest(), "media_type": "application/json", "role": "document",
+            "mtime": read.document.get("last_updated_at"),
+        }
+    )  # fmt: skip
+    for e in read.entries:
+        gathered.files.append(
+            {
+                **common, "key": e.key, "size": e.size, "sha256": e.sha256, "stored_size": e.size, "stored_sha256": e.sha256,
+                "media_type": e.media_type, "role": e.role, "mtime": e.mtime, "members": e.members, "source": e.source,
+            }
+        )  # fmt: skip
+        gathered.sizes[e.key.rstrip("/")] = e.size
+    if identifier is not None:
+        gathered.ids[read.key] = identifier
+        gathered.ids.update({read.document[n]: identifier for n in ("mrc_file", "omezarr_dir") if read.document.get(n)})
+
+
+def _entity(read: Read) -> tuple[str, int | None]:
+    if issubclass(read.model, Entity):
+        return read.model.kind, read.document.get("id")
+    return read.model.__name__.lower(), None
+
+
+def _gate(read: Read) -> int | None:
+    if issubclass(read.model, Entity) and read.model.kind == "deposition":
+        return None
+    gate = read.document.get("deposition_id")
+    return None if gate is None else int(gate)
+
+
+def _take_rows(schema: Schema, gathered: _Gathered, reads: list[Read], base: Context) -> None:
+    context = base
+    frames: Mapping[int, int] = {}
+    spacings: Mapping[str, int] = {}
+    for read in reads:
+        if read.model is Run:
+            context, frames, spacings = base.of({"run_id": read.document.get("id") or 0}), {}, _spacings(read)
+        if read.model is Frames:
+            frames = {int(k): v for k, v in read.document.get("ids", {}).get("frame", {}).items()}
+        here = replace(context, key=read.key, frames=frames, gate=_gate(read))
+        if read.model in {Tomogram, Annotation}:
+            place = layout.locate(read.key)
+            here = here.of({"tomogram_voxel_spacing_id": spacings.get(place.spacing or "", 0)})
+        try:
+            made = list(schema.rows(read.model, read.document, here))
+        except InvalidDocumentError as error:
+            if read.model is Dataset:
+                raise
+            gathered.findings.extend(error.findings)
+            continue
+        except (KeyError, TypeError, ValueError) as error:
+            gathered.findings.append(Finding("error", read.key, f"cannot be read as {read.model.__name__}: {error}; ingest it again"))
+            continue
+        for kind, row in made:
+            gathered.rows.setdefault(kind, []).append({**row, "_owner": here.owner, "_gate": here.gate})
+
+
+def _spacings(read: Read) -> Mapping[str, int]:
+    found: Mapping[str, int] = read.document.get("ids", {}).get("tomogram_voxel_spacing", {})
+    return found
+
+
+def _with_places(found: list[Row], gathered: _Gathered) -> list[Row]:
+    """Give each file its dataset and run."""
+    runs = {r["name"]: r["id"] for r in gathered.rows.get("run", [])}
+    owners = {r["_owner"] for rows in gathered.rows.values() for r in rows}
+    owner = owners.pop() if owners else 0
+    out = []
+    for file in sorted(found, key=lambda f: str(f["key"]).encode()):
+        place = layout.locate(file["key"])
+        row = {k: v for k, v in file.items() if k != "_document"}
+        out.append({**row, "dataset_id": place.dataset, "run_id": runs.get(place.run), "_owner": owner})
+    return out
+

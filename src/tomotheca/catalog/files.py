@@ -1,0 +1,160 @@
+"""From a key to bytes that a viewer may have: the only way there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from tomotheca.catalog.catalog import Catalog
+from tomotheca.catalog.viewer import Viewer
+from tomotheca.errors import NotFoundError
+from tomotheca.store import manifest
+from tomotheca.store.files import Files
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file that a viewer may have."""
+
+    key: str
+    size: int
+    """Bytes as served."""
+
+    sha256: str | None
+    """Digest as served; None for a file served in place that nobody has hashed."""
+
+    media_type: str
+    role: str
+    mtime: float | None
+    source: str | None = None
+    """Where the bytes are, if not in the archive under the key."""
+
+    redacted: bool = False
+    """The stored bytes hold e-mail addresses that are taken out before they are served."""
+
+    @property
+    def etag(self) -> str:
+        """Strong entity tag: the digest, or size and time where there is none."""
+        return self.sha256 or f"{self.size}-{int((self.mtime or 0) * 1e9)}"
+
+
+def ancestors(key: str) -> list[str]:
+    """Give every folder above a key, each ending in ``/``."""
+    parts = key.split("/")
+    return ["/".join(parts[:n]) + "/" for n in range(1, len(parts))]
+
+
+def entry_row(row: sa.Row[tuple[object, ...]] | dict[str, object]) -> FileRow:
+    """Make a FileRow of a row of the file table."""
+    r = row if isinstance(row, dict) else dict(row._mapping)  # noqa: SLF001 - the documented way to a mapping
+    return FileRow(
+        str(r["key"]), int(str(r["size"])), r["sha256"], str(r["media_type"]), str(r["role"]), r["mtime"], r["source"],  # type: ignore[arg-type]  # columns are typed by the table
+        redacted=r["sha256"] != r["stored_sha256"],
+    )  # fmt: skip
+
+
+def find_entry(catalog: Catalog, key: str, viewer: Viewer) -> dict[str, object]:
+    """Give the file-table row that holds a key: the file itself, or the array directory it lies in.
+
+    Raises
+    ------
+    NotFoundError
+        If no manifest lists the key, or the viewer may not know of it.
+    """
+    f = catalog.tables.file
+    terms = catalog.compiler(viewer).visible("file", f)
+    found = catalog.execute(sa.select(f).where(f.c.key.in_([key, *ancestors(key)]), *terms))
+    hit = next((r for r in found if r["key"] == key or r["members"] is not None), None)
+    if hit is None or key.endswith("/"):
+        message = f"There is no file {key}."
+        raise NotFoundError(message)
+    return hit
+
+
+def find_file(catalog: Catalog, files: Files, key: str, viewer: Viewer) -> FileRow:
+    """Give the file behind a key.
+
+    Raises
+    ------
+    NotFoundError
+        If no manifest lists the key, or the viewer may not know of it.
+    """
+    return within(files, find_entry(catalog, key, viewer), key)
+
+
+def within(files: Files, entry: dict[str, object], key: str) -> FileRow:
+    """Give the file behind a key, when the row that holds it is known already.
+
+    Raises
+    ------
+    NotFoundError
+        If the array directory has no such member.
+    """
+    if entry["members"] is None:
+        return entry_row(entry)
+    top = str(entry["key"])
+    member = manifest.find_member(files, top, key.removeprefix(top))
+    if member is None:
+        message = f"There is no file {key}."
+        raise NotFoundError(message)
+    return FileRow(key, member.size, member.sha256, manifest.media_type(key), str(entry["role"]), entry["mtime"])  # type: ignore[arg-type]  # a float column
+
+
+def list_entries(catalog: Catalog, prefix: str, viewer: Viewer, *, after: str = "", limit: int = PAGE) -> list[dict[str, object]]:
+    """Give rows of the file table below a prefix in byte order, array directories as one row each."""
+    f = catalog.tables.file
+    terms = [*catalog.compiler(viewer).visible("file", f), *_range(f, prefix)]
+    if after:
+        terms.append(f.c.key > after)
+    return catalog.execute(sa.select(f).where(*terms).order_by(f.c.key).limit(limit))
+
+
+def list_files(catalog: Catalog, files: Files, prefix: str, viewer: Viewer, *, after: str = "") -> Iterator[FileRow]:
+    """Give every file below a prefix in byte order of its key, members of array directories included; lazily.
+
+    Parameters
+    ----------
+    prefix : str
+        Beginning of the keys; it need not end at a slash.
+    after : str
+        Give only keys that sort behind this one.
+    """
+    inside = _holding(catalog, prefix, viewer) + (_holding(catalog, after, viewer) if after.startswith(prefix) else [])
+    done = {str(entry["key"]) for entry in inside}
+    for entry in sorted({str(e["key"]): e for e in inside}.values(), key=lambda e: str(e["key"])):
+        yield from _members(files, entry, prefix, after)
+    position = max([after, *done])
+    while page := list_entries(catalog, prefix, viewer, after=position):
+        for entry in page:
+            if entry["members"] is None:
+                yield entry_row(entry)
+            elif str(entry["key"]) not in done:
+                yield from _members(files, entry, prefix, after)
+        position = str(page[-1]["key"])
+
+
+def _holding(catalog: Catalog, key: str, viewer: Viewer) -> list[dict[str, object]]:
+    """Give the array directory that a key lies in, if there is one."""
+    f = catalog.tables.file
+    terms = [*catalog.compiler(viewer).visible("file", f), f.c.members.is_not(None), f.c.key.in_(ancestors(key))]
+    return catalog.execute(sa.select(f).where(*terms))
+
+
+def _members(files: Files, entry: dict[str, object], prefix: str, after: str) -> Iterator[FileRow]:
+    top = str(entry["key"])
+    start = after.removeprefix(top) if after.startswith(top) else ""
+    inner = prefix.removeprefix(top) if prefix.startswith(top) else ""
+    for member in manifest.list_members(files, top, after=start, prefix=inner):
+        key = top + member.path
+        yield FileRow(key, member.size, member.sha256, manifest.media_type(key), str(entry["role"]), entry["mtime"])  # type: ignore[arg-type]  # a float column
+
+
+def _range(f: sa.Table, prefix: str) -> list[sa.ColumnElement[bool]]:
+    """Give the conditions for keys that begin with a prefix, so that the key's index serves them."""
+    if not prefix:
+        return []
+    return [f.c.key >= prefix, f.c.key < prefix + "\U0010ffff"]
