@@ -1,0 +1,1 @@
+"""Where data lies: layout, files, manifests and documents of the archive."""

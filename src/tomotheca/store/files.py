@@ -1,0 +1,296 @@
+"""Files of an archive behind one interface: a local folder now, an object store later."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tomotheca.errors import ConflictError, NotFoundError, UnsafePathError
+from tomotheca.store import disk, keys, layout
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What is known of a file or folder without reading it."""
+
+    size: int
+    """Bytes; 0 for a folder."""
+
+    mtime_ns: int
+    """Time of the last change, in nanoseconds since 1970."""
+
+    is_dir: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """Names of what lies directly in a folder, each in byte order, without unfinished writes."""
+
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+
+class Files(Protocol):
+    """Everything the program does to an archive. Every key is checked; see `tomotheca.store.keys.check`."""
+
+    def read_bytes(self, key: str) -> bytes:
+        """Read a whole file; NotFoundError if there is none."""
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Read up to `length` bytes from `start`; fewer at the end of the file."""
+
+    def stat(self, key: str) -> Stat:
+        """Look at a file or folder; NotFoundError if there is none."""
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is a file or folder of that name."""
+
+    def scan(self, folder: str) -> Children:
+        """List what lies directly in a folder; nothing for a folder that is not there."""
+
+    def walk(self, prefix: str = "") -> Iterator[str]:
+        """Give every key that begins with `prefix`, in byte order. Into array directories too: never at request time."""
+
+    def write_bytes(self, key: str, data: bytes) -> None:
+        """Write a file so that a crash leaves the old one or the new one; on the disk when this returns."""
+
+    def stage(self, key: str) -> AbstractContextManager[Path]:
+        """Give a temporary path for a file, or for a directory when the key ends in ``/``; put it in place at the end."""
+
+    def remove(self, key: str) -> None:
+        """Remove a file, or a directory when the key ends in ``/``; nothing happens when there is none."""
+
+    def local_path(self, key: str) -> Path | None:
+        """Give the path of a file on this machine, or None where there is none."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the archive for writing; ConflictError when another process does."""
+
+    def recover(self, prefix: str = "") -> tuple[str, ...]:
+        """Clear away what interrupted writes left; only while holding the lock."""
+
+
+class LocalFiles:
+    """An archive in a folder of this machine."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).absolute().resolve()
+
+    def __repr__(self) -> str:
+        return f"LocalFiles({str(self.root)!r})"
+
+    def read_bytes(self, key: str) -> bytes:
+        """Read a whole file."""
+        with disk.storage_errors(key):
+            return self._existing(key).read_bytes()
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Read up to `length` bytes from `start`, without moving through the file."""
+        with disk.storage_errors(key):
+            descriptor = os.open(self._existing(key), os.O_RDONLY)
+            try:
+                return _pread(descriptor, start, length)
+            finally:
+                os.close(descriptor)
+
+    def stat(self, key: str) -> Stat:
+        """Look at a file or folder."""
+        path = self._existing(key)
+        with disk.storage_errors(key):
+            found = path.stat()
+        is_dir = path.is_dir()
+        if key.endswith("/") and not is_dir:
+            message = f"{key}: no such folder in the archive"
+            raise NotFoundError(message)
+        return Stat(0 if is_dir else found.st_size, found.st_mtime_ns, is_dir)
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is a file or folder of that name."""
+        path = self._existing(key)
+        return path.is_dir() if key.endswith("/") else path.exists()
+
+    def scan(self, folder: str) -> Children:
+        """List what lies directly in a folder."""
+        found = sorted(self._entries(folder))
+        return Children(
+            tuple(name for name in found if not name.endswith("/")),
+            tuple(name[:-1] for name in found if name.endswith("/")),
+        )
+
+    def walk(self, prefix: str = "") -> Iterator[str]:
+        """Give every key that begins with `prefix`, in byte order."""
+        folder, slash, start = prefix.rpartition("/")
+        for name in sorted(n for n in self._entries(folder + slash) if n.startswith(start)):
+            if name.endswith("/"):
+                yield from self.walk(folder + slash + name)
+            else:
+                yield folder + slash + name
+
+    def write_bytes(self, key: str, data: bytes) -> None:
+        """Write a file: temporary name, fsync, rename, fsync of the folder."""
+        with self.stage(key) as path:
+            path.write_bytes(data)
+
+    @contextmanager
+    def stage(self, key: str) -> Iterator[Path]:
+        """Give a temporary path beside the target; put what was written there in its place, or remove it on failure.
+
+        A key that ends in ``/`` is a directory: it exists already, it is synced once, and it replaces the old one whole.
+        A crash leaves the old one or the new one, and perhaps a temporary name that `recover` clears away.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses: full, read-only, broken.
+        """
+        target = self._target(key)
+        temporary = target.with_name(f"{keys.TEMPORARY}{secrets.token_hex(8)}")
+        try:
+            disk.make_folders(target.parent)
+            if key.endswith("/"):
+                temporary.mkdir()
+            yield temporary
+            self._place(key, temporary, target)
+        except OSError as error:
+            disk.discard(temporary)
+            if error.errno in disk.REASONS and disk.concerns(error, target.parent):
+                raise disk.storage_error(error, key) from error
+            raise
+        except BaseException:
+            disk.discard(temporary)
+            raise
+
+    def _place(self, key: str, temporary: Path, target: Path) -> None:
+        is_dir = key.endswith("/")
+        if target.exists() and target.is_dir() is not is_dir:
+            message = f"{key}: a {'file' if is_dir else 'folder'} stands in its place: remove it first"
+            raise ConflictError(message)
+        if is_dir:
+            disk.sync_tree(temporary)
+            disk.replace_tree(temporary, target)
+            return
+        disk.sync(temporary)
+        temporary.replace(target)
+        disk.sync(target.parent)
+
+    def remove(self, key: str) -> None:
+        """Remove a file, or a directory in one step when the key ends in ``/``."""
+        target = self._target(key)
+        with disk.storage_errors(key):
+            if not key.endswith("/"):
+                target.unlink(missing_ok=True)
+            elif target.is_dir():
+                aside = target.with_name(f"{keys.TEMPORARY}{secrets.token_hex(8)}")
+                target.rename(aside)
+                disk.sync(target.parent)
+                disk.discard(aside)
+
+    def local_path(self, key: str) -> Path | None:
+        """Give the path of a file or folder on this machine; it need not exist."""
+        return self._existing(key)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the archive for writing, until the block ends or the process does.
+
+        Raises
+        ------
+        ConflictError
+            If another process holds it.
+        """
+        path = self._target(layout.LOCK)
+        with disk.storage_errors(layout.LOCK):
+            disk.make_folders(path.parent)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o664)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+                message = f"another process{f' ({holder})' if holder else ''} is writing to {self.root}: wait until it is done"
+                raise ConflictError(message) from error
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"pid {os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def recover(self, prefix: str = "") -> tuple[str, ...]:
+        """Clear away what interrupted writes left below a folder, and give the names of what was cleared.
+
+        A directory that was set aside and has no successor goes back to its place. Array directories are not entered: they are
+        staged whole, so nothing unfinished is inside. Call this only while holding the lock.
+        """
+        found: list[str] = []
+        pending = [prefix]
+        while pending:
+            folder = pending.pop()
+            base = self._existing(folder)
+            if not base.is_dir():
+                continue
+            for entry in sorted(base.iterdir()):
+                if entry.name.startswith(keys.TEMPORARY):
+                    if not (entry.name.startswith(disk.ASIDE) and disk.restore_aside(entry)):
+                        disk.discard(entry)
+                    found.append(folder + entry.name)
+                elif entry.is_dir() and not entry.is_symlink() and not layout.is_array(f"{folder}{entry.name}/"):
+                    pending.append(f"{folder}{entry.name}/")
+        return tuple(found)
+
+    def _entries(self, folder: str) -> Iterator[str]:
+        """Names directly in a folder, those of folders with a final ``/``. Linked folders and links that leave are left out."""
+        if folder and not folder.endswith("/"):
+            folder += "/"
+        base = self._existing(folder)
+        try:
+            with os.scandir(base) as entries:
+                for entry in entries:
+                    if entry.name.startswith(keys.TEMPORARY) or (not folder and entry.name == layout.INTERNAL):
+                        continue
+                    if entry.is_symlink() and not self._is_file_inside(Path(entry.path)):
+                        continue
+                    yield entry.name + "/" if entry.is_dir() else entry.name
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise disk.storage_error(error, folder) from error
+
+    def _is_file_inside(self, path: Path) -> bool:
+        return path.is_file() and path.resolve().is_relative_to(self.root)
+
+    def _existing(self, key: str) -> Path:
+        """Path of a key with every link followed."""
+        return self._inside(key, self.root / keys.check(key, root=True))
+
+    def _target(self, key: str) -> Path:
+        """Path of a key with the links of its folder followed: what is written replaces a link, not what it points at."""
+        path = self.root / keys.check(key)
+        return self._inside(key, path.parent) / path.name
+
+    def _inside(self, key: str, path: Path) -> Path:
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError) as error:
+            message = f"{key!r} cannot be followed: {error}"
+            raise UnsafePathError(message) from error
+        if real != self.root and not real.is_relative_to(self.root):
+            message = f"{key!r} leads out of the archive through a link"
+            raise UnsafePathError(message)
+        return real
+
+
+def _pread(descriptor: int, start: int, length: int) -> bytes:
+    first = os.pread(descriptor, length, start)
+    if len(first) == length or not first:
+        return first
+    parts, got = [first], len(first)
+    while got < length and (part := os.pread(descriptor, length - got, start + got)):
+        parts.append(part)
+        got += len(part)
+    return b"".join(parts)
