@@ -17,7 +17,7 @@ from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
 from tomotheca.desk import Desk
 from tomotheca.errors import ConflictError, Finding, InvalidDocumentError, NotFoundError
 from tomotheca.schema import SCHEMA, Schema
-from tomotheca.store import layout
+from tomotheca.store import tree
 from tomotheca.store.files import Files
 
 BATCH = 1000
@@ -55,7 +55,7 @@ class Indexer:
         Indexed
             Counts, and findings about documents that had to be left out.
         """
-        return self._run(layout.depositions(self.files), layout.datasets(self.files), whole=True)
+        return self._run(tree.depositions(self.files), tree.datasets(self.files), whole=True)
 
     def replace(self, datasets: Iterable[int], depositions: Iterable[int] = ()) -> Indexed:
         """Replace the rows of some datasets and depositions; everything, if the catalogue is of another version.
@@ -74,12 +74,12 @@ class Indexer:
         if not fits:
             return self.rebuild()
         wanted = sorted(set(datasets))
-        present = set(layout.datasets(self.files))
+        present = set(tree.datasets(self.files))
         for number in wanted:
             if number not in present:
                 message = f"There is no dataset {number} in the archive; `tomotheca index` without a number rebuilds everything."
                 raise NotFoundError(message)
-        return self._run(sorted(set(depositions) & set(layout.depositions(self.files))), wanted, whole=False)
+        return self._run(sorted(set(depositions) & set(tree.depositions(self.files))), wanted, whole=False)
 
     def _run(self, depositions: Iterable[int], datasets: Iterable[int], *, whole: bool) -> Indexed:
         started = time.monotonic()

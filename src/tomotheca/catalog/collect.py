@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tomotheca.errors import Finding, InvalidDocumentError
 from tomotheca.schema import Alignment, Annotation, Context, Dataset, Deposition, Document, Frames, IdentifiedObjects, Run, Schema, Tomogram
 from tomotheca.schema.core import Entity
-from tomotheca.store import documents, layout, manifest
+from tomotheca.store import documents, layout, manifest, tree
 from tomotheca.store.files import Files
 
 Row = dict[str, Any]
@@ -52,19 +53,27 @@ class _Gathered:
     ids: dict[str, int] = field(default_factory=dict)
 
 
-def read_all(files: Files, found: Iterator[tuple[type[Document], str]]) -> Iterator[Read]:
-    """Read documents with the manifests that belong to them."""
+def read_all(files: Files, found: Iterable[tuple[type[Document], str]], findings: list[Finding]) -> Iterator[Read]:
+    """Read documents with the manifests that belong to them; one that cannot be read is a finding."""
+    seen: set[str] = set()
     for model, key in found:
         stored = files.read_bytes(key)
-        document = documents.parse(stored, key)
+        try:
+            document = documents.decode(stored, where=key)
+        except InvalidDocumentError as error:
+            findings.extend(error.findings)
+            continue
         if model is IdentifiedObjects:
             document = {**document, "objects": _objects(files, key)}
-        yield Read(model, key, document, stored, tuple(manifest.read(files, layout.manifest_folder(key))))
+        folder = layout.manifest_folder(key)
+        entries = () if folder in seen else manifest.read(files, folder)
+        seen.add(folder)
+        yield Read(model, key, document, stored, entries)
 
 
 def _objects(files: Files, key: str) -> Any:
     beside = f"{key.rpartition('/')[0]}/{OBJECTS}"
-    return documents.parse_list(files.read_bytes(beside), beside) if files.exists(beside) else []
+    return json.loads(files.read_bytes(beside)) if files.exists(beside) else []
 
 
 def dataset(schema: Schema, files: Files, identifier: int, *, publish_emails: bool = False) -> Unit:
@@ -75,10 +84,11 @@ def dataset(schema: Schema, files: Files, identifier: int, *, publish_emails: bo
     InvalidDocumentError
         If the dataset's own document cannot be used. A broken document below it is a finding: the rest is still indexed.
     """
-    reads = list(read_all(files, layout.documents(files, identifier)))
-    if not reads or reads[0].model is not Dataset:
-        raise InvalidDocumentError([Finding("error", f"{identifier}/", "no dataset_metadata.json: ingest the dataset again or restore it")])
     gathered = _Gathered()
+    reads = list(read_all(files, tree.documents(files, identifier), gathered.findings))
+    if not reads or reads[0].model is not Dataset:
+        gone = Finding("error", f"{identifier}/", "no readable dataset_metadata.json: ingest the dataset again or restore it")
+        raise InvalidDocumentError([*gathered.findings, gone])
     for read in reads:
         _take_files(gathered, read, publish_emails=publish_emails)
     gathered.sizes[""] = sum(f["size"] for f in gathered.files)
@@ -93,9 +103,9 @@ def dataset(schema: Schema, files: Files, identifier: int, *, publish_emails: bo
 
 def deposition(schema: Schema, files: Files, identifier: int, *, publish_emails: bool = False) -> Unit:
     """Give all rows of one deposition's own document."""
-    key = layout.deposition_document(identifier)
+    key = layout.Deposition(identifier).document
     gathered = _Gathered()
-    reads = list(read_all(files, iter([(Deposition, key)])))
+    reads = list(read_all(files, [(Deposition, key)], gathered.findings))
     for read in reads:
         _take_files(gathered, read, publish_emails=publish_emails)
     _take_rows(schema, gathered, reads, Context(key="", owner=identifier, sizes=gathered.sizes))
@@ -117,7 +127,7 @@ def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> Non
         gathered.files.append(
             {
                 **common, "key": e.key, "size": e.size, "sha256": e.sha256, "stored_size": e.size, "stored_sha256": e.sha256,
-                "media_type": e.media_type, "role": e.role, "mtime": e.mtime, "members": e.members, "source": e.source,
+                "media_type": e.media_type, "role": e.role, "mtime": e.mtime / 1e9 if e.mtime else read.document.get("last_updated_at"), "members": e.members, "source": e.source,
             }
         )  # fmt: skip
         gathered.sizes[e.key.rstrip("/")] = e.size

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import Viewer
 from tomotheca.errors import NotFoundError
-from tomotheca.store import manifest
+from tomotheca.store import manifest, members
 from tomotheca.store.files import Files
 
 PAGE = 1000
@@ -97,11 +97,11 @@ def within(files: Files, entry: dict[str, object], key: str) -> FileRow:
     if entry["members"] is None:
         return entry_row(entry)
     top = str(entry["key"])
-    member = manifest.find_member(files, top, key.removeprefix(top))
+    member = members.find_member(files, top, key.removeprefix(top))
     if member is None:
         message = f"There is no file {key}."
         raise NotFoundError(message)
-    return FileRow(key, member.size, member.sha256, manifest.media_type(key), str(entry["role"]), entry["mtime"])  # type: ignore[arg-type]  # a float column
+    return _member_row(entry, member)
 
 
 def list_entries(catalog: Catalog, prefix: str, viewer: Viewer, *, after: str = "", limit: int = PAGE) -> list[dict[str, object]]:
@@ -146,11 +146,17 @@ def _holding(catalog: Catalog, key: str, viewer: Viewer) -> list[dict[str, objec
 
 def _members(files: Files, entry: dict[str, object], prefix: str, after: str) -> Iterator[FileRow]:
     top = str(entry["key"])
-    start = after.removeprefix(top) if after.startswith(top) else ""
-    inner = prefix.removeprefix(top) if prefix.startswith(top) else ""
-    for member in manifest.list_members(files, top, after=start, prefix=inner):
-        key = top + member.path
-        yield FileRow(key, member.size, member.sha256, manifest.media_type(key), str(entry["role"]), entry["mtime"])  # type: ignore[arg-type]  # a float column
+    behind = after.removeprefix(top) if after.startswith(top) else ""
+    start = prefix.removeprefix(top) if prefix.startswith(top) else ""
+    for member in members.list_members(files, top, after=behind, start=start):
+        if not member.path.startswith(start):
+            return
+        yield _member_row(entry, member)
+
+
+def _member_row(entry: dict[str, object], member: members.Member) -> FileRow:
+    key = str(entry["key"]) + member.path
+    return FileRow(key, member.size, member.sha256, manifest.media_type(key), str(entry["role"]), entry["mtime"])  # type: ignore[arg-type]  # a float column
 
 
 def _range(f: sa.Table, prefix: str) -> list[sa.ColumnElement[bool]]:
