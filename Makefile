@@ -27,7 +27,7 @@ check: test-setup ## Everything that CI runs: format, lint, types, docs, licence
 	@$(BIN)/ruff check $(wildcard $(SOURCES))
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/check_licences.py
-	@scripts/docs.sh --check
+	@$(BIN)/python scripts/docs.py --check
 	@$(MAKE) --no-print-directory test
 
 format: ## Format the code and apply the linter's safe fixes
@@ -36,7 +36,7 @@ format: ## Format the code and apply the linter's safe fixes
 
 docs: ## Write the generated documentation
 	@scripts/install.sh dev
-	@scripts/docs.sh
+	@$(BIN)/python scripts/docs.py
 
 bench: ## Print the figures of docs/benchmarks.md
 	@scripts/install.sh dev

@@ -155,7 +155,7 @@ class Assets:
         return sorted(path for path in files if path.relative_to(self.sources).parts[0] not in NOT_SOURCES)
 
     def _build(self) -> None:
-        node = find_system_node() or find_wheel_node()
+        node = find_wheel_node() or find_system_node()  # the wheel puts scripts named node and npm on the path
         if node is None:
             raise AssetsError("there is no Node")
         self.built.parent.mkdir(parents=True, exist_ok=True)

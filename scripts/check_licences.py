@@ -74,7 +74,7 @@ def licence_of(item: Distribution) -> str:
 
 
 def _field(item: Distribution, name: str) -> str:
-    return item.metadata[name] if name in item.metadata else ""
+    return str((item.metadata.get_all(name) or [""])[0])
 
 
 def python_findings() -> Iterator[str]:

@@ -2,25 +2,44 @@
 
 import os
 import socket
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import settings
 
-settings.register_profile("ci", deadline=None, print_blob=True)
-settings.register_profile("local", deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "local")
-
+REPOSITORY = Path(__file__).parent.parent
 IS_CI = os.environ.get("CI", "") not in {"", "0", "false"}
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+settings.register_profile("tomotheca", deadline=None, print_blob=True)
+settings.load_profile("tomotheca")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Make a skipped test a failure where nothing may be missing."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if IS_CI and report.skipped and not hasattr(report, "wasxfail"):
+    return refuse_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    return refuse_skip(report)
+
+
+def refuse_skip(report: Report) -> Report:
+    """Make a skip a failure where nothing may be missing."""
+    if IS_CI and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, but CI=true: {reason}"
+        report.longrepr = f"{report.nodeid} was skipped, which CI=true forbids: {reason}"
     return report
 
 
@@ -30,3 +49,12 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+@pytest.fixture(scope="session")
+def real_files() -> Path:
+    """Return the folder of other packages' unpacked source distributions (see ``scripts/real_files.sh``)."""
+    folder = REPOSITORY / ".cache/real-files"
+    if not (folder / ".complete").is_file():
+        pytest.skip("the real files were not fetched (scripts/real_files.sh)")
+    return folder
