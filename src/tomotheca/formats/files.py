@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tomotheca.errors import StorageError
 
-BLOCK = 4 << 20
-"""Bytes read at a time when a file is hashed."""
+BLOCK = 1 << 18
+"""Bytes read at a time when a file is hashed: small enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -79,6 +79,6 @@ def _piece(piece: npt.NDArray[Any]) -> Moments:
     whole = moved.size - moved.size % ROW
     rows, rest = moved[:whole].reshape(-1, ROW), moved[whole:].astype(np.float64)
     total = float(rows.sum(axis=1).sum(dtype=np.float64) + rest.sum())
-    squares = float(np.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64) + np.dot(rest, rest))
+    squares = float(np.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64) + np.einsum("i,i", rest, rest))
     count = piece.size
     return Moments(count, 0, low, high, total + float(centre) * count, squares - total * total / count)

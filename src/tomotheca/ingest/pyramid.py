@@ -37,6 +37,9 @@ KEPT_DTYPES = ("i1", "u1", "i2", "u2", "f2", "f4")
 SAMPLE = 2_000_000
 """Voxels, about, from which the percentiles are taken: every n-th along each axis."""
 
+LARGE = 64 << 20
+"""Bytes from which the disk is made to write while the MRC file is hashed: the caller's sync is then short."""
+
 TILES = 2
 """Tiles of level 0 in memory: one is read while the other is written."""
 
@@ -155,7 +158,7 @@ def convert(
 ) -> Conversion:
     """Write a source as MRC and OME-Zarr in one pass.
 
-    Nothing is synced or renamed: give temporary names, then ``sync_tree`` once and rename. After an error the files
+    Nothing is renamed, nor is all of it on the disk: give temporary names, then ``sync_tree`` once and rename. After an error the files
     begun stay for the caller to remove.
 
     Parameters
@@ -221,12 +224,14 @@ class _Job:
         if total.skipped:
             text = f"{total.skipped} voxels are not finite; the statistics leave them out."
             self.notes.append(Finding("warning", str(self.source.path), text))
-        mrc_member = self.pool.submit(self.mrc.finish, total)
+        hashing = self.pool.submit(self.mrc.finish, total)
         stored = [self.zarr.stored_bytes(level) for level in self.levels]
         name = self.recipe.name or self.target.zarr.stem
         members = self.zarr.finish(name, self.method, is_label=self.method != "mean")
+        if self.mrc.size >= LARGE:
+            sync_tree(self.target.zarr)
         return Conversion(
-            mrc_member.result(),
+            hashing.result(),
             members,
             tuple(
                 LevelSize(level.path, level.shape, level.scale, level.translation, size)

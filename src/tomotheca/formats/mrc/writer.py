@@ -108,6 +108,7 @@ class Writer:
             raise FormatError(path, f"{layout.dtype} has no MRC mode: convert to {storable(layout.dtype)}.")
         self._dtype = layout.dtype.newbyteorder(layout.byte_order)
         self._offset = HEADER_BYTES + len(layout.extended)
+        self.size = self._offset + math.prod(layout.shape) * self._dtype.itemsize
         with writing(path):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
             write_all(self._descriptor, memoryview(bytes(HEADER_BYTES) + layout.extended), 0)
@@ -134,12 +135,11 @@ class Writer:
     def finish(self, statistics: Moments) -> Member:
         """Write the true header, hash the file (read back, normally from memory) and close it."""
         with writing(self.path):
-            size = self._offset + math.prod(self.layout.shape) * self._dtype.itemsize
-            os.ftruncate(self._descriptor, size)
+            os.ftruncate(self._descriptor, self.size)
             write_all(self._descriptor, memoryview(_header(self.layout, statistics)), 0)
             digest = hash_descriptor(self._descriptor)
         self.close()
-        return Member(self.path.name, size, digest)
+        return Member(self.path.name, self.size, digest)
 
     def close(self) -> None:
         """Close without finishing, after an error; does nothing when closed."""
