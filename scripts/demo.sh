@@ -12,7 +12,6 @@ if [ -d "$root/archive" ] && [ ! -e "$mark.started" ]; then
     echo "$root already holds an archive: it is served as it is."
 elif [ ! -e "$mark.done" ] || [ ! -d "$root/archive" ]; then
     touch "$mark.started"
-    scripts/real_files.sh || echo "The demo does without the dataset of real files."
     .venv/bin/tomotheca demo --root "$root"
     touch "$mark.done"
 fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetch the real files of the demo and the format tests: the test data in other packages' source distributions.
+# Fetch the real files of the format tests: the test data in other packages' source distributions.
 # They end up unpacked in .cache/real-files/<name>-<version>/. Exit code 1 without network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,7 +7,7 @@ folder=.cache/real-files
 list=requirements/real-files.txt
 
 [ -e "$folder/.complete" ] && cmp -s "$list" "$folder/.complete" && exit 0
-echo "Fetching real files for the demo and the tests ..."
+echo "Fetching the real files of the tests ..."
 rm -rf "$folder"
 mkdir -p "$folder"
 names=$(cut -d = -f 1 "$list" | paste -sd ,)
