@@ -59,7 +59,7 @@ def read_all(files: Files, found: Iterable[tuple[type[Document], str]], findings
     for model, key in found:
         stored = files.read_bytes(key)
         try:
-            document = documents.decode(stored, where=key)
+            document = documents.parse(stored, key)
         except InvalidDocumentError as error:
             findings.extend(error.findings)
             continue

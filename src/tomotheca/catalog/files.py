@@ -146,6 +146,8 @@ def _holding(catalog: Catalog, key: str, viewer: Viewer) -> list[dict[str, objec
 
 def _members(files: Files, entry: dict[str, object], prefix: str, after: str) -> Iterator[FileRow]:
     top = str(entry["key"])
+    if after > top and not after.startswith(top):
+        return
     behind = after.removeprefix(top) if after.startswith(top) else ""
     start = prefix.removeprefix(top) if prefix.startswith(top) else ""
     for member in members.list_members(files, top, after=behind, start=start):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
+from tomotheca.catalog.later import among, resolve, together
 from tomotheca.catalog.patterns import check
 from tomotheca.catalog.tables import Tables
 from tomotheca.catalog.viewer import Viewer, visible
@@ -19,7 +22,8 @@ from tomotheca.schema.rows import timestamp
 Clause = Mapping[str, Any]
 Condition = sa.ColumnElement[bool]
 
-MAX_FILTER_DEPTH = 5
+MAX_FILTER_DEPTH = 4
+"""Relations that one filter may follow, one after the other."""
 
 
 def _nulls(c: sa.ColumnElement[Any], value: Any) -> Condition:
@@ -29,8 +33,8 @@ def _nulls(c: sa.ColumnElement[Any], value: Any) -> Condition:
 OPERATORS: dict[str, Callable[[sa.ColumnElement[Any], Any], Condition]] = {
     "_eq": lambda c, v: c.is_(None) if v is None else c == v,
     "_neq": lambda c, v: c.is_not(None) if v is None else c != v,
-    "_in": lambda c, v: c.in_(v),
-    "_nin": lambda c, v: c.not_in(v),
+    "_in": among,
+    "_nin": lambda c, v: sa.and_(c.is_not(None), sa.not_(among(c, v))),
     "_gt": lambda c, v: c > v,
     "_gte": lambda c, v: c >= v,
     "_lt": lambda c, v: c < v,
@@ -46,6 +50,13 @@ OPERATORS: dict[str, Callable[[sa.ColumnElement[Any], Any], Condition]] = {
     "_niregex": lambda c, v: sa.not_(sa.func.tomo_iregex(c, v)),
 }
 """Comparators of the clause language. Text patterns are functions that the catalogue defines, the same on both databases."""
+
+
+SAME = frozenset({"_eq", "_neq", "_in", "_nin", "_is_null"})
+"""Comparators that ask for the same value: a key in the archive is compared without what its address begins with."""
+
+LISTS = frozenset({"_in", "_nin"})
+ORDERED = frozenset({"_gt", "_gte", "_lt", "_lte"})
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class Compiler:
             If a name is unknown, an operator does not fit, or the clause is too deep.
         """
         if depth > MAX_FILTER_DEPTH:
-            message = f"Max filter depth exceeded: a filter may follow {MAX_FILTER_DEPTH - 1} relations"
+            message = f"Max filter depth exceeded: a filter may follow {MAX_FILTER_DEPTH} relations"
             raise QueryError(message)
         return [term for name, value in (clause or {}).items() for term in self._term(kind, row, name, value, depth)]
 
@@ -144,29 +155,25 @@ class Compiler:
             yield self._operate(column, row, operator, value)
 
     def _operate(self, column: Column, row: sa.FromClause, operator: str, value: Any) -> Condition:
-        check(operator, value)
-        left: sa.ColumnElement[Any] = row.c[column.name]
-        if column.missing is not None:
-            left = sa.func.coalesce(left, column.missing)
+        left = self.shown(column, row) if operator not in SAME else missing(column, row)
         if operator != "_is_null":
-            value = [self._bind(column, v) for v in value] if isinstance(value, list | tuple) else self._bind(column, value)
-        if column.enum and operator in {"_gt", "_gte", "_lt", "_lte"}:
-            left, value = rank(column, left), column.choices.index(value)
-        if column.location and operator.endswith(("like", "regex")):
-            left = address(left, self.prefixes[column.location])
+            items = isinstance(value, list | tuple)
+            step = partial(self._convert, column, operator)
+            value = resolve(together(value), lambda v: [step(i) for i in v]) if items or operator in LISTS else resolve(value, step)
+        if column.enum and operator in ORDERED:
+            left, value = rank(column, left), resolve(value, column.choices.index)
         return OPERATORS[operator](left, value)
 
-    def _bind(self, column: Column, value: Any) -> Any:
+    def _convert(self, column: Column, operator: str, value: Any) -> Any:
+        """Turn a value of a clause into one that compares with the stored ones."""
+        check(operator, value)
         if value is None:
             return None
-        if column.type.__name__ == "datetime":
-            try:
-                return timestamp(value)
-            except ValueError as error:
-                message = f"{column.name}: {value!r} is not a date; write YYYY-MM-DD"
-                raise QueryError(message) from error
-        if column.location:
-            return str(value).removeprefix(self.prefixes[column.location])
+        if column.type is datetime:
+            return _moment(column, value)
+        if column.location and operator in SAME:
+            prefix = self.prefixes[column.location]
+            return value.removeprefix(prefix) if value.startswith(prefix) or "://" in value else f"://{value}"
         return value
 
     def order(self, kind: str, row: sa.FromClause, keys: Sequence[tuple[str, str]]) -> list[sa.ColumnElement[Any]]:
@@ -179,7 +186,25 @@ class Compiler:
         if column is None:
             message = f"{kind} cannot be ordered by {name!r}"
             raise QueryError(message)
-        return rank(column, row.c[name]) if column.enum else row.c[name]
+        return rank(column, row.c[name]) if column.enum else self.shown(column, row)
+
+    def shown(self, column: Column, row: sa.FromClause) -> sa.ColumnElement[Any]:
+        """Give a column's value as the wire shows it: an address for a key, a number for one that is missing."""
+        return address(row.c[column.name], self.prefixes[column.location]) if column.location else missing(column, row)
+
+
+def missing(column: Column, row: sa.FromClause) -> sa.ColumnElement[Any]:
+    """Give a column; where the wire answers a value for a null, that value."""
+    value: sa.ColumnElement[Any] = row.c[column.name]
+    return value if column.missing is None else sa.func.coalesce(value, column.missing)
+
+
+def _moment(column: Column, value: Any) -> str:
+    try:
+        return timestamp(value)
+    except ValueError as error:
+        message = f"{column.name}: {value!r} is not a date; write YYYY-MM-DD"
+        raise QueryError(message) from error
 
 
 def rank(column: Column, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
