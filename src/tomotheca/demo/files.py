@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from tomotheca.demo.geometry import Alignment, Doubles
 from tomotheca.demo.microscope import Microscope, contrast_transfer
-from tomotheca.demo.phantom import Picks
-from tomotheca.demo.simulate import Tile
 from tomotheca.formats import mrc
 
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tomotheca.demo.geometry import Alignment, Doubles
+    from tomotheca.demo.phantom import Picks
+    from tomotheca.demo.simulate import Tile
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 STAR_COLUMNS = (
     "TomoName", "CoordinateX", "CoordinateY", "CoordinateZ", "OriginXAngst", "OriginYAngst", "OriginZAngst",
@@ -49,7 +53,10 @@ def write_volume(path: Path, volume: NDArray[np.generic], pixel: float, *, stack
 
 def write_alignment(folder: Path, stem: str, alignment: Alignment) -> None:
     """Write IMOD's transforms (``.xf``) and refined tilts (``.tlt``)."""
-    rows = [" ".join([*(f"{value:11.7f}" for value in row[:4]), *(f"{value:11.3f}" for value in row[4:])]) for row in alignment.rows()]
+    rows = [
+        " ".join([*(f"{value:11.7f}" for value in row[:4]), *(f"{value:11.3f}" for value in row[4:])])
+        for row in alignment.rows()
+    ]
     write_text(folder / f"{stem}.xf", rows)
     write_text(folder / f"{stem}.tlt", [f"{tilt:7.2f}" for tilt in alignment.tilt])
 
@@ -119,7 +126,9 @@ def write_ctf(path: Path, tile: Tile) -> None:
              " #5 - additional phase shift [radians]; #6 - cross correlation; #7 - spacing (in Angstroms) up to which CTF"
              " rings were fit successfully"]  # fmt: skip
     for section, defocus in enumerate(tile.series.defocus, 1):
-        lines.append(f"{section}.000000 {defocus * 1e4 + 60:.3f} {defocus * 1e4 - 60:.3f} 31.5 {scope.phase_plate:.4f} {fit:.4f} {2.2 * scope.pixel:.2f}")
+        lines.append(
+            f"{section}.000000 {defocus * 1e4 + 60:.3f} {defocus * 1e4 - 60:.3f} 31.5 {scope.phase_plate:.4f} {fit:.4f} {2.2 * scope.pixel:.2f}"
+        )
     write_text(path, lines)
 
 
@@ -168,7 +177,11 @@ def star_rows(name: str, picks: Picks, binning: int, pixel: float) -> list[str]:
     whole = np.round(exact)
     rows = []
     for coordinate, origin, angles in zip(whole, (whole - exact) * pixel, euler(picks.rotations), strict=True):
-        numbers = [*(f"{v:12.6f}" for v in coordinate), *(f"{v:12.6f}" for v in origin), *(f"{v:12.6f}" for v in angles)]
+        numbers = [
+            *(f"{v:12.6f}" for v in coordinate),
+            *(f"{v:12.6f}" for v in origin),
+            *(f"{v:12.6f}" for v in angles),
+        ]
         rows.append(f"{name} {' '.join(numbers)} 1")
     return rows
 

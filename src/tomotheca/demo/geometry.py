@@ -39,7 +39,7 @@ class Scheme:
     def angles(self) -> Doubles:
         """Give the nominal tilts in ascending order, the order of the sections of the stack; degrees."""
         count = round(self.limit / self.step)
-        return np.arange(-count, count + 1) * self.step
+        return np.arange(-count, count + 1, dtype=np.float64) * self.step
 
     def acquisition(self) -> NDArray[np.intp]:
         """Give the sections in the order they were recorded: ``acquisition()[k]`` is the section of exposure ``k``."""

@@ -55,7 +55,7 @@ class Microscope:
     """Tilt axis in degrees from the vertical."""
 
 
-def contrast_transfer(frequency: Doubles, defocus: float, scope: Microscope) -> Doubles:
+def contrast_transfer(frequency: Floats | Doubles, defocus: float, scope: Microscope) -> Floats | Doubles:
     """Give the contrast of a weak phase object, positive where protein is dark.
 
     Formula: ``sin(pi L dz k² - pi/2 Cs L³ k⁴ + w + p)`` with ``sin w`` the amplitude contrast (Erickson and Klug 1971).
@@ -75,7 +75,7 @@ def contrast_transfer(frequency: Doubles, defocus: float, scope: Microscope) -> 
     return np.asarray(np.sin(phase + np.arcsin(scope.amplitude_contrast) + scope.phase_plate))
 
 
-def damage(frequency: Doubles, dose: float) -> Doubles:
+def damage(frequency: Floats | Doubles, dose: float) -> Floats | Doubles:
     """Give the factor left of the signal after an exposure, ``exp(-N / 2 Ne)`` (Grant and Grigorieff 2015).
 
     Parameters
@@ -147,7 +147,7 @@ def project(plane: Complex, tilt: float, scope: Microscope, width: int, transfer
     length = 2 * (plane.shape[0] - 1)
     seen = np.arange(plane.shape[0]) / (length * np.cos(np.deg2rad(tilt)))
     seen = seen[seen < 0.5]
-    frequency = np.hypot(seen[:, None], fft.fftfreq(plane.shape[1])[None, :]) / scope.pixel
+    frequency = (np.hypot(seen[:, None], fft.fftfreq(plane.shape[1])[None, :]) / scope.pixel).astype(np.float32)
     filtered = plane[: seen.size] * contrast_transfer(frequency, transfer[0], scope) * damage(frequency, transfer[1])
     lines = fft.ifft(filtered, axis=1).astype(np.complex64)
     lines[1:] *= 2
@@ -173,7 +173,9 @@ class Series:
     scope: Microscope
 
 
-def record(specimen: Floats, alignment: Alignment, scope: Microscope, size: tuple[int, int], rng: np.random.Generator) -> Series:
+def record(
+    specimen: Floats, alignment: Alignment, scope: Microscope, size: tuple[int, int], rng: np.random.Generator
+) -> Series:
     """Record a tilt series: contrast, thickness, stage errors, Poisson noise.
 
     Parameters
@@ -191,7 +193,7 @@ def record(specimen: Floats, alignment: Alignment, scope: Microscope, size: tupl
     """
     planes = slices(spectrum(specimen), alignment.tilt)
     order = np.argsort(scope.scheme.acquisition())
-    defocus = np.round(scope.defocus + rng.normal(0, 0.06, order.size) + 0.004 * order, 3)
+    defocus = np.asarray(np.round(scope.defocus + rng.normal(0, 0.06, order.size) + 0.004 * order, 3), dtype=np.float64)
     width = specimen.shape[2] + 2 * int(0.15 * size[1]) + 16
     images = np.empty((order.size, *size), dtype=np.int16)
     for section, tilt in enumerate(alignment.tilt):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 Floats = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -32,6 +35,12 @@ class Model:
         """Radius in Å of the sphere about the origin that holds the particle."""
         return float((np.linalg.norm(self.centres, axis=1) + 2.1 * self.sigma).max())
 
+    @property
+    def probes(self) -> Points:
+        """Points near the rim of the lumps, for a first look whether there is room; shape ``(n, 3)``, x, y, z in Å."""
+        length = np.maximum(np.linalg.norm(self.centres, axis=1), 1)
+        return np.asarray(self.centres * (1 + 0.9 * self.sigma / length)[:, None], dtype=np.float64)
+
 
 def model(parts: list[tuple[Points, float, float]]) -> Model:
     """Join parts ``(centres, sigma, weight)`` and move their centre of mass to the origin."""
@@ -45,7 +54,7 @@ def model(parts: list[tuple[Points, float, float]]) -> Model:
 def ring(count: int, radius: float, height: float, turn: float = 0.0) -> Points:
     """Place ``count`` points on a circle about z; shape ``(count, 3)``, Å."""
     angle = 2 * np.pi * (np.arange(count) + turn) / count
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.full(count, height)], axis=1)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.full(count, height)], axis=1, dtype=np.float64)
 
 
 def ball(count: int, radii: tuple[float, float, float], centre: tuple[float, float, float], seed: int) -> Points:
@@ -58,7 +67,7 @@ def ball(count: int, radii: tuple[float, float, float], centre: tuple[float, flo
     while len(chosen) < count:
         distance = np.minimum(distance, np.linalg.norm(candidates - chosen[-1], axis=1))
         chosen.append(candidates[int(np.argmax(distance * rng.uniform(0.6, 1, len(candidates))))])
-    return np.array(chosen) * radii + np.array(centre)
+    return np.asarray(np.array(chosen) * radii + np.array(centre), dtype=np.float64)
 
 
 def shell(count: int, radius: float) -> Points:
@@ -83,12 +92,16 @@ def proteasome() -> Model:
     rings = [ring(7, 42, z, t) for z, t in ((-58, 0.0), (-20, 0.5), (20, 0.5), (58, 0.0))]
     cap = ball(16, (72, 48, 52), (18, 0, 148), 21)
     gates = np.array([[0.0, 0.0, z] for z in (-40, -14, 14, 40)])
-    return model([(np.concatenate(rings), 15.0, 1.1), (gates, 15.0, 0.7), (cap, 19.0, 0.9), (cap * (-1, 1, -1), 19.0, 0.9)])
+    return model(
+        [(np.concatenate(rings), 15.0, 1.1), (gates, 15.0, 0.7), (cap, 19.0, 0.9), (cap * (-1, 1, -1), 19.0, 0.9)]
+    )
 
 
 def fatty_acid_synthase() -> Model:
     """Make a fungal fatty acid synthase, about 260 Å: two domes on a central wheel."""
-    domes = [ring(6, 98, z, t) for z, t in ((-38, 0.0), (38, 0.5))] + [ring(6, 72, z, t) for z, t in ((-82, 0.25), (82, 0.75))]
+    domes = [ring(6, 98, z, t) for z, t in ((-38, 0.0), (38, 0.5))] + [
+        ring(6, 72, z, t) for z, t in ((-82, 0.25), (82, 0.75))
+    ]
     wheel = [ring(6, 100, 0, 0.25), ring(6, 60, 0, 0.75), ring(3, 25, 0)]
     tips = [ring(3, 28, z) for z in (-112, 112)]
     return model([(np.concatenate(domes + tips), 17.0, 0.95), (np.concatenate(wheel), 16.0, 0.8)])

@@ -141,7 +141,9 @@ def ellipsoid(specimen: Specimen, middle: Doubles, radii: Doubles, *, roughness:
     z, y, x = (axis[tuple(part if axis.shape[i] > 1 else slice(None) for i, part in enumerate(box))].astype(np.float32)
                for axis in specimen.coordinates())  # fmt: skip
     dx, dy, dz = (axis - np.float32(m) for axis, m in zip((x, y, z), middle, strict=True))
-    scaled = np.sqrt((dx / radii[0]) ** 2 + (dy / radii[1]) ** 2 + (dz / radii[2]) ** 2, dtype=np.float32) + np.float32(1e-6)
+    scaled = np.sqrt((dx / radii[0]) ** 2 + (dy / radii[1]) ** 2 + (dz / radii[2]) ** 2, dtype=np.float32) + np.float32(
+        1e-6
+    )
     length = np.sqrt(dx**2 + dy**2 + dz**2) + np.float32(1e-6)
     lumps = np.zeros_like(scaled)
     for order in (2, 3, 4):
@@ -206,7 +208,7 @@ def put(specimen: Specimen, particle: Particle, position: Doubles, rotation: Rot
     low = nearest[::-1] - half
     if (low < 0).any() or (low + 2 * half + 1 > specimen.density.shape).any():
         return False
-    lumps = np.round(position + rotation.apply(particle.shape.centres) / specimen.pixel).astype(int)
+    lumps = np.round(position + rotation.apply(particle.shape.probes) / specimen.pixel).astype(int)
     if (specimen.taken[lumps[:, 2], lumps[:, 1], lumps[:, 0]]).any():
         return False
     box = tuple(slice(start, start + 2 * half + 1) for start in low)
@@ -229,7 +231,7 @@ def scatter(specimen: Specimen, particle: Particle, count: int, place: Place) ->
     specimen.names.setdefault(particle.name, len(specimen.names) + MEMBRANE + 1)
     positions: list[Doubles] = []
     rotations: list[Doubles] = []
-    for _ in range(100 * count):
+    for _ in range(60 * count):
         if len(positions) == count:
             break
         position, rotation = place(specimen.rng)
@@ -238,7 +240,9 @@ def scatter(specimen: Specimen, particle: Particle, count: int, place: Place) ->
             rotations.append(rotation.as_matrix())
     known = specimen.picks.get(particle.name, Picks(np.empty((0, 3)), np.empty((0, 3, 3))))
     found = np.array(positions).reshape(-1, 3), np.array(rotations).reshape(-1, 3, 3)
-    specimen.picks[particle.name] = Picks(np.concatenate([known.positions, found[0]]), np.concatenate([known.rotations, found[1]]))
+    specimen.picks[particle.name] = Picks(
+        np.concatenate([known.positions, found[0]]), np.concatenate([known.rotations, found[1]])
+    )
 
 
 def anywhere(specimen: Specimen, where: Mask) -> Place:

@@ -55,8 +55,10 @@ def ramp(stack: Floats, tilts: Doubles) -> Floats:
     """
     padded = fft.next_fast_len(2 * stack.shape[2], real=True)
     frequency = fft.rfftfreq(padded)
-    weight = np.maximum(frequency, 0.25 / padded) * np.exp(-np.maximum(frequency - 0.35, 0) ** 2 / (2 * 0.05**2))
-    filtered = fft.irfft(fft.rfft(stack, padded, axis=2) * weight.astype(np.float32), padded, axis=2)[..., : stack.shape[2]]
+    weight = np.maximum(frequency, 0.25 / padded) * np.exp(-(np.maximum(frequency - 0.35, 0) ** 2) / (2 * 0.05**2))
+    filtered = fft.irfft(fft.rfft(stack, padded, axis=2) * weight.astype(np.float32), padded, axis=2)[
+        ..., : stack.shape[2]
+    ]
     return np.asarray(filtered * np.cos(np.deg2rad(tilts))[:, None, None], dtype=np.float32)
 
 
@@ -152,4 +154,4 @@ def quantise(volume: Floats, kind: str) -> NDArray[np.generic]:
     if kind == "float32":
         return np.asarray(centred, dtype=np.float32)
     steps, limit = {"int8": (24, 127), "int16": (1000, 32767)}[kind]
-    return np.clip(np.round(centred * steps), -limit, limit).astype(kind)
+    return np.asarray(np.clip(np.round(centred * steps), -limit, limit), dtype=kind)

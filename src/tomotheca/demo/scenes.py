@@ -9,7 +9,18 @@ import numpy as np
 
 from tomotheca.demo.geometry import Scheme
 from tomotheca.demo.microscope import Microscope
-from tomotheca.demo.phantom import Doubles, Specimen, add_membrane, anywhere, crowd, ellipsoid, outward, prepare, scatter, sheet
+from tomotheca.demo.phantom import (
+    Doubles,
+    Specimen,
+    add_membrane,
+    anywhere,
+    crowd,
+    ellipsoid,
+    outward,
+    prepare,
+    scatter,
+    sheet,
+)
 
 Triple = tuple[int, int, int]
 Composer = Callable[[Specimen], None]
@@ -36,7 +47,9 @@ def cytosol(specimen: Specimen) -> None:
     for offset in (0.0, 260.0):
         add_membrane(specimen, sheet(specimen, level + side * offset, 55, specimen.rng.uniform(-0.15, 0.15)))
     for place, size in ((-0.32, 0.155), (0.28, 0.115), (0.02, 0.09)):
-        middle = np.array([place * half[0], -side * specimen.rng.uniform(0.1, 0.42) * half[1], specimen.rng.uniform(-60, 60)])
+        middle = np.array(
+            [place * half[0], -side * specimen.rng.uniform(0.1, 0.42) * half[1], specimen.rng.uniform(-60, 60)]
+        )
         radii = size * half[1] * 1.25 * specimen.rng.uniform(0.85, 1.15, 3)
         radii[2] = min(radii[2], half[2] - 60)
         add_membrane(specimen, ellipsoid(specimen, middle, radii))
@@ -102,7 +115,11 @@ class Run:
     @property
     def stems(self) -> tuple[str, ...]:
         """Names of its tilt series, without extension."""
-        return (self.name,) if self.tiles == 1 else tuple(f"{self.name}_{side}" for side in ("left", "right")[: self.tiles])
+        return (
+            (self.name,)
+            if self.tiles == 1
+            else tuple(f"{self.name}_{side}" for side in ("left", "right")[: self.tiles])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +158,14 @@ def studies() -> tuple[Study, ...]:
     yeast = Microscope(9.96, Scheme("dose-symmetric", 60, 3), dose=3.0, defocus=4.0, thickness=720, axis=84.7)
     virus = Microscope(12.24, Scheme("bidirectional", 60, 3), dose=2.6, defocus=5.0, thickness=1350, axis=-95.6)
     purified = Microscope(
-        7.84, Scheme("dose-symmetric", 54, 3), dose=3.4, voltage=200_000, defocus=1.6, phase_plate=1.2, thickness=480, axis=-12.1
+        7.84,
+        Scheme("dose-symmetric", 54, 3),
+        dose=3.4,
+        voltage=200_000,
+        defocus=1.6,
+        phase_plate=1.2,
+        thickness=480,
+        axis=-12.1,
     )
     return (
         Study(

@@ -41,7 +41,7 @@ class Truth:
 
     def membranes(self) -> NDArray[np.int8]:
         """Give the mask of all bilayers, 0 and 1."""
-        return (self.labels == MEMBRANE).astype(np.int8)
+        return np.asarray(self.labels == MEMBRANE, dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True)
