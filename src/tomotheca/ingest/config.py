@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from tomotheca.errors import Finding
 from tomotheca.ingest import language, yamlsource
-from tomotheca.ingest.language import CONTAINERS, AnnotationSource, Container, Filters, ParentFilters, Shape, Standardization, Strict
+from tomotheca.ingest.language import CONTAINERS, AnnotationSource, Container, Filters, ParentFilters, Shape, Standardization
 from tomotheca.ingest.yamlsource import Location
-from tomotheca.schema.configuration import TEMPLATE, names, nested, relaxed
+from tomotheca.schema.configuration import TEMPLATE, Strict, names, nested, relaxed
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -115,7 +115,8 @@ class _Builder:
             self._open.pop()
 
     def _mapping(self, node: Any, location: Location) -> dict[Any, Any]:
-        given = [id(key) for key, _ in node.value]
+        given = {id(key) for key, _ in node.value}
+        own: set[Any] = set()
         self._scalars.flatten_mapping(node)
         built: dict[Any, Any] = {}
         for key_node, value_node in node.value:
@@ -123,9 +124,10 @@ class _Builder:
             if not isinstance(key, str | int | float | bool):
                 key = str(key)
             here = (*location, key)
-            if key in built and id(key_node) in given:
-                if self.lines.get(here) and any(id(k) in given and k is not key_node and k.value == key_node.value for k, _ in node.value):
-                    self._repeated(key, here, key_node)
+            if key in built and id(key_node) in given and key in own:
+                self._repeated(key, here, key_node)
+            if id(key_node) in given:
+                own.add(key)
             built[key] = self.build(value_node, here)
             self.lines[here] = key_node.start_mark.line + 1
         return built
