@@ -1,0 +1,71 @@
+"""From our errors to answers: a status and one sentence, as a page for browsers and as JSON for programs."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tomotheca.errors import (
+    AccessError, ConflictError, FindingsError, FormatError, GoneError, NotFoundError, QueryError, SettingsError, StorageError, TomothecaError,
+    UnsafePathError,
+)  # fmt: skip
+from tomotheca.web import error_page
+
+ERROR_STATUS: dict[type[Exception], int] = {
+    GoneError: 410,
+    NotFoundError: 404,
+    UnsafePathError: 404,
+    AccessError: 403,
+    QueryError: 400,
+    FindingsError: 400,
+    FormatError: 422,
+    ConflictError: 409,
+    SettingsError: 500,
+    StorageError: 503,
+    TomothecaError: 500,
+}
+"""Status of each error; the first class in an error's ancestry counts."""
+
+SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that kind of request.",
+    413: "The request is too large.",
+}
+
+
+def status_of(error: Exception) -> int:
+    """Give the status that an error is answered with."""
+    return next((ERROR_STATUS[kind] for kind in type(error).__mro__ if kind in ERROR_STATUS), 500)
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    """Answer one of our errors."""
+    return answer(request, status_of(error), str(error))
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer what the router refuses."""
+    if not isinstance(error, HTTPException):
+        raise error
+    response = answer(request, error.status_code, SENTENCES.get(error.status_code, error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def answer(request: Request, status: int, sentence: str) -> Response:
+    """Answer with a sentence, in the form that the caller reads."""
+    if wants_page(request):
+        return error_page(request, status, sentence)
+    headers = {"access-control-allow-origin": "*", "cache-control": "no-store"}
+    if status == 401:  # noqa: PLR2004 - Unauthorized
+        headers["www-authenticate"] = 'Bearer realm="tomotheca"'
+    return Response(orjson.dumps({"error": sentence}), status, headers, "application/json")
+
+
+def wants_page(request: Request) -> bool:
+    """Say whether a browser waits for a page."""
+    path: str = request.scope["path"]
+    program = path.startswith(("/api/", "/graphql", "/s3", "/healthz", "/readyz")) or path.endswith(".json")
+    return not program and "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,78 @@
+"""Signing in and out as the curator, with a cookie."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from tomotheca.api.portal import Portal
+from tomotheca.api.who import COOKIE, LASTS, Identity
+from tomotheca.errors import AccessError, QueryError
+
+LONGEST_BODY = 10_000
+SLOW_DOWN = 0.5
+"""Seconds that a wrong token costs."""
+
+
+def routes(portal: Portal, identity: Identity) -> list[Route]:
+    """Give ``POST /login`` and ``POST /logout``; the form is a page."""
+    secure = (portal.settings.public_url or "").startswith("https:")
+
+    async def login(request: Request) -> Response:
+        _same_origin(request)
+        fields = await _fields(request)
+        if not identity.is_token(fields.get("token", "").strip()):
+            await asyncio.sleep(SLOW_DOWN)
+            message = "This token is not valid here."
+            raise AccessError(message)
+        response = RedirectResponse(_inside(fields.get("next", "/")), 303)
+        flags = {"max_age": LASTS, "path": "/", "httponly": True, "secure": secure or request.url.scheme == "https"}
+        response.set_cookie(COOKIE, identity.cookie(), samesite="lax", **flags)  # type: ignore[arg-type]  # a mixed dict
+        return response
+
+    async def logout(request: Request) -> Response:
+        _same_origin(request)
+        response = RedirectResponse("/", 303)
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+        return response
+
+    return [Route("/login", login, methods=["POST"]), Route("/logout", logout, methods=["POST"])]
+
+
+def _same_origin(request: Request) -> None:
+    """Refuse a form that another site sends.
+
+    Raises
+    ------
+    AccessError
+        If the browser says that the request comes from elsewhere.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    foreign = site not in {None, "same-origin", "none"}
+    if site is None and origin is not None:
+        foreign = urlsplit(origin).netloc != request.headers.get("host")
+    if foreign:
+        message = "This form was sent from another site; open this server's own page."
+        raise AccessError(message)
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LONGEST_BODY:
+            message = "The form is too long."
+            raise QueryError(message)
+    return {name: values[-1] for name, values in parse_qs(body.decode(errors="replace")).items()}
+
+
+def _inside(address: str) -> str:
+    """Give the address when it lies on this server, else the home page."""
+    parts = urlsplit(address.replace("\\", "/"))
+    safe = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith("//")
+    return address if safe and address.isprintable() and "\\" not in address else "/"

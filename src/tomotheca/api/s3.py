@@ -1,0 +1,125 @@
+"""``/s3/<bucket>/<key>``: the archive as a bucket that S3 clients read, path style, anonymous or with the curator's key."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from tomotheca.api import s3_list
+from tomotheca.api.blob import BlobResponse, blob_of
+from tomotheca.api.files import CORS, INERT, cache_control
+from tomotheca.api.portal import Portal
+from tomotheca.api.ranges import decide
+from tomotheca.api.s3_xml import S3Error, document, error
+from tomotheca.api.sigv4 import Asked, claim, problem
+from tomotheca.api.who import Identity
+from tomotheca.catalog.viewer import CURATOR, Viewer
+from tomotheca.errors import NotFoundError, StorageError
+
+REGION = "us-east-1"
+ACCESS_KEY = "curator"
+PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, HEAD, OPTIONS",
+    "access-control-allow-headers": "*, Authorization",
+    "access-control-max-age": "86400",
+}
+SUBRESOURCES = {
+    "acl", "attributes", "cors", "encryption", "legal-hold", "lifecycle", "logging", "notification", "object-lock", "policy", "replication",
+    "retention", "tagging", "torrent", "uploads", "versions", "website",
+}  # fmt: skip
+REFUSALS = {412: "PreconditionFailed", 416: "InvalidRange"}
+
+
+class Door:
+    """Answers everything below ``/s3``."""
+
+    def __init__(self, portal: Portal, identity: Identity) -> None:
+        self.portal, self.identity = portal, identity
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = scope["state"]["request_id"]
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = [(b"x-amz-request-id", request_id.encode()), (b"access-control-allow-origin", b"*")]
+                names = {name for name, _ in message["headers"]}
+                message = {**message, "headers": [*message["headers"], *(pair for pair in own if pair[0] not in names)]}
+            await send(message)
+
+        try:
+            response = self._answer(scope)
+        except S3Error as failed:
+            response = error(failed, scope["path"], request_id)
+        await response(scope, receive, sent)
+
+    def _answer(self, scope: Scope) -> Response | BlobResponse:
+        method = scope["method"]
+        if method == "OPTIONS":
+            return Response(status_code=204, headers=PREFLIGHT)
+        if method not in {"GET", "HEAD"}:
+            raise S3Error("MethodNotAllowed")
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        viewer = self._viewer(scope)
+        bucket, key = scope["path_params"].get("bucket", ""), scope["path_params"].get("key", "")
+        if not bucket:
+            return self._buckets()
+        if bucket != self.portal.settings.bucket:
+            raise S3Error("NoSuchBucket")
+        if unknown := SUBRESOURCES & query.keys():
+            raise S3Error("NotImplemented", f"This server does not offer ?{min(unknown)}.")
+        if key:
+            return self._object(scope, key, viewer)
+        if method == "HEAD":
+            return Response(headers={"x-amz-bucket-region": REGION})
+        if "location" in query:
+            return document("LocationConstraint", "")
+        if "versioning" in query:
+            return document("VersioningConfiguration", "")
+        return s3_list.answer(self.portal, query, viewer)
+
+    def _viewer(self, scope: Scope) -> Viewer:
+        """Give the viewer: the curator's key must be signed well, other keys count as nobody's."""
+        asked = Asked(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), scope["state"]["headers"])
+        signed = claim(asked)
+        if signed is None or signed.access_key != ACCESS_KEY or not self.identity.token:
+            found: Viewer = scope["state"]["viewer"]
+            return found
+        if wrong := problem(asked, signed, self.identity.token):
+            raise S3Error(wrong)
+        return CURATOR
+
+    def _buckets(self) -> Response:
+        bucket = [("Name", self.portal.settings.bucket), ("CreationDate", s3_list.iso(0))]
+        owner = [("ID", "tomotheca"), ("DisplayName", "tomotheca")]
+        return document("ListAllMyBucketsResult", [("Owner", owner), ("Buckets", [("Bucket", bucket)])])
+
+    def _object(self, scope: Scope, key: str, viewer: Viewer) -> BlobResponse:
+        request = scope["state"]["headers"]
+        try:
+            file = self.portal.lookup.find(key, viewer)
+            blob = blob_of(file, self.portal.files)
+        except NotFoundError as missing:
+            raise S3Error("NoSuchKey") from missing
+        except StorageError as failed:
+            raise S3Error("ServiceUnavailable") from failed
+        outcome = decide(request, etag=blob.etag, size=blob.size, modified=blob.modified)
+        if outcome.status in REFUSALS:
+            raise S3Error(REFUSALS[outcome.status])
+        whole = {}
+        if request.get("x-amz-checksum-mode", "").upper() == "ENABLED" and file.sha256:
+            digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
+            whole = {"x-amz-checksum-sha256": digest, "x-amz-checksum-type": "FULL_OBJECT"}
+        return BlobResponse(blob, request, {**CORS, **INERT, **cache_control(viewer)}, whole)
+
+
+def routes(portal: Portal, identity: Identity) -> list[Route]:
+    """Give the routes of the bucket."""
+    door, methods = Door(portal, identity), ["GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE", "PATCH"]
+    paths = ("/s3", "/s3/", "/s3/{bucket}", "/s3/{bucket}/{key:path}")
+    return [Route(path, door, methods=methods) for path in paths]

@@ -1,0 +1,121 @@
+"""Which files of an entity a download takes, as data: whose they are, of what kind, in which format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from tomotheca.api.portal import Portal
+from tomotheca.catalog.files import FileRow, entry_row
+from tomotheca.catalog.viewer import Viewer
+from tomotheca.errors import QueryError
+from tomotheca.store import layout, manifest
+
+PAGE = 1000
+BEHIND = "\U0010ffff"
+
+ROLES: Mapping[str, frozenset[str]] = {
+    "frames": frozenset({"frame"}),
+    "gains": frozenset({"gain"}),
+    "mdoc": frozenset({"mdoc"}),
+    "tiltseries": frozenset({"tilt_series", "angles", "ctf"}),
+    "alignments": frozenset({"alignment"}),
+    "tomograms": frozenset({"tomogram"}),
+    "annotations": frozenset({"annotation"}),
+    "images": frozenset({"image"}),
+    "viewer": frozenset({"viewer"}),
+    "metadata": frozenset({"document", "objects"}),
+}
+"""What ``only`` may name, and the roles of files that it takes. The documents of tilt series, alignments, tomograms and annotations go with them."""
+
+DOCUMENTS = {"tiltseries": "tiltseries", "alignments": "alignment", "tomograms": "tomogram", "annotations": "annotation"}
+FORMATS = {"mrc": ".zarr", "zarr": ".mrc"}
+"""A format, and the ending of the volumes that it leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a download takes of one entity."""
+
+    kind: str
+    id: int
+    only: frozenset[str] = frozenset()
+    """Names of `ROLES`; empty takes everything."""
+
+    format: str = ""
+
+
+def select(kind: str, number: int, query: Mapping[str, str]) -> Selection:
+    """Read a selection from parameters.
+
+    Raises
+    ------
+    QueryError
+        If a parameter names what is not there.
+    """
+    only = frozenset(part.strip() for part in query.get("only", "").split(",") if part.strip())
+    if unknown := sorted(only - ROLES.keys()):
+        message = f"only: {unknown[0]!r} is not a kind of file; there are {', '.join(ROLES)}"
+        raise QueryError(message)
+    form = query.get("format", "")
+    if form and form not in FORMATS:
+        message = f"format: {form!r} is not offered; there are {' and '.join(FORMATS)}"
+        raise QueryError(message)
+    return Selection(kind, number, only, form)
+
+
+def files_of(portal: Portal, selection: Selection, viewer: Viewer) -> Iterator[FileRow]:
+    """Give every file of a selection in byte order of its key, members of array directories included; lazily.
+
+    Raises
+    ------
+    NotFoundError
+        If the viewer sees no such entity (before the first file is asked for).
+    """
+    row = portal.catalog.get(selection.kind, selection.id, viewer)
+    condition = _condition(portal, selection, row)
+    return (file for entry in _entries(portal, condition, viewer) if _takes(selection, entry) for file in _expanded(portal, entry))
+
+
+def _condition(portal: Portal, selection: Selection, row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    f = portal.catalog.tables.file
+    match selection.kind:
+        case "dataset" | "run":
+            prefix = str(row["s3_prefix"]).removeprefix(portal.catalog.prefixes["s3"])
+            return sa.and_(f.c.key >= prefix, f.c.key < prefix + BEHIND)
+        case "deposition":
+            return sa.or_(f.c._gate == selection.id, sa.and_(f.c.kind == "deposition", f.c.entity_id == selection.id))
+        case kind:
+            return sa.and_(f.c.kind == kind, f.c.entity_id == selection.id)
+
+
+def _entries(portal: Portal, condition: sa.ColumnElement[bool], viewer: Viewer) -> Iterator[dict[str, object]]:
+    f = portal.catalog.tables.file
+    terms = [condition, *portal.catalog.compiler(viewer).visible("file", f)]
+    after = ""
+    while page := portal.catalog.execute(sa.select(f).where(*terms, f.c.key > after).order_by(f.c.key).limit(PAGE)):
+        yield from page
+        after = str(page[-1]["key"])
+
+
+def _takes(selection: Selection, entry: Mapping[str, object]) -> bool:
+    key, role = str(entry["key"]), str(entry["role"])
+    if selection.format and role != "viewer" and key.rstrip("/").endswith(FORMATS[selection.format]):
+        return False
+    if not selection.only:
+        return True
+    if role == "document" and any(layout.locate(key).kind == kind for name, kind in DOCUMENTS.items() if name in selection.only):
+        return True
+    return any(role in ROLES[name] for name in selection.only)
+
+
+def _expanded(portal: Portal, entry: dict[str, object]) -> Iterator[FileRow]:
+    if entry["members"] is None:
+        yield entry_row(entry)
+        return
+    top = str(entry["key"])
+    for member in manifest.list_members(portal.files, top):
+        yield FileRow(top + member.path, member.size, member.sha256, manifest.media_type(member.path), str(entry["role"]), None)

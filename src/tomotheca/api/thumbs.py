@@ -1,0 +1,91 @@
+"""``/thumbs/<key>?w=256``: small WebP copies of the archive's pictures, made once."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import secrets
+import warnings
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+from starlette.requests import Request
+from starlette.routing import Route
+
+from tomotheca.api.blob import Blob, BlobResponse, blob_of
+from tomotheca.api.files import INERT, cache_control, headers_of
+from tomotheca.api.portal import Portal
+from tomotheca.catalog.files import FileRow
+from tomotheca.errors import FormatError, NotFoundError, QueryError
+
+WIDTHS = (128, 256, 512)
+PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
+"""Media types a thumbnail is made of, and the one decoder each may use."""
+
+MOST_PIXELS = 64_000_000
+MOST_BYTES = 256 << 20
+QUALITY = 82
+
+
+def routes(portal: Portal) -> list[Route]:
+    """Give the route of thumbnails."""
+    folder = portal.settings.state_folder / "thumbs"
+
+    async def thumb(request: Request) -> BlobResponse:
+        width = _width(request.query_params.get("w", "256"))
+        key, viewer = request.path_params["key"], request.state.viewer
+        file = portal.lookup.find(key, viewer)
+        if file.media_type not in PICTURES or file.size > MOST_BYTES:
+            message = f"{key} is not a picture that a thumbnail can be made of."
+            raise NotFoundError(message)
+        path = folder / file.etag[:2] / f"{file.etag}-{width}.webp"
+        if not path.is_file():
+            await asyncio.to_thread(_make, portal, file, width, path)
+        blob = Blob(path.stat().st_size, f'"{file.etag[:32]}-{width}"', "image/webp", file.mtime, path=path, key=key)
+        return BlobResponse(blob, headers_of(request), {**INERT, **cache_control(viewer)})
+
+    return [Route("/thumbs/{key:path}", thumb, methods=["GET"])]
+
+
+def _width(text: str) -> int:
+    if text not in map(str, WIDTHS):
+        message = f"w: {text!r} is not offered; ask for {', '.join(map(str, WIDTHS[:-1]))} or {WIDTHS[-1]}"
+        raise QueryError(message)
+    return int(text)
+
+
+def _make(portal: Portal, file: FileRow, width: int, path: Path) -> None:
+    """Write a thumbnail beside where it belongs and put it there in one step; never wider than the picture."""
+    source = blob_of(file, portal.files)
+    data = shrink(source.path or Path(file.key), PICTURES[file.media_type], width)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def shrink(path: Path, form: str, width: int) -> bytes:
+    """Give a picture as WebP, at most so many pixels wide.
+
+    Raises
+    ------
+    FormatError
+        If it is no picture, is broken, or is enormous.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=[form]) as picture:
+            warnings.simplefilter("ignore")
+            if picture.width * picture.height > MOST_PIXELS:
+                raise FormatError(path.name, "the picture is too large for a thumbnail")
+            picture.draft("RGB", (width * 2, width * 2 * picture.height // max(1, picture.width)))
+            small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+            if small.width > width:
+                small = small.resize((width, max(1, round(small.height * width / small.width))), Image.Resampling.LANCZOS)
+            out = io.BytesIO()
+            small.save(out, "WEBP", quality=QUALITY, method=4)
+            return out.getvalue()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(path.name, "the picture cannot be read") from error
