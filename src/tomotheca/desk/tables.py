@@ -1,0 +1,52 @@
+"""Tables of the desk as they are now; how they came to be stands in the migrations."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
+
+METADATA = MetaData()
+
+COUNTER = Table(
+    "counter", METADATA,
+    Column("kind", String, primary_key=True),
+    Column("last", Integer, nullable=False),
+)  # fmt: skip
+"""Highest identifier given, by kind of entity."""
+
+TOMBSTONE = Table(
+    "tombstone", METADATA,
+    Column("kind", String, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("title", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("buried_at", String, nullable=False),
+)  # fmt: skip
+"""Identifiers that were removed."""
+
+JOURNAL = Table(
+    "journal", METADATA,
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("done_at", String, nullable=False),
+)  # fmt: skip
+"""Steps of ingest that are done, with the fingerprint of what they were made from."""
+
+FINDING = Table(
+    "finding", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("where", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("found_at", String, nullable=False),
+    Index("finding_scope", "scope"),
+)  # fmt: skip
+"""What the last check, ingest or index found, by scope."""
+
+META = Table(
+    "meta", METADATA,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+)  # fmt: skip
+"""Single values by name, such as the catalogue's version."""

@@ -1,0 +1,71 @@
+"""Layout of the archive: the only place with path templates.
+
+Places give keys (`Run(10900, "TS_001").tilt_series(100).document`) and `locate` reads a key back. What of it is there,
+`tomotheca.store.tree` finds.
+"""
+
+from tomotheca.store.layout.locate import Place, array_key, is_array, is_private, locate, manifest_folder, members_key
+from tomotheca.store.layout.places import (
+    Alignment,
+    Annotation,
+    Dataset,
+    Deposition,
+    Run,
+    Spacing,
+    TiltSeries,
+    Tomogram,
+    shape_name,
+)
+from tomotheca.store.layout.words import (
+    DEPOSITIONS,
+    DOCUMENT_NAMES,
+    FIRST_NUMBER,
+    IDENTIFIERS,
+    IMAGES,
+    INTERNAL,
+    LOCK,
+    LOOSE,
+    MANIFEST,
+    MEMBERS,
+    PHOTO_SIZES,
+    RESERVED_RUN_NAMES,
+    SECTIONS,
+    SHAPE_NAMES,
+    SPACED_SECTIONS,
+    SPACING,
+)
+
+__all__ = [
+    "DEPOSITIONS",
+    "DOCUMENT_NAMES",
+    "FIRST_NUMBER",
+    "IDENTIFIERS",
+    "IMAGES",
+    "INTERNAL",
+    "LOCK",
+    "LOOSE",
+    "MANIFEST",
+    "MEMBERS",
+    "PHOTO_SIZES",
+    "RESERVED_RUN_NAMES",
+    "SECTIONS",
+    "SHAPE_NAMES",
+    "SPACED_SECTIONS",
+    "SPACING",
+    "Alignment",
+    "Annotation",
+    "Dataset",
+    "Deposition",
+    "Place",
+    "Run",
+    "Spacing",
+    "TiltSeries",
+    "Tomogram",
+    "array_key",
+    "is_array",
+    "is_private",
+    "locate",
+    "manifest_folder",
+    "members_key",
+    "shape_name",
+]
