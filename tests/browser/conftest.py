@@ -1,13 +1,15 @@
 """Fixtures that drive a real chromium: ``chromium``, ``page`` and ``page_log``."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, sync_playwright
 
+REPOSITORY = Path(__file__).parent.parent.parent
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
@@ -83,3 +85,29 @@ def page_log(page: Page) -> PageLog:
     page.on("console", note_console)
     page.on("pageerror", lambda error: log.errors.append(str(error)))
     return log
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Return the source of axe-core, which the asset build leaves beside what it ships."""
+    builds = sorted((REPOSITORY / "build/assets").glob("*/dev/axe.min.js"), key=lambda path: path.stat().st_mtime)
+    if not builds:
+        pytest.skip("the browser assets were not built here (make test builds them)")
+    return builds[-1].read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def accessibility_findings(page: Page, axe: str) -> Callable[[], list[str]]:
+    """Return a function that says what axe-core finds wrong with the page as it is, WCAG 2.2 A and AA."""
+
+    def find() -> list[str]:
+        page.evaluate(f"() => {{ {axe}; }}")
+        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+        result = page.evaluate("(tags) => axe.run(document, { runOnly: tags })", tags)
+        return [
+            f"{violation['id']}: {node['target']} {node['failureSummary']}"
+            for violation in result["violations"]
+            for node in violation["nodes"]
+        ]
+
+    return find

@@ -177,6 +177,17 @@ def test_viewer_refuses_other_sites(site: Site, page: Page, page_log: Any, sourc
     assert page_log.foreign(site.origin) == []
 
 
+def test_accessibility_findings_are_found(site: Site, page: Page, accessibility_findings: Any) -> None:
+    """Axe runs under the pages' policy: a picture without words is found, one with words is not."""
+    head = '<!DOCTYPE html><html lang="en"><title>A page</title><body>'
+    (site.root / "bad.html").write_text(head + '<img src="/a.png">')
+    (site.root / "good.html").write_text(head + '<img src="/a.png" alt="A tomogram">')
+    page.goto(f"{site.origin}/bad.html")
+    assert any(finding.startswith("image-alt") for finding in accessibility_findings())
+    page.goto(f"{site.origin}/good.html")
+    assert accessibility_findings() == []
+
+
 def test_viewer_refuses_a_state_from_another_site(site: Site, page: Page, page_log: Any) -> None:
     page.goto(site.origin + assets.viewer_url("//elsewhere.example/state.json"))
     expect_failure(page, "takes its state from this site only")
