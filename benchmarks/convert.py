@@ -49,12 +49,12 @@ def streaming(source: Path, out: Path) -> None:
 
 def whole_array(source: Path, out: Path) -> None:
     """Convert with everything in memory, by the usual libraries."""
-    import mrcfile  # noqa: PLC0415  # its memory and time must not count for the other way
-    import zarr  # noqa: PLC0415
-    from skimage.measure import block_reduce  # noqa: PLC0415
+    import mrcfile
+    import zarr
+    from skimage.measure import block_reduce
 
-    from tomotheca.formats.omezarr.levels import plan_levels  # noqa: PLC0415
-    from tomotheca.formats.omezarr.writer import codec  # noqa: PLC0415
+    from tomotheca.formats.omezarr.levels import plan_levels
+    from tomotheca.formats.omezarr.writer import codec
 
     data = mrcfile.read(source)
     group = zarr.open_group(out / "o.zarr", mode="w", zarr_format=2)

@@ -108,7 +108,7 @@ def _mode(block: Array, step: Triple) -> Array:
     if all(np.array_equal(corners[0], corner) for corner in corners[1:]):
         return np.ascontiguousarray(corners[0])
     ordered = np.sort(np.stack(corners), axis=0)
-    best = ordered[-1].copy()
+    best: Array = ordered[-1].copy()
     for run in range(2, len(ordered) + 1):
         for start in range(len(ordered) - run + 1):
             same = ordered[start] == ordered[start + run - 1]

@@ -11,26 +11,35 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from tomotheca.errors import Finding, FormatError
 from tomotheca.formats import mrc, omezarr
 from tomotheca.formats.files import Member, sync_tree
-from tomotheca.formats.omezarr.levels import BLOCK, SECTION, Level, Triple, Vector, plan_levels
+from tomotheca.formats.omezarr.levels import (
+    BLOCK,
+    SECTION,
+    Box,
+    Level,
+    Triple,
+    Vector,
+    box_of,
+    grid,
+    plan_levels,
+    triple,
+)
 from tomotheca.formats.reduce import Array, Method, coverage, finished, halve
 from tomotheca.formats.statistics import Moments, moments
 
 __all__ = ["Conversion", "LevelSize", "Recipe", "Statistics", "Target", "convert", "open_source", "sync_tree"]
 
 Kind = Literal["tomogram", "tilt_series", "mask", "labels"]
-Box = tuple[slice, slice, slice]
 
 METHODS: dict[Kind, Method] = {"tomogram": "mean", "tilt_series": "mean", "mask": "majority", "labels": "mode"}
 KEPT_DTYPES = ("i1", "u1", "i2", "u2", "f2", "f4")
@@ -158,8 +167,8 @@ def convert(
 ) -> Conversion:
     """Write a source as MRC and OME-Zarr in one pass.
 
-    Nothing is renamed, nor is all of it on the disk: give temporary names, then ``sync_tree`` once and rename. After an error the files
-    begun stay for the caller to remove.
+    Nothing is renamed, nor is all of it on the disk: give temporary names, then ``sync_tree`` once and rename. After an
+    error the files begun stay for the caller to remove.
 
     Parameters
     ----------
@@ -216,7 +225,7 @@ class _Job:
         """Walk the whole tree and finish both files."""
         self.progress = progress
         top = self.levels[-1]
-        for index in _grid(top.shape, self._block(top)):
+        for index in grid(top.shape, self._block(top)):
             self._node(top, index)
         while self._groups:
             self._wait()
@@ -250,15 +259,15 @@ class _Job:
             return self._tile(index)
         below = self.levels[level.number - 1]
         size, size_below = self._block(level), self._block(below)
-        box = _box(index, size, level.shape)
+        box = box_of(index, size, level.shape)
         block = np.empty([part.stop - part.start for part in box], self._carried())
         children = [s * f // b for s, f, b in zip(size, self.step, size_below, strict=True)]
         for offset in np.ndindex(*children):
-            child = _triple(i * c + o for i, c, o in zip(index, children, offset, strict=True))
-            child_box = _box(child, size_below, below.shape)
+            child = triple(i * c + o for i, c, o in zip(index, children, offset, strict=True))
+            child_box = box_of(child, size_below, below.shape)
             if any(part.start >= part.stop for part in child_box):
                 continue
-            stop = _triple(part.stop for part in child_box)
+            stop = triple(part.stop for part in child_box)
             cover = coverage(self.source.shape, below.factors, stop, self.step)
             part = halve(self._node(below, child), cover, method=self.method)
             at = (c.start // f - b.start for c, f, b in zip(child_box, self.step, box, strict=True))
@@ -269,14 +278,14 @@ class _Job:
     def _tile(self, index: Triple) -> Array:
         """Read one tile of level 0 and hand it to the writers; at most two are in memory."""
         level = self.levels[0]
-        box = _box(index, self._block(level), level.shape)
+        box = box_of(index, self._block(level), level.shape)
         shape = [part.stop - part.start for part in box]
         if len(self._groups) >= TILES:
             self._wait()
         self._groups.append([])
         if len(self._buffers) < TILES:
             nbytes = math.prod(min(b, n) for b, n in zip(self._block(level), level.shape, strict=True))
-            self._buffers.append(memoryview(np.empty(nbytes * self.source.dtype.itemsize, np.uint8)))
+            self._buffers.append(np.empty(nbytes * self.source.dtype.itemsize, np.uint8).data)
         self._buffers.rotate(1)
         block = self._converted(self.source.read(box, out=self._buffers[0]))
         self._store(level, box, block)
@@ -287,9 +296,9 @@ class _Job:
     def _store(self, level: Level, box: Box, block: Array) -> None:
         """Hand all chunks of a block to the writers."""
         first = [part.start // c for part, c in zip(box, level.chunks, strict=True)]
-        for offset in _grid(_triple(block.shape), level.chunks):
+        for offset in grid(triple(block.shape), level.chunks):
             piece = block[tuple(slice(o * c, (o + 1) * c) for o, c in zip(offset, level.chunks, strict=True))]
-            self._submit(self._chunk, level, _triple(f + o for f, o in zip(first, offset, strict=True)), piece)
+            self._submit(self._chunk, level, triple(f + o for f, o in zip(first, offset, strict=True)), piece)
 
     def _chunk(self, level: Level, index: Triple, piece: Array) -> None:
         self.zarr.write_chunk(level, index, finished(piece, self.method, self.dtype))
@@ -404,20 +413,3 @@ def _plan_memory(job: _Job) -> tuple[int, list[int]]:
     while width < longest and deep * high * 2 * width * item * (TILES + 2) <= job.recipe.memory // 2 - workers * chunk:
         width *= 2
     return workers, [max(wide, width // level.factors[2]) for level in job.levels]
-
-
-def _grid(shape: Triple, block: Triple) -> Iterator[Triple]:
-    """Give the index of every block in a grid that covers ``shape``."""
-    for index in np.ndindex(*(-(-n // b) for n, b in zip(shape, block, strict=True))):
-        yield _triple(index)
-
-
-def _box(index: Triple, block: Triple, shape: Triple) -> Box:
-    """Voxels of a block, cut at the border of its level."""
-    z, y, x = (slice(i * b, min((i + 1) * b, n)) for i, b, n in zip(index, block, shape, strict=True))
-    return z, y, x
-
-
-def _triple(values: Iterable[int]) -> Triple:
-    z, y, x = values
-    return z, y, x

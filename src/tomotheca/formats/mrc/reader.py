@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ import numpy.typing as npt
 from tomotheca.errors import FormatError
 from tomotheca.formats.files import read_all
 from tomotheca.formats.mrc.header import ByteSign, Header, read_header
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 Box = tuple[slice, slice, slice]
 Array = npt.NDArray[np.generic]
@@ -82,7 +85,7 @@ class Reader:
         dtype = self.header.dtype
         nbytes = math.prod(shape) * dtype.itemsize
         direct = dtype.isnative and self._logical == (0, 1, 2)
-        buffer = out[:nbytes] if direct and out is not None else memoryview(np.empty(nbytes, np.uint8))
+        buffer = out[:nbytes] if direct and out is not None else np.empty(nbytes, np.uint8).data
         stored: Array = np.frombuffer(buffer, dtype).reshape(shape)
         try:
             self._fill(buffer, stored_box)
@@ -126,7 +129,7 @@ class Reader:
         for i, section in enumerate(range(sections.start, sections.stop)):
             start = (section * all_rows + rows.start) * row_bytes
             if whole is not None:
-                self._pread(memoryview(whole).cast("B"), start)
+                self._pread(whole.reshape(-1).data, start)
                 cut[i] = whole[:, first : first + length]
                 continue
             for j in range(height):

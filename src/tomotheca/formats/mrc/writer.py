@@ -7,6 +7,7 @@ import os
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,10 @@ from tomotheca.formats.mrc.header import (
     Triple,
     Vector,
 )
-from tomotheca.formats.mrc.reader import Box
 from tomotheca.formats.statistics import Moments, moments
+
+if TYPE_CHECKING:
+    from tomotheca.formats.mrc.reader import Box
 
 MODES = {dtype: mode for mode, dtype in DTYPES.items()}
 STAMPS = {"<": b"\x44\x44\0\0", ">": b"\x11\x11\0\0"}
@@ -59,8 +62,9 @@ class Layout:
 
 
 def label() -> str:
-    """Say, in the words of an MRC label, which program wrote a file: no date and no version, so equal input gives
-    equal bytes.
+    """Name this program in the words of an MRC label.
+
+    It has no date and no version, so that equal input gives equal bytes.
     """
     return "Written by Tomotheca."
 
@@ -115,7 +119,7 @@ class Writer:
 
     def write(self, box: Box, block: npt.NDArray[np.generic]) -> None:
         """Write one box: slices in z, y, x and a block of that shape; values must fit the layout's dtype."""
-        data = memoryview(np.ascontiguousarray(block, self._dtype)).cast("B")
+        data = np.ascontiguousarray(block, self._dtype).reshape(-1).view(np.uint8).data
         planes, rows, columns = box
         _, ny, nx = self.layout.shape
         item = self._dtype.itemsize
@@ -148,9 +152,7 @@ class Writer:
             self._descriptor = -1
 
 
-def write(
-    path: Path, volume: npt.NDArray[np.generic], *, voxel_size: float | Vector, stack: bool = False
-) -> Member:
+def write(path: Path, volume: npt.NDArray[np.generic], *, voxel_size: float | Vector, stack: bool = False) -> Member:
     """Write a whole array in one go, for small ones.
 
     Parameters

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 Triple = tuple[int, int, int]
 Vector = tuple[float, float, float]
+Box = tuple[slice, slice, slice]
 
 SMALLEST = 128
 """Levels are added until the largest edge that is halved is at most this."""
@@ -43,7 +46,9 @@ class Level:
         return str(self.number)
 
 
-def plan_levels(shape: Triple, spacing: Vector, *, step: Triple = BLOCK, chunks: Triple = (128, 128, 128)) -> list[Level]:
+def plan_levels(
+    shape: Triple, spacing: Vector, *, step: Triple = BLOCK, chunks: Triple = (128, 128, 128)
+) -> list[Level]:
     """Lay out a pyramid: 3 levels, and more until the largest edge that is halved is at most 128.
 
     Parameters
@@ -58,13 +63,13 @@ def plan_levels(shape: Triple, spacing: Vector, *, step: Triple = BLOCK, chunks:
     levels: list[Level] = []
     while len(levels) < ALWAYS or max(_halved(levels[-1].shape, step), default=0) > SMALLEST:
         number = len(levels)
-        factors = _triple(f**number for f in step)
-        size = _triple(-(-n // f) for n, f in zip(shape, factors, strict=True))
+        factors = triple(f**number for f in step)
+        size = triple(-(-n // f) for n, f in zip(shape, factors, strict=True))
         levels.append(
             Level(
                 number,
                 size,
-                _triple(min(c, n) for c, n in zip(chunks, size, strict=True)),
+                triple(min(c, n) for c, n in zip(chunks, size, strict=True)),
                 _vector(s * f for s, f in zip(spacing, factors, strict=True)),
                 _vector(s * (f - 1) / 2 for s, f in zip(spacing, factors, strict=True)),
                 factors,
@@ -78,7 +83,20 @@ def _halved(shape: Triple, step: Triple) -> list[int]:
     return [n for n, f in zip(shape, step, strict=True) if f > 1]
 
 
-def _triple(values: Iterable[int]) -> Triple:
+def grid(shape: Triple, block: Triple) -> Iterator[Triple]:
+    """Give the index of every block in a grid that covers ``shape``."""
+    for index in np.ndindex(*(-(-n // b) for n, b in zip(shape, block, strict=True))):
+        yield triple(index)
+
+
+def box_of(index: Triple, block: Triple, shape: Triple) -> Box:
+    """Give the voxels of a block of the grid, cut at the border of ``shape``."""
+    z, y, x = (slice(i * b, min((i + 1) * b, n)) for i, b, n in zip(index, block, shape, strict=True))
+    return z, y, x
+
+
+def triple(values: Iterable[int]) -> Triple:
+    """Check that there are three."""
     z, y, x = values
     return z, y, x
 

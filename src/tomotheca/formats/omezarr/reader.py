@@ -13,9 +13,8 @@ import zarr
 from zarr.errors import BaseZarrError
 
 from tomotheca.errors import Finding, FormatError
-from tomotheca.formats.omezarr.levels import Triple, Vector
+from tomotheca.formats.omezarr.levels import Box, Triple, Vector, triple
 
-Box = tuple[slice, slice, slice]
 Array = npt.NDArray[Any]
 
 ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4, "millimeter": 1e7, "meter": 1e10}
@@ -52,8 +51,8 @@ class Reader:
         self._front = array.ndim - 3
         if self._front < 0 or any(n != 1 for n in array.shape[: self._front]):
             raise FormatError(path, f"has the shape {array.shape}: give an image with the axes z, y, x.")
-        self.shape: Triple = _triple(array.shape)
-        self.chunks: Triple = _triple(array.chunks)
+        self.shape: Triple = triple(array.shape[-3:])
+        self.chunks: Triple = triple(array.chunks[-3:])
         self.dtype = np.dtype(array.dtype).newbyteorder("=")
         self.voxel_size = self._voxel_size(multiscale, first)
         self._kept: tuple[tuple[int, ...], Array] | None = None
@@ -77,7 +76,7 @@ class Reader:
             If a chunk cannot be read or decoded.
         """
         z, y, x = box
-        whole = tuple(_aligned(part, chunk, n) for part, chunk, n in zip(box[:2], self.chunks, self.shape, strict=False))
+        whole = tuple(_aligned(box[axis], self.chunks[axis], self.shape[axis]) for axis in range(2))
         key = (whole[0].start, whole[0].stop, whole[1].start, whole[1].stop, x.start, x.stop)
         nbytes = math.prod(part.stop - part.start for part in (*whole, x)) * self.dtype.itemsize
         if whole == (z, y) or nbytes > KEPT:
@@ -99,8 +98,9 @@ class Reader:
 
     def _read(self, box: Box) -> Array:
         """Read without keeping."""
+        front: tuple[int | slice, ...] = (0,) * self._front
         try:
-            values = self._array[(*(0 for _ in range(self._front)), *box)]
+            values = self._array[(*front, *box)]
         except (OSError, ValueError, RuntimeError, BaseZarrError) as error:
             raise FormatError(self.path, f"has a chunk that cannot be read: {error}; copy it again.") from error
         return np.ascontiguousarray(values, self.dtype)
@@ -156,7 +156,7 @@ def central_slab(path: Path, *, level: int = 0, depth: int = 40) -> npt.NDArray[
     total = np.zeros(array.shape[1:], np.float64)
     for z in range(first, first + thick):
         total += np.asarray(array[z])
-    return (total / thick).astype(np.float32)
+    return np.asarray(total / thick, np.float32)
 
 
 def _level(path: Path, level: int) -> zarr.Array[Any]:
@@ -194,8 +194,3 @@ def _multiscale(path: Path, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 def _aligned(part: slice, chunk: int, length: int) -> slice:
     """Widen a slice to whole chunks."""
     return slice(part.start // chunk * chunk, min(-(-part.stop // chunk) * chunk, length))
-
-
-def _triple(values: tuple[int, ...]) -> Triple:
-    z, y, x = values[-3:]
-    return int(z), int(y), int(x)

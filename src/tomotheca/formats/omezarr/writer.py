@@ -10,7 +10,6 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from numcodecs.blosc import Blosc
 
 from tomotheca.errors import FormatError
 from tomotheca.formats.files import Member, write_file, writing
-from tomotheca.formats.omezarr.levels import BLOCK, Level, Triple, Vector, plan_levels
+from tomotheca.formats.omezarr.levels import BLOCK, Level, Triple, Vector, box_of, grid, plan_levels
 from tomotheca.formats.reduce import Method, coverage, finished, halve
 
 METHODS: dict[Method, str] = {
@@ -153,9 +152,8 @@ def write(
     values: npt.NDArray[np.generic] = volume
     for level in levels:
         stored = finished(values, method, volume.dtype)
-        for index in np.ndindex(*(-(-n // c) for n, c in zip(level.shape, level.chunks, strict=True))):
-            box = tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, level.chunks, strict=True))
-            writer.write_chunk(level, (index[0], index[1], index[2]), stored[box])
+        for index in grid(level.shape, level.chunks):
+            writer.write_chunk(level, index, stored[box_of(index, level.chunks, level.shape)])
         values = halve(values, coverage((z, y, x), level.factors, level.shape, BLOCK), method=method)
     return writer.finish(path.stem, method, is_label=method != "mean")
 
