@@ -1,0 +1,1 @@
+"""What programs talk to: GraphQL, REST, files and S3 over HTTP."""

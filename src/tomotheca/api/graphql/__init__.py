@@ -1,0 +1,1 @@
+"""GraphQL: a query is a few SQL statements."""
