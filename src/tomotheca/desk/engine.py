@@ -15,6 +15,7 @@ from tomotheca.errors import ConflictError, SettingsError, StorageError
 HEAD = "0001"
 """Revision of the last migration."""
 
+BACKENDS = {"sqlite", "postgresql"}
 PATIENCE = 60
 """Seconds to wait for another process that writes."""
 
@@ -61,15 +62,23 @@ def _url(where: str | Path) -> URL:
     if isinstance(where, Path) or "://" not in where:
         return URL.create("sqlite", database=str(where))
     try:
-        return make_url(where)
+        url = make_url(where)
     except sa.exc.ArgumentError as error:
         message = f"{where!r} is not a database URL: write sqlite:///path/to/desk.sqlite"
         raise SettingsError(message) from error
+    if url.get_backend_name() not in BACKENDS:
+        message = f"{url.drivername!r} is not a database that the desk can use: its database URL begins with sqlite: or postgresql:"
+        raise SettingsError(message)
+    return url
 
 
 def _engine(url: URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url)
+        try:
+            return sa.create_engine(url)
+        except ModuleNotFoundError as error:
+            message = f"the driver for {url.drivername} is not installed: {error}"
+            raise SettingsError(message) from error
     engine = sa.create_engine(url, connect_args={"timeout": PATIENCE})
 
     @event.listens_for(engine, "connect")

@@ -117,10 +117,10 @@ class LocalFiles:
 
     def scan(self, folder: str) -> Children:
         """List what lies directly in a folder."""
-        found = sorted(self._entries(folder))
+        found = list(self._entries(folder))
         return Children(
-            tuple(name for name in found if not name.endswith("/")),
-            tuple(name[:-1] for name in found if name.endswith("/")),
+            files=tuple(sorted(name for name in found if not name.endswith("/"))),
+            folders=tuple(sorted(name[:-1] for name in found if name.endswith("/"))),
         )
 
     def walk(self, prefix: str = "") -> Iterator[str]:
