@@ -71,7 +71,12 @@ class Settings(BaseModel):
     max_rows: int = Field(1_000_000, ge=1000)
     """Most rows in one answer of the API."""
 
-    workers: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, ge=1)
+    workers: int = Field(
+        default_factory=lambda: (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        ),
+        ge=1,
+    )
     """Processes of `serve` and `ingest`. Default: the cores."""
 
     memory: int = Field(1 << 30, ge=64 << 20)
@@ -128,7 +133,9 @@ def describe(**given: Any) -> list[Described]:
     """List every setting with its value and where it came from; secrets are not shown."""
     settings, origins = _load(given)
     return [
-        Described(PREFIX + name.upper(), _shown(getattr(settings, name)), origins.get(name, "default"), info.description or "")
+        Described(
+            PREFIX + name.upper(), _shown(getattr(settings, name)), origins.get(name, "default"), info.description or ""
+        )
         for name, info in Settings.model_fields.items()
     ]
 
@@ -140,18 +147,26 @@ def _shown(value: Any) -> str:
 def _load(given: dict[str, Any]) -> tuple[Settings, dict[str, str]]:
     given = {k: v for k, v in given.items() if v is not None}
     environment = {
-        name: os.environ[PREFIX + name.upper()] for name in Settings.model_fields if os.environ.get(PREFIX + name.upper(), "") != ""
+        name: os.environ[PREFIX + name.upper()]
+        for name in Settings.model_fields
+        if os.environ.get(PREFIX + name.upper(), "") != ""
     }
     root = Path(given.get("root") or environment.get("root") or Settings.model_fields["root"].default)
     path = root / "tomotheca.toml"
     values = _file(path)
-    origins = dict.fromkeys(values, str(path)) | dict.fromkeys(environment, "environment") | dict.fromkeys(given, "command line")
+    origins = (
+        dict.fromkeys(values, str(path))
+        | dict.fromkeys(environment, "environment")
+        | dict.fromkeys(given, "command line")
+    )
     try:
         return Settings(**{"root": root, **values, **environment, **given}), origins
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        message = f"setting {name} ({origins.get(name, path)}): {first['msg']}; `tomotheca settings` lists what there is"
+        message = (
+            f"setting {name} ({origins.get(name, path)}): {first['msg']}; `tomotheca settings` lists what there is"
+        )
         raise SettingsError(message) from error
 
 

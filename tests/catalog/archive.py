@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.store import documents, layout, manifest
-from tomotheca.store.files import LocalFiles
+
+if TYPE_CHECKING:
+    from tomotheca.store.files import LocalFiles
 
 DATES = {"deposition_date": "2025-01-02", "release_date": "2025-03-04", "last_modified_date": "2025-03-05"}
-AUTHOR = {"name": "Ada Fictional", "email": "ada@example.org", "primary_author_status": True, "corresponding_author_status": True}
+AUTHOR = {
+    "name": "Ada Fictional",
+    "email": "ada@example.org",
+    "primary_author_status": True,
+    "corresponding_author_status": True,
+}
 
 
 def author_ids(kind: str, number: int) -> dict[str, dict[str, int]]:
@@ -44,16 +51,28 @@ def put_run(files: LocalFiles, dataset: int, name: str, *, identifier: int, depo
     spacing = run.spacing(10.0)
     alignment = run.alignment(100)
     documents.write(
-        files, run.document, {"id": identifier, "run_name": name, "ids": {"tomogram_voxel_spacing": {"10.000": identifier}}}, []
+        files,
+        run.document,
+        {"id": identifier, "run_name": name, "ids": {"tomogram_voxel_spacing": {"10.000": identifier}}},
+        [],
     )
     documents.write(
-        files, alignment.document, {"id": identifier, "deposition_id": deposition, "alignment_type": "GLOBAL", "is_portal_standard": True}, []
+        files,
+        alignment.document,
+        {"id": identifier, "deposition_id": deposition, "alignment_type": "GLOBAL", "is_portal_standard": True},
+        [],
     )
-    put_tomogram(files, spacing.tomogram(100), name, identifier=identifier, deposition=deposition, alignment=alignment.document)
-    put_annotation(files, spacing.annotation(100), identifier=identifier, deposition=deposition, alignment=alignment.document)
+    put_tomogram(
+        files, spacing.tomogram(100), name, identifier=identifier, deposition=deposition, alignment=alignment.document
+    )
+    put_annotation(
+        files, spacing.annotation(100), identifier=identifier, deposition=deposition, alignment=alignment.document
+    )
 
 
-def put_tomogram(files: LocalFiles, place: layout.Tomogram, name: str, *, identifier: int, deposition: int, alignment: str) -> None:
+def put_tomogram(
+    files: LocalFiles, place: layout.Tomogram, name: str, *, identifier: int, deposition: int, alignment: str
+) -> None:
     files.write_bytes(place.mrc(), b"mrc of " + name.encode())
     with files.stage(place.zarr()) as folder:
         for path in (".zattrs", ".zgroup", "0/.zarray", "0/0/0/0", "0/0/0/10", "0/0/0/2"):
@@ -70,7 +89,9 @@ def put_tomogram(files: LocalFiles, place: layout.Tomogram, name: str, *, identi
     documents.write(files, place.document, document, entries)
 
 
-def put_annotation(files: LocalFiles, place: layout.Annotation, *, identifier: int, deposition: int, alignment: str) -> None:
+def put_annotation(
+    files: LocalFiles, place: layout.Annotation, *, identifier: int, deposition: int, alignment: str
+) -> None:
     stem = "membrane-1.0"
     path = place.shape(stem, "Point", "ndjson")
     files.write_bytes(path, b'{"type":"point","location":{"x":1,"y":2,"z":3}}\n')

@@ -13,8 +13,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tomotheca.errors import InvalidDocumentError
-from tomotheca.schema import DOCUMENTS, ENTITIES, SCHEMA, Annotation, AnnotationFile, Context, Dataset, Schema, TiltSeries
-from tomotheca.schema.core import Block, Document, Drawer, Entity, Facet, Flat, Private, Unit, camel, columns
+from tomotheca.schema import (
+    DOCUMENTS,
+    ENTITIES,
+    SCHEMA,
+    Annotation,
+    AnnotationFile,
+    Context,
+    Dataset,
+    Schema,
+    TiltSeries,
+)
+from tomotheca.schema.core import Block, Document, Entity, camel, columns
+from tomotheca.schema.markers import Drawer, Facet, Flat, Private, Unit
 from tomotheca.schema.reference import json_schema, meaning, table
 from tomotheca.schema.rows import timestamp
 
@@ -74,7 +85,11 @@ def test_every_public_field_is_documented(entity: type[Entity]) -> None:
 def test_relations_have_two_ends() -> None:
     for kind in SCHEMA.kinds:
         for relation in SCHEMA.relations(kind).values():
-            back = [r for r in SCHEMA.relations(relation.target).values() if r.ref == relation.ref and r.many != relation.many]
+            back = [
+                r
+                for r in SCHEMA.relations(relation.target).values()
+                if r.ref == relation.ref and r.many != relation.many
+            ]
             assert len(back) == 1, relation
 
 
@@ -84,7 +99,12 @@ def test_names_map_forward() -> None:
 
 
 DATES = {"deposition_date": "2025-01-02", "release_date": "2025-03-04", "last_modified_date": "2025-03-05"}
-AUTHOR = {"name": "Ada Fictional", "ORCID": "0000-0002-1825-0097", "email": "ada@example.org", "primary_author_status": True}
+AUTHOR = {
+    "name": "Ada Fictional",
+    "ORCID": "0000-0002-1825-0097",
+    "email": "ada@example.org",
+    "primary_author_status": True,
+}
 
 
 def dataset(**changes: Any) -> dict[str, Any]:
@@ -139,7 +159,9 @@ def test_files_of_an_annotation_become_shapes_and_files() -> None:
     }  # fmt: skip
     found = rows_of(Annotation, document, sizes={"x/m.zarr": 99}, dataset_deposition=10300)
     shapes = {r["id"]: r["shape_type"] for k, r in found if k == "annotation_shape"}
-    files = [(r["format"], r["annotation_shape_id"], r["file_size"], r["source"]) for k, r in found if k == "annotation_file"]
+    files = [
+        (r["format"], r["annotation_shape_id"], r["file_size"], r["source"]) for k, r in found if k == "annotation_file"
+    ]
     assert shapes == {1: "SegmentationMask", 2: "Mesh"}
     assert files == [("mrc", 1, None, "community"), ("zarr", 1, 99.0, "community"), ("glb", 2, None, "community")]
     assert AnnotationFile.natural({"path": "a/b/m.zarr/"}) == "m.zarr"

@@ -6,19 +6,21 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from tomotheca.catalog import collect
 from tomotheca.catalog.catalog import connect
-from tomotheca.catalog.collect import Unit
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
-from tomotheca.desk import Desk
 from tomotheca.errors import ConflictError, Finding, InvalidDocumentError, NotFoundError
 from tomotheca.schema import SCHEMA, Schema
 from tomotheca.store import tree
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.collect import Unit
+    from tomotheca.desk import Desk
+    from tomotheca.store.files import Files
 
 BATCH = 1000
 
@@ -109,7 +111,9 @@ class Indexer:
         finally:
             engine.dispose()
         seconds = time.monotonic() - started
-        return Indexed(counts["dataset"], counts["deposition"], counts["rows"], counts["files"], seconds, version, tuple(findings))
+        return Indexed(
+            counts["dataset"], counts["deposition"], counts["rows"], counts["files"], seconds, version, tuple(findings)
+        )
 
     def _units(self, depositions: Iterable[int], datasets: Iterable[int], findings: list[Finding]) -> Iterator[Unit]:
         for make, numbers in ((collect.deposition, depositions), (collect.dataset, datasets)):
@@ -123,7 +127,9 @@ class Indexer:
 
 def fingerprint(tables: Tables) -> str:
     """Give a digest of the tables' definition: a catalogue with another one must be rebuilt."""
-    text = "\n".join(f"{t.name}.{c.name} {c.type!r} {c.nullable}" for t in tables.metadata.sorted_tables for c in t.columns)
+    text = "\n".join(
+        f"{t.name}.{c.name} {c.type!r} {c.nullable}" for t in tables.metadata.sorted_tables for c in t.columns
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -162,7 +168,9 @@ def _clear(connection: sa.Connection, tables: Tables, unit: Unit) -> None:
         if (kind in OWN_DEPOSITION) == mine:
             connection.execute(table.delete().where(table.c._owner == unit.id))
     f = tables.file
-    connection.execute(f.delete().where(f.c._owner == unit.id, f.c.dataset_id.is_(None) if mine else f.c.dataset_id.is_not(None)))
+    connection.execute(
+        f.delete().where(f.c._owner == unit.id, f.c.dataset_id.is_(None) if mine else f.c.dataset_id.is_not(None))
+    )
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
@@ -175,12 +183,18 @@ def _derive(connection: sa.Connection, tables: Tables) -> None:
     pair = tables.deposition_dataset
     connection.execute(pair.delete())
     owned = [
-        sa.select(t.c.deposition_id, (t.c.id if kind == "dataset" else t.c._owner).label("dataset_id")).where(t.c.deposition_id.is_not(None))
+        sa.select(t.c.deposition_id, (t.c.id if kind == "dataset" else t.c._owner).label("dataset_id")).where(
+            t.c.deposition_id.is_not(None)
+        )
         for kind, t in tables.kinds.items()
         if "deposition_id" in t.c and kind not in OWN_DEPOSITION
     ]
     both = sa.union(*owned).subquery()
-    connection.execute(pair.insert().from_select(["deposition_id", "dataset_id"], sa.select(both).order_by(both.c.deposition_id, both.c.dataset_id)))
+    connection.execute(
+        pair.insert().from_select(
+            ["deposition_id", "dataset_id"], sa.select(both).order_by(both.c.deposition_id, both.c.dataset_id)
+        )
+    )
     connection.execute(tables.visibility.delete())
     hidden = list(_hidden(connection, tables))
     if hidden:
@@ -197,8 +211,14 @@ def _hidden(connection: sa.Connection, tables: Tables) -> Iterator[dict[str, Any
     }
     for number, (state, until) in depositions.items():
         yield {"kind": "deposition", "id": number, "state": state, "until": until}
-    for r in connection.execute(sa.select(d.c.id, d.c.deposition_id, d.c.visibility_state, d.c.visibility_until).order_by(d.c.id)):
-        states = [s for s in ((r.visibility_state, r.visibility_until), depositions.get(r.deposition_id)) if s and s[0] in {"embargoed", "private"}]
+    for r in connection.execute(
+        sa.select(d.c.id, d.c.deposition_id, d.c.visibility_state, d.c.visibility_until).order_by(d.c.id)
+    ):
+        states = [
+            s
+            for s in ((r.visibility_state, r.visibility_until), depositions.get(r.deposition_id))
+            if s and s[0] in {"embargoed", "private"}
+        ]
         if not states:
             continue
         closed = any(state == "private" or not until for state, until in states)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -16,6 +15,9 @@ from tomotheca.catalog.query import Clause, Compiler
 from tomotheca.catalog.viewer import Viewer, now
 from tomotheca.errors import NotFoundError
 from tomotheca.schema import SCHEMA, Schema
+
+if TYPE_CHECKING:
+    import sqlite3
 
 Row = dict[str, Any]
 
@@ -57,14 +59,20 @@ class Catalog:
         c = self.compiler(viewer)
         row = c.table(kind)
         terms = [*c.visible(kind, row), *c.where(kind, row, where)]
-        statement = sa.select(row).where(*terms).order_by(*c.order(kind, row, order)).limit(limit).offset(offset or None)
+        statement = (
+            sa.select(row).where(*terms).order_by(*c.order(kind, row, order)).limit(limit).offset(offset or None)
+        )
         return [self.shown(kind, r) for r in self.execute(statement)]
 
     def count(self, kind: str, viewer: Viewer, where: Clause | None = None) -> int:
         """Count the rows of a kind that a viewer sees and for which the clause holds."""
         c = self.compiler(viewer)
         row = c.table(kind)
-        statement = sa.select(sa.func.count().label("n")).select_from(row).where(*c.visible(kind, row), *c.where(kind, row, where))
+        statement = (
+            sa.select(sa.func.count().label("n"))
+            .select_from(row)
+            .where(*c.visible(kind, row), *c.where(kind, row, where))
+        )
         return int(self.execute(statement)[0]["n"])
 
     def get(self, kind: str, identifier: int, viewer: Viewer) -> Row:
@@ -77,7 +85,9 @@ class Catalog:
         """
         found = self.find(kind, viewer, where={"id": {"_eq": identifier}}) if abs(identifier) < 1 << 31 else []
         if not found:
-            message = f"There is no {self.schema.kinds[kind].title.lower()} {self.schema.kinds[kind].prefix}{identifier}."
+            message = (
+                f"There is no {self.schema.kinds[kind].title.lower()} {self.schema.kinds[kind].prefix}{identifier}."
+            )
             raise NotFoundError(message)
         return found[0]
 

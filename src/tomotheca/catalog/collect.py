@@ -6,13 +6,27 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import Finding, InvalidDocumentError
-from tomotheca.schema import Alignment, Annotation, Context, Dataset, Deposition, Document, Frames, IdentifiedObjects, Run, Schema, Tomogram
+from tomotheca.schema import (
+    Alignment,
+    Annotation,
+    Context,
+    Dataset,
+    Deposition,
+    Document,
+    Frames,
+    IdentifiedObjects,
+    Run,
+    Schema,
+    Tomogram,
+)
 from tomotheca.schema.core import Entity
 from tomotheca.store import documents, layout, manifest, tree
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from tomotheca.store.files import Files
 
 Row = dict[str, Any]
 
@@ -87,7 +101,9 @@ def dataset(schema: Schema, files: Files, identifier: int, *, publish_emails: bo
     gathered = _Gathered()
     reads = list(read_all(files, tree.documents(files, identifier), gathered.findings))
     if not reads or reads[0].model is not Dataset:
-        gone = Finding("error", f"{identifier}/", "no readable dataset_metadata.json: ingest the dataset again or restore it")
+        gone = Finding(
+            "error", f"{identifier}/", "no readable dataset_metadata.json: ingest the dataset again or restore it"
+        )
         raise InvalidDocumentError([*gathered.findings, gone])
     for read in reads:
         _take_files(gathered, read, publish_emails=publish_emails)
@@ -109,13 +125,22 @@ def deposition(schema: Schema, files: Files, identifier: int, *, publish_emails:
     for read in reads:
         _take_files(gathered, read, publish_emails=publish_emails)
     _take_rows(schema, gathered, reads, Context(key="", owner=identifier, sizes=gathered.sizes))
-    return Unit("deposition", identifier, gathered.rows, _with_places(gathered.files, gathered), tuple(gathered.findings))
+    return Unit(
+        "deposition", identifier, gathered.rows, _with_places(gathered.files, gathered), tuple(gathered.findings)
+    )
 
 
 def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> None:
     shown = read.stored if publish_emails else documents.public_bytes(read.stored)
     kind, identifier = _entity(read)
-    common = {"kind": kind, "entity_id": identifier, "_document": read.key, "_gate": _gate(read), "source": None, "members": None}
+    common = {
+        "kind": kind,
+        "entity_id": identifier,
+        "_document": read.key,
+        "_gate": _gate(read),
+        "source": None,
+        "members": None,
+    }
     gathered.files.append(
         {
             **common, "key": read.key, "size": len(shown), "sha256": hashlib.sha256(shown).hexdigest(), "stored_size": len(read.stored),
@@ -170,7 +195,9 @@ def _take_rows(schema: Schema, gathered: _Gathered, reads: list[Read], base: Con
             gathered.findings.extend(error.findings)
             continue
         except (KeyError, TypeError, ValueError) as error:
-            gathered.findings.append(Finding("error", read.key, f"cannot be read as {read.model.__name__}: {error}; ingest it again"))
+            gathered.findings.append(
+                Finding("error", read.key, f"cannot be read as {read.model.__name__}: {error}; ingest it again")
+            )
             continue
         for kind, row in made:
             gathered.rows.setdefault(kind, []).append({**row, "_owner": here.owner, "_gate": here.gate})
@@ -192,4 +219,3 @@ def _with_places(found: list[Row], gathered: _Gathered) -> list[Row]:
         row = {k: v for k, v in file.items() if k != "_document"}
         out.append({**row, "dataset_id": place.dataset, "run_id": runs.get(place.run), "_owner": owner})
     return out
-

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.catalog import Catalog
-from tomotheca.catalog.viewer import Viewer
 from tomotheca.errors import NotFoundError
 from tomotheca.store import manifest, members
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.catalog.viewer import Viewer
+    from tomotheca.store.files import Files
 
 PAGE = 1000
 
@@ -104,7 +107,9 @@ def within(files: Files, entry: dict[str, object], key: str) -> FileRow:
     return _member_row(entry, member)
 
 
-def list_entries(catalog: Catalog, prefix: str, viewer: Viewer, *, after: str = "", limit: int = PAGE) -> list[dict[str, object]]:
+def list_entries(
+    catalog: Catalog, prefix: str, viewer: Viewer, *, after: str = "", limit: int = PAGE
+) -> list[dict[str, object]]:
     """Give rows of the file table below a prefix in byte order, array directories as one row each."""
     f = catalog.tables.file
     terms = [*catalog.compiler(viewer).visible("file", f), *_range(f, prefix)]

@@ -44,10 +44,18 @@ def _regex(pattern: str, *, ignore_case: bool) -> Any:
 
 
 FUNCTIONS = {
-    "tomo_like": lambda value, pattern: None if value is None or pattern is None else bool(_like(pattern, ignore_case=False).fullmatch(value)),
-    "tomo_ilike": lambda value, pattern: None if value is None or pattern is None else bool(_like(pattern, ignore_case=True).fullmatch(value)),
-    "tomo_regex": lambda value, pattern: None if value is None else bool(_regex(pattern, ignore_case=False).search(value)),
-    "tomo_iregex": lambda value, pattern: None if value is None else bool(_regex(pattern, ignore_case=True).search(value)),
+    "tomo_like": lambda value, pattern: (
+        None if value is None or pattern is None else bool(_like(pattern, ignore_case=False).fullmatch(value))
+    ),
+    "tomo_ilike": lambda value, pattern: (
+        None if value is None or pattern is None else bool(_like(pattern, ignore_case=True).fullmatch(value))
+    ),
+    "tomo_regex": lambda value, pattern: (
+        None if value is None else bool(_regex(pattern, ignore_case=False).search(value))
+    ),
+    "tomo_iregex": lambda value, pattern: (
+        None if value is None else bool(_regex(pattern, ignore_case=True).search(value))
+    ),
 }
 """Text patterns with PostgreSQL's meaning, as functions of SQLite; a null never matches."""
 

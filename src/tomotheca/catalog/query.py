@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from tomotheca.catalog.later import among, resolve, together
 from tomotheca.catalog.patterns import check
-from tomotheca.catalog.tables import Tables
 from tomotheca.catalog.viewer import Viewer, visible
 from tomotheca.errors import QueryError
-from tomotheca.schema import Relation, Schema
-from tomotheca.schema.core import Column
 from tomotheca.schema.rows import timestamp
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.tables import Tables
+    from tomotheca.schema import Relation, Schema
+    from tomotheca.schema.core import Column
 
 Clause = Mapping[str, Any]
 Condition = sa.ColumnElement[bool]
@@ -159,7 +161,11 @@ class Compiler:
         if operator != "_is_null":
             items = isinstance(value, list | tuple)
             step = partial(self._convert, column, operator)
-            value = resolve(together(value), lambda v: [step(i) for i in v]) if items or operator in LISTS else resolve(value, step)
+            value = (
+                resolve(together(value), lambda v: [step(i) for i in v])
+                if items or operator in LISTS
+                else resolve(value, step)
+            )
         if column.enum and operator in ORDERED:
             left, value = rank(column, left), resolve(value, column.choices.index)
         return OPERATORS[operator](left, value)

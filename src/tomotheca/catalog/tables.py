@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.schema import Schema
+if TYPE_CHECKING:
+    from tomotheca.schema import Schema
 
 BYTES = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that compares by bytes on both databases."""
 
-SQL_TYPES: dict[type, Any] = {int: sa.Integer(), float: sa.Float(), str: BYTES, bool: sa.Boolean(), datetime: BYTES, list: BYTES}
+SQL_TYPES: dict[type, Any] = {
+    int: sa.Integer(),
+    float: sa.Float(),
+    str: BYTES,
+    bool: sa.Boolean(),
+    datetime: BYTES,
+    list: BYTES,
+}
 
 OWN_DEPOSITION = frozenset({"deposition", "deposition_author", "deposition_type"})
 """Kinds that belong to a deposition, not to a dataset."""
@@ -41,10 +49,23 @@ def build(schema: Schema) -> Tables:
 
 def _table(schema: Schema, kind: str, metadata: sa.MetaData) -> sa.Table:
     columns = [
-        sa.Column(c.name, SQL_TYPES[c.type], primary_key=c.name == "id", autoincrement=False, index=bool(c.ref or c.facet), comment=c.description)
+        sa.Column(
+            c.name,
+            SQL_TYPES[c.type],
+            primary_key=c.name == "id",
+            autoincrement=False,
+            index=bool(c.ref or c.facet),
+            comment=c.description,
+        )
         for c in schema.columns(kind)
     ]
-    return sa.Table(kind, metadata, *columns, sa.Column("_owner", sa.Integer, nullable=False, index=True), sa.Column("_gate", sa.Integer, index=True))
+    return sa.Table(
+        kind,
+        metadata,
+        *columns,
+        sa.Column("_owner", sa.Integer, nullable=False, index=True),
+        sa.Column("_gate", sa.Integer, index=True),
+    )
 
 
 def _file(metadata: sa.MetaData) -> sa.Table:

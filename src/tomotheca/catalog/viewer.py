@@ -61,11 +61,15 @@ def visible(tables: Tables, kind: str, row: sa.FromClause, viewer: Viewer) -> li
 def _deposition(tables: Tables, row: sa.FromClause) -> list[sa.ColumnElement[bool]]:
     """Give the conditions for rows of a deposition: it is not hidden, and something of it can be seen."""
     pair = tables.deposition_dataset
-    shown = sa.exists().where(pair.c.deposition_id == row.c._owner, pair.c.dataset_id.not_in(_hidden(tables, "dataset")))
+    shown = sa.exists().where(
+        pair.c.deposition_id == row.c._owner, pair.c.dataset_id.not_in(_hidden(tables, "dataset"))
+    )
     return [row.c._owner.not_in(_hidden(tables, "deposition")), shown]
 
 
 def _hidden(tables: Tables, kind: str) -> sa.Select[tuple[int]]:
     v = tables.visibility
     embargoed = v.c.until > sa.bindparam("now", type_=v.c.until.type, callable_=now)
-    return sa.select(v.c.id).where(v.c.kind == kind, sa.or_(v.c.state == "private", sa.and_(v.c.state == "embargoed", embargoed)))
+    return sa.select(v.c.id).where(
+        v.c.kind == kind, sa.or_(v.c.state == "private", sa.and_(v.c.state == "embargoed", embargoed))
+    )

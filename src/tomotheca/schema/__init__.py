@@ -9,13 +9,20 @@ from typing import Any
 
 from tomotheca.schema import rows as _rows
 from tomotheca.schema.alignment import Alignment, PerSectionAlignmentParameters
-from tomotheca.schema.annotation import Annotation, AnnotationAuthor, AnnotationFile, AnnotationMethodLink, AnnotationShape
+from tomotheca.schema.annotation import (
+    Annotation,
+    AnnotationAuthor,
+    AnnotationFile,
+    AnnotationMethodLink,
+    AnnotationShape,
+)
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Column, Document, Entity, Ref
+from tomotheca.schema.core import Column, Document, Entity
 from tomotheca.schema.dataset import Dataset, DatasetAuthor, DatasetFunding
 from tomotheca.schema.deposition import Deposition, DepositionAuthor, DepositionType
 from tomotheca.schema.frames import Frame, FrameAcquisitionFile, Frames
 from tomotheca.schema.identified_object import IdentifiedObject, IdentifiedObjects
+from tomotheca.schema.markers import Ref
 from tomotheca.schema.run import GainFile, Run, TomogramVoxelSpacing
 from tomotheca.schema.tiltseries import PerSectionParameters, TiltSeries
 from tomotheca.schema.tomogram import Tomogram, TomogramAuthor
@@ -85,7 +92,17 @@ ENTITIES: tuple[type[Entity], ...] = (
 )
 """Every kind of row, parents first."""
 
-DOCUMENTS: tuple[type[Document], ...] = (Deposition, Dataset, Run, Frames, TiltSeries, Alignment, IdentifiedObjects, Tomogram, Annotation)
+DOCUMENTS: tuple[type[Document], ...] = (
+    Deposition,
+    Dataset,
+    Run,
+    Frames,
+    TiltSeries,
+    Alignment,
+    IdentifiedObjects,
+    Tomogram,
+    Annotation,
+)
 """Every kind of JSON document in the archive, in the order in which they are indexed."""
 
 
@@ -137,7 +154,9 @@ class Schema:
                     found[ref.kind][ref.reverse] = Relation(ref.reverse, ref.kind, entity.kind, many=True, ref=ref)
         return found
 
-    def rows(self, model: type[Document], document: Mapping[str, Any], context: Context) -> Iterator[tuple[str, dict[str, Any]]]:
+    def rows(
+        self, model: type[Document], document: Mapping[str, Any], context: Context
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give every row that comes out of one document; see `tomotheca.schema.rows.rows`."""
         return _rows.rows(model, document, context, self.kinds)
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from tomotheca.schema.blocks import Vector
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Computed, Derived, Document, Drawer, Entity, Flat, Internal, Json, Key, Private, Public, Ref, Rows
+from tomotheca.schema.core import Document, Entity
+from tomotheca.schema.markers import Computed, Derived, Drawer, Flat, Internal, Json, Key, Private, Public, Ref, Rows
 from tomotheca.schema.units import Angstrom, Count, Degrees
 from tomotheca.schema.vocabulary import AlignmentMethod, AlignmentType
 
@@ -66,10 +67,27 @@ class Alignment(Document, Entity):
         Ref("run_id", "run", "alignments"),
     )
     derived: ClassVar = (
-        Derived("s3_alignment_metadata", str | None, own_key, "Document of the alignment (S3 address).", (Key(s3="s3_alignment_metadata"),)),
-        Derived("https_alignment_metadata", str | None, own_key, "Document of the alignment (web address).", (Key(https="https_alignment_metadata"),)),
+        Derived(
+            "s3_alignment_metadata",
+            str | None,
+            own_key,
+            "Document of the alignment (S3 address).",
+            (Key(s3="s3_alignment_metadata"),),
+        ),
+        Derived(
+            "https_alignment_metadata",
+            str | None,
+            own_key,
+            "Document of the alignment (web address).",
+            (Key(https="https_alignment_metadata"),),
+        ),
     )
-    order: ClassVar = ("affine_transformation_matrix", "s3_alignment_metadata", "https_alignment_metadata", "is_portal_standard")
+    order: ClassVar = (
+        "affine_transformation_matrix",
+        "s3_alignment_metadata",
+        "https_alignment_metadata",
+        "is_portal_standard",
+    )
 
     deposition_id: Annotated[int | None, Computed] = None
     """Deposition that brought the alignment."""
@@ -97,13 +115,20 @@ class Alignment(Document, Entity):
     tilt_offset: Annotated[Degrees | None, Drawer("Alignment", "Tilt offset")] = None
     """Additional tilt."""
 
-    affine_transformation_matrix: Annotated[list[list[float]] | None, Json, Public("affine_transformation_matrix"), Drawer("Alignment", "Affine transformation matrix")] = None
+    affine_transformation_matrix: Annotated[
+        list[list[float]] | None,
+        Json,
+        Public("affine_transformation_matrix"),
+        Drawer("Alignment", "Affine transformation matrix"),
+    ] = None
     """Affine transformation of the volume, a 4 x 4 matrix, row by row."""
 
     is_portal_standard: Annotated[bool | None, Drawer("Alignment", "Portal standard")] = False
     """Whether this is the portal's standard alignment."""
 
-    per_section_alignment_parameters: Annotated[list[PerSectionAlignmentParameters], Rows("per_section_alignment_parameters"), Computed] = []
+    per_section_alignment_parameters: Annotated[
+        list[PerSectionAlignmentParameters], Rows("per_section_alignment_parameters"), Computed
+    ] = []
     """Where each section lies."""
 
     alignment_path: Annotated[str | None, Private, Computed] = None

@@ -7,7 +7,21 @@ from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.blocks import Author, Dates
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Block, Computed, Derived, Document, Drawer, Entity, Enum, Facet, Flat, Key, Ontology, Private, Public, Ref, Rows, unwrap
+from tomotheca.schema.core import Block, Document, Entity, unwrap
+from tomotheca.schema.markers import (
+    Computed,
+    Derived,
+    Drawer,
+    Enum,
+    Facet,
+    Flat,
+    Key,
+    Ontology,
+    Private,
+    Public,
+    Ref,
+    Rows,
+)
 from tomotheca.schema.units import Count, Percent
 from tomotheca.schema.vocabulary import FileSource, LinkType, MethodType, ShapeType
 
@@ -84,7 +98,12 @@ class AnnotationFile(Entity):
     root: ClassVar = "annotationFiles"
     title: ClassVar = "Annotation file"
     refs: ClassVar = (
-        Ref("alignment_id", "alignment", "annotation_files", find=lambda _, c: c.ids.get(c.document.get("alignment_metadata_path") or "")),
+        Ref(
+            "alignment_id",
+            "alignment",
+            "annotation_files",
+            find=lambda _, c: c.ids.get(c.document.get("alignment_metadata_path") or ""),
+        ),
         Ref("annotation_shape_id", "annotation_shape", "annotation_files"),
         Ref("tomogram_voxel_spacing_id", "tomogram_voxel_spacing", "annotation_files"),
     )
@@ -137,7 +156,12 @@ class AnnotatedObject(Block):
     description: Annotated[str | None, Public("object_description"), Drawer("Object", "Description")] = None
     """Description of the object."""
 
-    state: Annotated[str | None, Public("object_state"), Drawer("Object", "State"), Facet("Object state", "object-state", "Object", "F26")] = None
+    state: Annotated[
+        str | None,
+        Public("object_state"),
+        Drawer("Object", "State"),
+        Facet("Object state", "object-state", "Object", "F26"),
+    ] = None
     """State of the object, such as its conformation."""
 
 
@@ -150,7 +174,9 @@ class Confidence(Block):
     recall: Annotated[Percent | None, Drawer("Confidence", "Recall")] = None
     """Share of the objects that were found."""
 
-    ground_truth_used: Annotated[str | None, Public("ground_truth_used"), Drawer("Confidence", "Ground truth used")] = None
+    ground_truth_used: Annotated[str | None, Public("ground_truth_used"), Drawer("Confidence", "Ground truth used")] = (
+        None
+    )
     """Annotation that precision and recall were measured against."""
 
 
@@ -174,8 +200,16 @@ class Annotation(Document, Entity):
         Ref("tomogram_voxel_spacing_id", "tomogram_voxel_spacing", "annotations"),
     )
     derived: ClassVar = (
-        Derived("s3_metadata_path", str, own_key, "Document of the annotation (S3 address).", (Key(s3="s3_metadata_path"),)),
-        Derived("https_metadata_path", str, own_key, "Document of the annotation (web address).", (Key(https="https_metadata_path"),)),
+        Derived(
+            "s3_metadata_path", str, own_key, "Document of the annotation (S3 address).", (Key(s3="s3_metadata_path"),)
+        ),
+        Derived(
+            "https_metadata_path",
+            str,
+            own_key,
+            "Document of the annotation (web address).",
+            (Key(https="https_metadata_path"),),
+        ),
     )
     order: ClassVar = (
         "s3_metadata_path", "https_metadata_path", "annotation_publication", "annotation_method", "annotation_ingest_id", "ground_truth_status",
@@ -187,31 +221,45 @@ class Annotation(Document, Entity):
     deposition_id: Annotated[int | None, Computed] = None
     """Deposition that brought the annotation."""
 
-    annotation_publications: Annotated[str | None, Public("annotation_publication"), Drawer("Overview", "Publication")] = None
+    annotation_publications: Annotated[
+        str | None, Public("annotation_publication"), Drawer("Overview", "Publication")
+    ] = None
     """Publications about the annotation, a comma list."""
 
     dates: Annotated[Dates, Flat(""), Drawer("Overview")]
     """Dates of the annotation."""
 
-    method_type: Annotated[MethodType, Drawer("Overview", "Method type"), Facet("Method type", "method-type", "Annotation", "F28")]
+    method_type: Annotated[
+        MethodType, Drawer("Overview", "Method type"), Facet("Method type", "method-type", "Annotation", "F28")
+    ]
     """Kind of method."""
 
     annotation_method: Annotated[str, Drawer("Overview", "Annotation method")]
     """How the annotation was made."""
 
-    annotation_software: Annotated[str | None, Drawer("Overview", "Annotation software"), Facet("Annotation software", "annotation-software", "Annotation", "F29")] = None
+    annotation_software: Annotated[
+        str | None,
+        Drawer("Overview", "Annotation software"),
+        Facet("Annotation software", "annotation-software", "Annotation", "F29"),
+    ] = None
     """Software that made the annotation."""
 
     annotation_ingest_id: Annotated[str, Drawer("Overview", "Ingest ID")]
     """Name of the annotation in its configuration."""
 
-    is_curator_recommended: Annotated[bool | None, Drawer("Overview", "Curator recommended"), Facet("Curator recommended", "recommended", "Annotation", "F31")] = False
+    is_curator_recommended: Annotated[
+        bool | None,
+        Drawer("Overview", "Curator recommended"),
+        Facet("Curator recommended", "recommended", "Annotation", "F31"),
+    ] = False
     """Whether a curator recommends the annotation."""
 
     annotation_object: Annotated[AnnotatedObject, Flat("object")]
     """What is labelled."""
 
-    object_count: Annotated[Count | None, Drawer("Object", "Count"), Facet("Instances", "object-count", "Object", "F25")] = None
+    object_count: Annotated[
+        Count | None, Drawer("Object", "Count"), Facet("Instances", "object-count", "Object", "F25")
+    ] = None
     """Number of labelled objects."""
 
     ground_truth_status: Annotated[bool | None, Drawer("Confidence", "Ground truth status")] = False

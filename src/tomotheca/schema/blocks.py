@@ -10,7 +10,8 @@ from annotated_types import Ge
 from pydantic import Field
 
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Block, Derived, Drawer, Entity, Facet, Key, Ontology, Private, Public
+from tomotheca.schema.core import Block, Entity
+from tomotheca.schema.markers import Derived, Drawer, Facet, Key, Ontology, Private, Public
 
 
 def author_order(_: Mapping[str, Any], context: Context) -> int:
@@ -21,7 +22,9 @@ class Author(Entity):
     """A person credited with the data."""
 
     derived: ClassVar[tuple[Derived, ...]] = (
-        Derived("author_list_order", int, author_order, "Place in the list of authors, from 1.", (Public(nullable=False),)),
+        Derived(
+            "author_list_order", int, author_order, "Place in the list of authors, from 1.", (Public(nullable=False),)
+        ),
     )
     order: ClassVar[tuple[str, ...]] = (
         "author_list_order", "orcid", "kaggle_id", "name", "email", "affiliation_name", "affiliation_address", "affiliation_identifier",
@@ -196,4 +199,3 @@ class Statistics(Block):
 
     p99: float
     """Ninety-ninth percentile."""
-

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
-from tomotheca.schema.core import Computed, fields, is_block, unwrap
+from tomotheca.schema.core import fields, is_block, unwrap
+from tomotheca.schema.markers import Computed
 
 TEMPLATE = re.compile(r"^(?:(float|int) )?(.*\{[^{}]+\}.*)$", re.DOTALL)
 """A value that is filled in for each run: ``{column}``, ``float {column}``, ``int {column}``."""

@@ -15,130 +15,23 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict
 
-# --- markers: what a field says of itself ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Physical unit shown beside the value, such as ``Unit("Å")``."""
-
-    symbol: str
-
-
-@dataclass(frozen=True, slots=True)
-class Drawer:
-    """Section and label of the metadata drawer that shows the field. On a block it holds for all its fields."""
-
-    section: str
-    label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Facet:
-    """Offer the field in the filter panel; the widget follows from the field's type."""
-
-    label: str
-    parameter: str
-    section: str
-    number: str = ""
-    """Stable requirement id, such as ``F17``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ontology:
-    """The value is an ontology or accession id that can be linked."""
-
-    prefix: str = ""
-    """Put before a bare number (``NCBITaxon:``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Public:
-    """Public name where it is not the path, and what differs from the document on the wire."""
-
-    name: str = ""
-    nullable: bool | None = None
-    missing: Any = None
-    """Answered by the wire for a null in a non-null column."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flat:
-    """On a block: prefix of its column names (empty: transparent) and names that are irregular here."""
-
-    prefix: str = ""
-    names: Mapping[str, str] = field(default_factory=dict)
-
-    def __hash__(self) -> int:
-        return hash((self.prefix, tuple(self.names.items())))
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The value is an archive key; it becomes up to three columns: two URLs and a size in bytes."""
-
-    s3: str = ""
-    https: str = ""
-    size: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Enum:
-    """GraphQL enum of that name; `translations` map words of documents to codes, or to None."""
-
-    name: str
-    translations: Mapping[str, str | None] = field(default_factory=dict)
-
-    def __hash__(self) -> int:
-        return hash((self.name, tuple(self.translations.items())))
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The list becomes rows of another entity; `make` writes them where a projection is not enough."""
-
-    kind: str
-    make: Callable[[Mapping[str, Any], Any], Iterator[tuple[str, dict[str, Any]]]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """A marker without data."""
-
-    name: str
-
-
-Private = Marker("private")  # in the document, no column
-Internal = Marker("internal")  # a column that pages use and the public API does not show
-Computed = Marker("computed")  # written by ingest, never given in a configuration
-Json = Marker("json")  # stored as JSON text
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A foreign key: its column, the kind it points at, and the name of the relation seen from there."""
-
-    column: str
-    kind: str
-    reverse: str
-    nullable: bool = True
-    find: Callable[[Mapping[str, Any], Any], int | None] | None = None
-
-    @property
-    def forward(self) -> str:
-        return self.column.removesuffix("_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """A column computed from the document and its context, with the markers a field would have."""
-
-    name: str
-    type: Any
-    derive: Callable[[Mapping[str, Any], Any], Any]
-    description: str
-    markers: tuple[Any, ...] = ()
-
+from tomotheca.schema.markers import (
+    Computed,
+    Derived,
+    Drawer,
+    Enum,
+    Facet,
+    Flat,
+    Internal,
+    Json,
+    Key,
+    Ontology,
+    Private,
+    Public,
+    Ref,
+    Rows,
+    Unit,
+)
 
 # --- models ------------------------------------------------------------------------------------------------------
 
@@ -298,7 +191,8 @@ def columns(model: type[Entity]) -> tuple[Column, ...]:
     """List every column of an entity: id, foreign keys, then scalars in public order."""
     identifier = Column("id", int, nullable=False, description="Numeric identifier, given once and never changed.")
     keys = tuple(
-        Column(ref.column, int, nullable=ref.nullable, ref=ref, description=f"Identifier of the {ref.forward}.") for ref in model.refs
+        Column(ref.column, int, nullable=ref.nullable, ref=ref, description=f"Identifier of the {ref.forward}.")
+        for ref in model.refs
     )
     own = [c for c in _walk(model, _Place()) if c.name not in {"id", *(r.column for r in model.refs)}]
     own += [_derived(d) for d in model.derived]
@@ -324,7 +218,17 @@ def _walk(model: type[BaseModel], place: _Place) -> Iterator[Column]:
         here = (*place.path, name)
         if is_block(f.kind):
             flat = f.find(Flat) or Flat(name)
-            yield from _walk(f.kind, _Place(here, flat.prefix, place.optional or not f.required, flat.names, f.find(Drawer), Internal in f.markers))
+            yield from _walk(
+                f.kind,
+                _Place(
+                    here,
+                    flat.prefix,
+                    place.optional or not f.required,
+                    flat.names,
+                    f.find(Drawer),
+                    Internal in f.markers,
+                ),
+            )
             continue
         regular = "_".join(filter(None, (place.prefix, name.lower())))
         public = place.names.get(name) or (f.find(Public) or Public()).name or regular
@@ -347,7 +251,9 @@ def _columns_of(f: _Field, name: str, path: tuple[str, ...], place: _Place) -> I
     drawer = f.find(Drawer) or place.drawer
     if drawer and place.drawer and drawer is place.drawer and path[-1] not in {"name", "min", "max"}:
         drawer = Drawer(drawer.section, f"{drawer.label} {path[-1].replace('_', ' ')}".replace(" id", " ID"))
-    yield _scalar(f, Column(name, str, path, nullable=f.nullable, description=f.description, drawer=drawer, public=public))
+    yield _scalar(
+        f, Column(name, str, path, nullable=f.nullable, description=f.description, drawer=drawer, public=public)
+    )
 
 
 def _key_columns(key: Key, f: _Field, path: tuple[str, ...], *, public: bool) -> Iterator[Column]:
@@ -386,7 +292,9 @@ def _scalar(f: _Field, column: Column) -> Column:
         raise TypeError(message)
     public: Public = f.find(Public) or Public()
     translations: dict[str, str | None] = dict(enum.translations) if enum else {}
-    codes = tuple(dict.fromkeys(c for c in (translations.get(v, v) for v in choices) if c is not None)) if enum else choices
+    codes = (
+        tuple(dict.fromkeys(c for c in (translations.get(v, v) for v in choices) if c is not None)) if enum else choices
+    )
     return replace(
         column, type=kind, choices=codes, enum=enum.name if enum else "", translations=translations, missing=public.missing,
         nullable=column.nullable and public.missing is None, bounds=tuple(_bound(m) for m in f.markers if isinstance(m, Ge | Gt | Le | Lt)),
@@ -399,7 +307,9 @@ def _derived(d: Derived) -> Column:
     f = _Field(kind, (*d.markers, *extra), nullable, not nullable, d.description)
     key = f.find(Key)
     public = Internal not in f.markers
-    column = Column(d.name, str, nullable=nullable, description=d.description, drawer=f.find(Drawer), derive=d.derive, public=public)
+    column = Column(
+        d.name, str, nullable=nullable, description=d.description, drawer=f.find(Drawer), derive=d.derive, public=public
+    )
     column = _scalar(f, column)
     return replace(column, location="s3" if key and key.s3 else "https" if key else "")
 

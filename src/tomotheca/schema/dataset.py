@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.blocks import Author, CrossReferences, Dates, KeyPhotos, NamedTerm, Organism, Term, Visibility
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Computed, Derived, Document, Drawer, Entity, Facet, Flat, Internal, Key, Public, Ref, Rows
+from tomotheca.schema.core import Document, Entity
+from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Key, Public, Ref, Rows
 from tomotheca.schema.vocabulary import SampleType
 
 SAMPLE = "Sample and experiment"
@@ -56,8 +57,16 @@ class Dataset(Document, Entity):
     filename: ClassVar = "dataset_metadata.json"
     refs: ClassVar = (Ref("deposition_id", "deposition", "datasets", nullable=False),)
     derived: ClassVar = (
-        Derived("s3_prefix", str, folder_prefix, "Folder of the dataset (S3 address).", (Key(s3="s3_prefix"), Drawer("Dataset", "Storage path"))),
-        Derived("https_prefix", str, folder_prefix, "Folder of the dataset (web address).", (Key(https="https_prefix"),)),
+        Derived(
+            "s3_prefix",
+            str,
+            folder_prefix,
+            "Folder of the dataset (S3 address).",
+            (Key(s3="s3_prefix"), Drawer("Dataset", "Storage path")),
+        ),
+        Derived(
+            "https_prefix", str, folder_prefix, "Folder of the dataset (web address).", (Key(https="https_prefix"),)
+        ),
         Derived("file_size", float | None, lambda _, c: c.sizes.get(""), "Size of all files of the dataset in bytes."),
     )
     order: ClassVar = (
@@ -83,14 +92,19 @@ class Dataset(Document, Entity):
     dates: Annotated[Dates, Flat(""), Drawer("Dataset")]
     """Dates of the dataset."""
 
-    cross_references: Annotated[CrossReferences | None, Flat("", {"publications": "dataset_publications"}), Drawer("Dataset")] = None
+    cross_references: Annotated[
+        CrossReferences | None, Flat("", {"publications": "dataset_publications"}), Drawer("Dataset")
+    ] = None
     """Publications and related entries."""
 
     licence: Annotated[str | None, Drawer("Dataset", "Licence"), Facet("Licence", "licence", "Other", "F50")] = None
     """Licence of the data, an SPDX identifier."""
 
     sample_type: Annotated[
-        SampleType, Public(nullable=True), Drawer(SAMPLE, "Sample type"), Facet("Sample type", "sample-type", "Sample", "F19")
+        SampleType,
+        Public(nullable=True),
+        Drawer(SAMPLE, "Sample type"),
+        Facet("Sample type", "sample-type", "Sample", "F19"),
     ]
     """Kind of sample."""
 
@@ -111,11 +125,15 @@ class Dataset(Document, Entity):
     cell_component: Annotated[Term | None, Drawer(SAMPLE, "Cellular component")] = None
     """Cellular component that was imaged."""
 
-    assay: Annotated[NamedTerm, Flat("assay", {"name": "assay_label", "id": "assay_ontology_id"}), Drawer(SAMPLE, "Assay")]
+    assay: Annotated[
+        NamedTerm, Flat("assay", {"name": "assay_label", "id": "assay_ontology_id"}), Drawer(SAMPLE, "Assay")
+    ]
     """Experiment that was done."""
 
     development_stage: Annotated[
-        NamedTerm, Flat("development_stage", {"id": "development_stage_ontology_id"}), Drawer(SAMPLE, "Development stage")
+        NamedTerm,
+        Flat("development_stage", {"id": "development_stage_ontology_id"}),
+        Drawer(SAMPLE, "Development stage"),
     ]
     """Development stage of the organism."""
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.blocks import Author, CrossReferences, Dates, KeyPhotos, Visibility
-from tomotheca.schema.core import Computed, Derived, Document, Drawer, Entity, Facet, Flat, Internal, Public, Ref, Rows
+from tomotheca.schema.core import Document, Entity
+from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Public, Ref, Rows
 from tomotheca.schema.vocabulary import DepositionKind
 
 
@@ -27,7 +28,13 @@ class DepositionType(Entity):
     title: ClassVar = "Deposition type"
     refs: ClassVar = (Ref("deposition_id", "deposition", "deposition_types", nullable=False),)
     derived: ClassVar = (
-        Derived("type", DepositionKind | None, lambda item, _: item["value"], "Type of the data.", (Facet("Type", "type", "Other", "F50"),)),
+        Derived(
+            "type",
+            DepositionKind | None,
+            lambda item, _: item["value"],
+            "Type of the data.",
+            (Facet("Type", "type", "Other", "F50"),),
+        ),
     )
 
     @staticmethod
@@ -79,4 +86,3 @@ class Deposition(Document, Entity):
 
     visibility: Annotated[Visibility | None, Flat("visibility"), Internal] = None
     """Who may see the deposition."""
-

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Computed, Document, Drawer, Entity, Key, Private, Ref, Rows
+from tomotheca.schema.core import Document, Entity
+from tomotheca.schema.markers import Computed, Drawer, Key, Private, Ref, Rows
 from tomotheca.schema.units import Count, Dose, DoseRate
 
 

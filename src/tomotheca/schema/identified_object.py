@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from tomotheca.schema.core import Computed, Document, Drawer, Entity, Ontology, Private, Public, Ref, Rows
+from tomotheca.schema.core import Document, Entity
+from tomotheca.schema.markers import Computed, Drawer, Ontology, Private, Public, Ref, Rows
 
 
 class IdentifiedObject(Entity):

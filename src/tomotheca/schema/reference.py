@@ -40,11 +40,19 @@ def table(schema: Schema, entity: type[Entity]) -> Iterator[str]:
     yield "| field | in the document | type | unit | meaning |\n|---|---|---|---|---|"
     for c in schema.columns(entity.kind):
         if c.public:
-            kind = (c.enum or {"datetime": "date and time", "list": "JSON"}.get(c.type.__name__, c.type.__name__)) + ("" if c.nullable else "!")
+            kind = (c.enum or {"datetime": "date and time", "list": "JSON"}.get(c.type.__name__, c.type.__name__)) + (
+                "" if c.nullable else "!"
+            )
             yield f"| `{c.name}` | {'`' + '.'.join(c.path) + '`' if c.path else ''} | {kind} | {c.unit} | {meaning(c)} |"
     relations = schema.relations(entity.kind).values()
     if relations:
-        yield "\nRelations: " + ", ".join(f"`{r.name}` → {'many ' if r.many else ''}{schema.kinds[r.target].title.lower()}" for r in relations) + ".\n"
+        yield (
+            "\nRelations: "
+            + ", ".join(
+                f"`{r.name}` → {'many ' if r.many else ''}{schema.kinds[r.target].title.lower()}" for r in relations
+            )
+            + ".\n"
+        )
 
 
 def pages(schema: Schema = SCHEMA) -> dict[str, str]:
@@ -53,7 +61,9 @@ def pages(schema: Schema = SCHEMA) -> dict[str, str]:
     head = "# Fields\n\nWritten by `make docs` from the schema; `!` means never null.\n"
     found = {"fields.md": "\n".join([head, *lines]).rstrip() + "\n"}
     for model in DOCUMENTS:
-        found[f"{SCHEMA_FOLDER}/{document_name(model)}.json"] = json.dumps(json_schema(model), indent=2, ensure_ascii=False) + "\n"
+        found[f"{SCHEMA_FOLDER}/{document_name(model)}.json"] = (
+            json.dumps(json_schema(model), indent=2, ensure_ascii=False) + "\n"
+        )
     return found
 
 
@@ -71,4 +81,8 @@ def write(folder: Path) -> list[Path]:
 
 def stale(folder: Path) -> list[Path]:
     """Give the generated files that are not as they would be written."""
-    return [folder / name for name, text in pages().items() if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text]
+    return [
+        folder / name
+        for name, text in pages().items()
+        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text
+    ]

@@ -10,7 +10,8 @@ from typing import Any
 
 from tomotheca.errors import Finding, InvalidDocumentError
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Block, Column, Document, Entity, Rows, columns, dig, fields
+from tomotheca.schema.core import Block, Column, Document, Entity, columns, dig, fields
+from tomotheca.schema.markers import Rows
 
 NOTHING = {"not_reported", "undefined", ""}
 """Words of documents that mean "nothing recorded"."""
@@ -32,7 +33,9 @@ def lists(model: type[Block]) -> dict[str, Rows]:
     return _lists[model]
 
 
-def rows(model: type[Document], document: Mapping[str, Any], context: Context, kinds: Mapping[str, type[Entity]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows(
+    model: type[Document], document: Mapping[str, Any], context: Context, kinds: Mapping[str, type[Entity]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give every row that comes out of one document, as ``(kind, row)``, parents before children.
 
     Parameters
@@ -57,7 +60,11 @@ def rows(model: type[Document], document: Mapping[str, Any], context: Context, k
         yield model.kind, own
         inside = inside.of({f"{model.kind}_id": own["id"]})
     for name, marker in lists(model).items():
-        made = marker.make(document, inside) if marker.make else ((marker.kind, _item(i)) for i in document.get(name) or [])
+        made = (
+            marker.make(document, inside)
+            if marker.make
+            else ((marker.kind, _item(i)) for i in document.get(name) or [])
+        )
         for position, (kind, item) in enumerate(made):
             entity = kinds[kind]
             here = replace(inside, position=position)
@@ -73,7 +80,11 @@ def _identifier(entity: type[Entity], item: Mapping[str, Any], context: Context)
     try:
         return context.child_id(entity.kind, natural)
     except (KeyError, TypeError) as error:
-        finding = Finding("error", context.key, f"no identifier for {entity.kind} {natural!r}: run the ingest again to complete the document")
+        finding = Finding(
+            "error",
+            context.key,
+            f"no identifier for {entity.kind} {natural!r}: run the ingest again to complete the document",
+        )
         raise InvalidDocumentError([finding]) from error
 
 
@@ -87,7 +98,9 @@ def row(entity: type[Entity], item: Mapping[str, Any], context: Context, *, iden
             missing.append(".".join(column.path) or column.name)
         found[column.name] = value
     if missing:
-        raise InvalidDocumentError([Finding("error", context.key, f"{entity.title or entity.kind} has no value for {', '.join(missing)}")])
+        raise InvalidDocumentError(
+            [Finding("error", context.key, f"{entity.title or entity.kind} has no value for {', '.join(missing)}")]
+        )
     return found
 
 
@@ -103,7 +116,9 @@ def _value(column: Column, item: Mapping[str, Any], context: Context) -> Any:
 
 def convert(column: Column, raw: Any) -> Any:
     """Turn a document's value into the column's: words to codes, dates to midnight UTC, numbers to their type."""
-    if raw is None or (isinstance(raw, str) and (raw in NOTHING or (column.translations and raw in column.translations))):
+    if raw is None or (
+        isinstance(raw, str) and (raw in NOTHING or (column.translations and raw in column.translations))
+    ):
         return column.translations.get(raw) if raw is not None else None
     match column.type.__name__:
         case "datetime":

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Computed, Derived, Document, Drawer, Entity, Facet, Key, Private, Public, Ref, Rows
+from tomotheca.schema.core import Document, Entity
+from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Key, Private, Public, Ref, Rows
 from tomotheca.schema.units import Spacing
 
 
@@ -22,8 +23,20 @@ class TomogramVoxelSpacing(Entity):
     title: ClassVar = "Voxel spacing"
     refs: ClassVar = (Ref("run_id", "run", "tomogram_voxel_spacings"),)
     derived: ClassVar = (
-        Derived("s3_prefix", str, lambda item, _: item["prefix"], "Folder of the spacing (S3 address).", (Key(s3="s3_prefix"),)),
-        Derived("https_prefix", str, lambda item, _: item["prefix"], "Folder of the spacing (web address).", (Key(https="https_prefix"),)),
+        Derived(
+            "s3_prefix",
+            str,
+            lambda item, _: item["prefix"],
+            "Folder of the spacing (S3 address).",
+            (Key(s3="s3_prefix"),),
+        ),
+        Derived(
+            "https_prefix",
+            str,
+            lambda item, _: item["prefix"],
+            "Folder of the spacing (web address).",
+            (Key(https="https_prefix"),),
+        ),
     )
 
     voxel_spacing: Annotated[Spacing, Public(nullable=False), Drawer("Tomograms", "Voxel spacing")]
@@ -55,7 +68,10 @@ class GainFile(Entity):
 def spacings(document: Mapping[str, Any], context: Context) -> Iterator[tuple[str, dict[str, Any]]]:
     """One row per voxel spacing that the run document has an identifier for."""
     for name in sorted(document.get("ids", {}).get("tomogram_voxel_spacing", {}), key=float):
-        yield "tomogram_voxel_spacing", {"voxel_spacing": float(name), "prefix": f"{context.folder}/Reconstructions/VoxelSpacing{name}/"}
+        yield (
+            "tomogram_voxel_spacing",
+            {"voxel_spacing": float(name), "prefix": f"{context.folder}/Reconstructions/VoxelSpacing{name}/"},
+        )
 
 
 def gains(document: Mapping[str, Any], context: Context) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -78,10 +94,14 @@ class Run(Document, Entity):
         Derived("https_prefix", str, folder_prefix, "Folder of the run (web address).", (Key(https="https_prefix"),)),
     )
 
-    run_name: Annotated[str, Public("name", nullable=False), Drawer("Run", "Name"), Facet("Run name", "run-name", "Name/ID", "F13")]
+    run_name: Annotated[
+        str, Public("name", nullable=False), Drawer("Run", "Name"), Facet("Run name", "run-name", "Name/ID", "F13")
+    ]
     """Name given by the authors."""
 
-    voxel_spacings: Annotated[list[TomogramVoxelSpacing], Rows("tomogram_voxel_spacing", spacings), Computed, Private] = []
+    voxel_spacings: Annotated[
+        list[TomogramVoxelSpacing], Rows("tomogram_voxel_spacing", spacings), Computed, Private
+    ] = []
     """Voxel spacings with tomograms; they follow from the folders."""
 
     gains: Annotated[list[GainFile], Rows("gain_file", gains), Computed, Private] = []

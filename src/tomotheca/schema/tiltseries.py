@@ -9,15 +9,46 @@ from annotated_types import Ge, Le
 
 from tomotheca.schema.blocks import Statistics, Voxels
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Block, Computed, Derived, Document, Drawer, Entity, Facet, Flat, Internal, Json, Key, Private, Public, Ref, Rows
-from tomotheca.schema.units import Angstrom, AxisAngle, Binning, Count, Degrees, Dose, Millimetres, PixelSpacing, Radians, TiltAngle, TiltStep, Volts
+from tomotheca.schema.core import Block, Document, Entity
+from tomotheca.schema.markers import (
+    Computed,
+    Derived,
+    Drawer,
+    Facet,
+    Flat,
+    Internal,
+    Json,
+    Key,
+    Private,
+    Public,
+    Ref,
+    Rows,
+)
+from tomotheca.schema.units import (
+    Angstrom,
+    AxisAngle,
+    Binning,
+    Count,
+    Degrees,
+    Dose,
+    Millimetres,
+    PixelSpacing,
+    Radians,
+    TiltAngle,
+    TiltStep,
+    Volts,
+)
 from tomotheca.schema.vocabulary import MicroscopeManufacturer
 
 
 class Camera(Block):
     """The camera."""
 
-    manufacturer: Annotated[str, Drawer("Camera", "Camera manufacturer"), Facet("Camera manufacturer", "camera_manufacturer", "Hardware", "F32")]
+    manufacturer: Annotated[
+        str,
+        Drawer("Camera", "Camera manufacturer"),
+        Facet("Camera manufacturer", "camera_manufacturer", "Hardware", "F32"),
+    ]
     """Maker of the camera."""
 
     model: Annotated[str, Drawer("Camera", "Camera model"), Facet("Camera model", "camera", "Hardware", "F32")]
@@ -37,7 +68,9 @@ class Microscope(Block):
     ]
     """Maker of the microscope."""
 
-    model: Annotated[str, Drawer("Microscope", "Microscope model"), Facet("Microscope model", "microscope", "Hardware", "F33")]
+    model: Annotated[
+        str, Drawer("Microscope", "Microscope model"), Facet("Microscope model", "microscope", "Hardware", "F33")
+    ]
     """Model of the microscope."""
 
     additional_info: Annotated[str | None, Drawer("Microscope", "Additional optical setup")] = None
@@ -74,7 +107,13 @@ class PerSectionParameters(Entity):
     root: ClassVar = "perSectionParameters"
     title: ClassVar = "Section"
     refs: ClassVar = (
-        Ref("frame_id", "frame", "per_section_parameters", nullable=False, find=lambda item, c: c.frames.get(item["frame_acquisition_order"])),
+        Ref(
+            "frame_id",
+            "frame",
+            "per_section_parameters",
+            nullable=False,
+            find=lambda item, c: c.frames.get(item["frame_acquisition_order"]),
+        ),
         Ref("run_id", "run", "per_section_parameters", nullable=False),
         Ref("tiltseries_id", "tiltseries", "per_section_parameters", nullable=False),
     )
@@ -129,7 +168,10 @@ class TiltSeries(Document, Entity):
     title: ClassVar = "Tilt series"
     prefix: ClassVar = "TS-"
     filename: ClassVar = "tiltseries_metadata.json"
-    refs: ClassVar = (Ref("run_id", "run", "tiltseries", nullable=False), Ref("deposition_id", "deposition", "tiltseries"))
+    refs: ClassVar = (
+        Ref("run_id", "run", "tiltseries", nullable=False),
+        Ref("deposition_id", "deposition", "tiltseries"),
+    )
     derived: ClassVar = (
         Derived(
             "tilt_range", float, tilt_range, "Extent between lowest and highest tilt angle.",
@@ -152,7 +194,12 @@ class TiltSeries(Document, Entity):
     """Name of the run."""
 
     tilt_series_quality: Annotated[
-        int | None, Ge(1), Le(5), Public(missing=0), Drawer("Overview", "Quality"), Facet("Quality score", "quality_score", "Tilt series", "F35")
+        int | None,
+        Ge(1),
+        Le(5),
+        Public(missing=0),
+        Drawer("Overview", "Quality"),
+        Facet("Quality score", "quality_score", "Tilt series", "F35"),
     ] = None
     """Quality given by the authors, 1 (low) to 5 (excellent), to compare inside one dataset."""
 
@@ -177,7 +224,11 @@ class TiltSeries(Document, Entity):
     data_acquisition_software: Annotated[str, Drawer("Camera", "Data acquisition software")]
     """Software that collected the data."""
 
-    pixel_spacing: Annotated[PixelSpacing, Drawer("Geometry", "Pixel spacing"), Facet("Pixel size (Å/px)", "pixel-size", "Tilt series", "F37")]
+    pixel_spacing: Annotated[
+        PixelSpacing,
+        Drawer("Geometry", "Pixel spacing"),
+        Facet("Pixel size (Å/px)", "pixel-size", "Tilt series", "F37"),
+    ]
     """Edge of one pixel at the specimen."""
 
     tilt_axis: Annotated[AxisAngle, Drawer("Geometry", "Tilt axis")]
@@ -189,13 +240,17 @@ class TiltSeries(Document, Entity):
     tilt_step: Annotated[TiltStep, Drawer("Geometry", "Tilt step")]
     """Angle between neighbouring tilts."""
 
-    tilting_scheme: Annotated[str, Drawer("Geometry", "Tilting scheme"), Facet("Tilting scheme", "tilt-scheme", "Tilt series", "F39")]
+    tilting_scheme: Annotated[
+        str, Drawer("Geometry", "Tilting scheme"), Facet("Tilting scheme", "tilt-scheme", "Tilt series", "F39")
+    ]
     """Order of the tilt angles in time."""
 
     size: Annotated[Voxels | None, Flat("size"), Computed, Drawer("Geometry", "Size")] = None
     """Width, height and number of sections."""
 
-    total_flux: Annotated[Dose, Drawer("Exposure", "Total flux"), Facet("Total dose (e⁻/Å²)", "dose", "Tilt series", "F38")]
+    total_flux: Annotated[
+        Dose, Drawer("Exposure", "Total flux"), Facet("Total dose (e⁻/Å²)", "dose", "Tilt series", "F38")
+    ]
     """Electrons that reached the specimen in the whole series."""
 
     binning_from_frames: Annotated[Binning | None, Drawer("Processing", "Binning from frames")] = None

@@ -7,7 +7,21 @@ from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.blocks import Author, CrossReferences, KeyPhotos, Statistics, TomogramDates, Voxels
 from tomotheca.schema.context import Context
-from tomotheca.schema.core import Computed, Derived, Document, Drawer, Entity, Facet, Flat, Internal, Json, Key, Private, Public, Ref, Rows
+from tomotheca.schema.core import Document, Entity
+from tomotheca.schema.markers import (
+    Computed,
+    Derived,
+    Drawer,
+    Facet,
+    Flat,
+    Internal,
+    Json,
+    Key,
+    Private,
+    Public,
+    Ref,
+    Rows,
+)
 from tomotheca.schema.units import Spacing
 from tomotheca.schema.vocabulary import FiducialStatus, Processing, ReconstructionMethod
 
@@ -60,8 +74,20 @@ class Tomogram(Document, Entity):
         Ref("tomogram_voxel_spacing_id", "tomogram_voxel_spacing", "tomograms"),
     )
     derived: ClassVar = (
-        Derived("is_portal_standard", bool | None, portal_standard, "Whether its alignment is the portal's standard.", (Drawer(RECONSTRUCTION, "Portal standard"),)),
-        Derived("is_author_submitted", bool | None, author_submitted, "Whether the dataset's authors submitted it.", (Drawer(RECONSTRUCTION, "Submitted by dataset author"),)),
+        Derived(
+            "is_portal_standard",
+            bool | None,
+            portal_standard,
+            "Whether its alignment is the portal's standard.",
+            (Drawer(RECONSTRUCTION, "Portal standard"),),
+        ),
+        Derived(
+            "is_author_submitted",
+            bool | None,
+            author_submitted,
+            "Whether the dataset's authors submitted it.",
+            (Drawer(RECONSTRUCTION, "Submitted by dataset author"),),
+        ),
         Derived("scale_0_dimensions", str | None, scale(0), "Size of pyramid level 0 (x,y,z)."),
         Derived("scale_1_dimensions", str | None, scale(1), "Size of pyramid level 1 (x,y,z)."),
         Derived("scale_2_dimensions", str | None, scale(2), "Size of pyramid level 2 (x,y,z)."),
@@ -98,7 +124,9 @@ class Tomogram(Document, Entity):
                                      Facet("Reconstruction method", "reconstruction_method", "Tomogram", "F45")]  # fmt: skip
     """Algorithm of the reconstruction."""
 
-    processing: Annotated[Processing, Drawer(RECONSTRUCTION, "Processing"), Facet("Processing", "processing", "Tomogram", "F42")]
+    processing: Annotated[
+        Processing, Drawer(RECONSTRUCTION, "Processing"), Facet("Processing", "processing", "Tomogram", "F42")
+    ]
     """What was done to the reconstruction."""
 
     processing_software: Annotated[str | None, Drawer(RECONSTRUCTION, "Processing software")] = None
@@ -107,7 +135,9 @@ class Tomogram(Document, Entity):
     tomogram_version: Annotated[float | None, Drawer(RECONSTRUCTION, "Version")] = None
     """Version of the tomogram."""
 
-    voxel_spacing: Annotated[Spacing, Drawer(RECONSTRUCTION, "Voxel spacing"), Facet("Voxel spacing (Å)", "voxel-spacing", "Tomogram", "F41")]
+    voxel_spacing: Annotated[
+        Spacing, Drawer(RECONSTRUCTION, "Voxel spacing"), Facet("Voxel spacing (Å)", "voxel-spacing", "Tomogram", "F41")
+    ]
     """Edge of one voxel, equal along all axes."""
 
     size: Annotated[Voxels, Flat("size"), Computed, Drawer(RECONSTRUCTION, "Size")]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
 
-from tomotheca.schema.core import Unit
+from tomotheca.schema.markers import Unit
 
 Angstrom = Annotated[float, Unit("Å")]
 Spacing = Annotated[float, Ge(0.001), Unit("Å")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from tomotheca.schema.core import Enum
+from tomotheca.schema.markers import Enum
 
 SampleType = Annotated[
     Literal[
@@ -14,7 +14,8 @@ SampleType = Annotated[
 ]  # fmt: skip
 MethodType = Annotated[Literal["manual", "automated", "hybrid", "simulated"], Enum("annotation_method_type_enum")]
 LinkType = Annotated[
-    Literal["documentation", "models_weights", "other", "source_code", "website"], Enum("annotation_method_link_type_enum")
+    Literal["documentation", "models_weights", "other", "source_code", "website"],
+    Enum("annotation_method_link_type_enum"),
 ]
 ShapeType = Annotated[
     Literal[
@@ -29,9 +30,13 @@ AlignmentMethod = Annotated[
     Enum("alignment_method_type_enum", {"undefined": None}),
 ]
 DepositionKind = Annotated[Literal["annotation", "dataset", "tomogram"], Enum("deposition_types_enum")]
-MicroscopeManufacturer = Annotated[Literal["FEI", "TFS", "JEOL", "SIMULATED"], Enum("tiltseries_microscope_manufacturer_enum")]
+MicroscopeManufacturer = Annotated[
+    Literal["FEI", "TFS", "JEOL", "SIMULATED"], Enum("tiltseries_microscope_manufacturer_enum")
+]
 FiducialStatus = Annotated[Literal["FIDUCIAL", "NON_FIDUCIAL"], Enum("fiducial_alignment_status_enum")]
-Processing = Annotated[Literal["denoised", "filtered", "raw", "filtered_even", "filtered_odd"], Enum("tomogram_processing_enum")]
+Processing = Annotated[
+    Literal["denoised", "filtered", "raw", "filtered_even", "filtered_odd"], Enum("tomogram_processing_enum")
+]
 ReconstructionMethod = Annotated[
     Literal["SART", "Fourier Space", "SIRT", "WBP", "Unknown"],
     Enum("tomogram_reconstruction_method_enum", {"Fourier Space": "Fourier_Space"}),
@@ -40,7 +45,11 @@ ReconstructionMethod = Annotated[
 QUALITY = {
     5: ("Excellent", "Whole series or reconstruction is fit for publication figures.", "good"),
     4: ("Good", "Whole series or reconstruction is usable for analysis (subtomogram averaging, segmentation).", "good"),
-    3: ("Medium", "A minor part of the projection images was, or must be, discarded before reconstruction and analysis.", "fair"),
+    3: (
+        "Medium",
+        "A minor part of the projection images was, or must be, discarded before reconstruction and analysis.",
+        "fair",
+    ),
     2: ("Marginal", "A major part was, or must be, discarded; usable only after heavy manual work.", "fair"),
     1: ("Low", "Not usable with current tools (cannot be aligned); a test case for problematic data only.", "poor"),
 }

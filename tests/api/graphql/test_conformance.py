@@ -23,7 +23,7 @@ from graphql.utilities import print_type
 from graphql.utilities.print_schema import print_input_value
 from tomotheca.api.graphql.types import build
 from tomotheca.schema import ENTITIES, SCHEMA, Schema
-from tomotheca.schema.core import Enum, Internal
+from tomotheca.schema.markers import Enum, Internal
 from tomotheca.schema.run import Run
 
 NEXT = re.compile(r"Aggregate$|Aggregate(WhereClause|Functions|WhereClauseCount)|GroupByOptions$|CountColumns$|MinMaxColumns$|NumericalColumns$")
