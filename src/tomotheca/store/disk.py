@@ -148,3 +148,15 @@ def discard(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def read(descriptor: int, start: int, length: int) -> bytes:
+    """Read up to `length` bytes from `start` of an open file; fewer at its end."""
+    first = os.pread(descriptor, length, start)
+    if len(first) == length or not first:
+        return first
+    parts, got = [first], len(first)
+    while got < length and (part := os.pread(descriptor, length - got, start + got)):
+        parts.append(part)
+        got += len(part)
+    return b"".join(parts)
