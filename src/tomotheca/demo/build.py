@@ -17,6 +17,9 @@ from tomotheca.demo.scenes import Study, Triple, many, studies
 REAL_DATASET = 10004
 REAL_DEPOSITION, COMMUNITY_DEPOSITION, REALIGNED_DEPOSITION = 10304, 10305, 10306
 
+WORTH_A_PROCESS = 4_000_000
+"""Voxels of all tomograms below which starting processes takes longer than the work."""
+
 Progress = Callable[[str, float], None]
 """Told what was just done, and how much of the whole: 0 to 1."""
 
@@ -84,7 +87,7 @@ def build(  # noqa: PLR0913  # the options of the command
 def performed(jobs: list[Job]) -> Iterator[Written]:
     """Do the jobs, in processes when that helps, the long ones first; results come as they are ready."""
     workers = min(len(jobs), cores())
-    if workers < 2:
+    if workers < 2 or sum(prod(job.study.shape) for job in jobs) < WORTH_A_PROCESS:
         yield from map(lab.perform, jobs)
         return
     pool: Executor

@@ -222,8 +222,8 @@ def put(specimen: Specimen, particle: Particle, position: Doubles, rotation: Rot
     return True
 
 
-Place = Callable[[np.random.Generator], tuple[Doubles, Rotation]]
-"""Draws a position (x, y, z in voxels) and a rotation to try."""
+Place = Callable[[np.random.Generator], tuple[Doubles, Rotation] | None]
+"""Draws a position (x, y, z in voxels) and a rotation to try; None when there is no room at all."""
 
 
 def scatter(specimen: Specimen, particle: Particle, count: int, place: Place) -> None:
@@ -234,7 +234,9 @@ def scatter(specimen: Specimen, particle: Particle, count: int, place: Place) ->
     for _ in range(60 * count):
         if len(positions) == count:
             break
-        position, rotation = place(specimen.rng)
+        if (drawn := place(specimen.rng)) is None:
+            break
+        position, rotation = drawn
         if put(specimen, particle, position, rotation):
             positions.append(position)
             rotations.append(rotation.as_matrix())
@@ -249,7 +251,9 @@ def anywhere(specimen: Specimen, where: Mask) -> Place:
     """Draw positions evenly from a region, orientations evenly from all."""
     voxels = np.flatnonzero(where & ~specimen.taken)
 
-    def place(rng: np.random.Generator) -> tuple[Doubles, Rotation]:
+    def place(rng: np.random.Generator) -> tuple[Doubles, Rotation] | None:
+        if not voxels.size:
+            return None
         z, y, x = np.unravel_index(rng.choice(voxels), where.shape)
         return np.array([x, y, z]) + rng.uniform(-0.5, 0.5, 3), Rotation.random(random_state=rng)
 

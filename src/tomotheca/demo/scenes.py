@@ -46,18 +46,32 @@ def cytosol(specimen: Specimen) -> None:
     level = side * specimen.rng.uniform(0.35, 0.5) * half[1]
     for offset in (0.0, 260.0):
         add_membrane(specimen, sheet(specimen, level + side * offset, 55, specimen.rng.uniform(-0.15, 0.15)))
-    for place, size in ((-0.32, 0.155), (0.28, 0.115), (0.02, 0.09)):
-        middle = np.array(
-            [place * half[0], -side * specimen.rng.uniform(0.1, 0.42) * half[1], specimen.rng.uniform(-60, 60)]
-        )
-        radii = size * half[1] * 1.25 * specimen.rng.uniform(0.85, 1.15, 3)
-        radii[2] = min(radii[2], half[2] - 60)
-        add_membrane(specimen, ellipsoid(specimen, middle, radii))
+    vesicles(specimen, level, side)
     depth, _, _ = specimen.coordinates()
     ice = np.broadcast_to(np.abs(depth) < half[2] - 60, specimen.density.shape)
     for name, concentration in (("proteasome", 3.0), ("fatty_acid_synthase", 4.5), ("ribosome", 9.5)):
         scatter(specimen, prepare(name, specimen.pixel), amount(specimen, concentration), anywhere(specimen, ice))
     crowd(specimen, ice, 0.13)
+
+
+def vesicles(specimen: Specimen, level: float, side: int) -> None:
+    """Add two to five vesicles of different size on the free side of a cisterna at y = ``level``, clear of each other."""
+    half = halves(specimen)
+    placed: list[tuple[Doubles, float]] = []
+    wanted = int(specimen.rng.integers(2, 6))
+    for _ in range(100):
+        if len(placed) == wanted:
+            break
+        radius = half[1] * specimen.rng.uniform(0.1, 0.25)
+        middle = specimen.rng.uniform(-1, 1, 3) * [0.6 * half[0], 0.75 * half[1], min(60, half[2] / 6)]
+        if side * (level - middle[1]) < radius * 1.3 + 140:
+            continue
+        if any(np.hypot(*(middle - other)[:2]) < radius * 1.2 + far + 80 for other, far in placed):
+            continue
+        radii = radius * specimen.rng.uniform(0.85, 1.15, 3)
+        radii[2] = min(radii[2], half[2] - 60)
+        add_membrane(specimen, ellipsoid(specimen, middle, radii))
+        placed.append((middle, radius * 1.2))
 
 
 def virions(specimen: Specimen) -> None:
