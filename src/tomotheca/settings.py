@@ -90,10 +90,12 @@ class Settings(BaseModel):
 
     @property
     def state_folder(self) -> Path:
+        """Folder of catalogue and desk."""
         return self.state or self.root / "state"
 
     @property
     def archive_folder(self) -> Path:
+        """Folder of the archive."""
         if self.archive and "://" in self.archive:
             message = f"archive {self.archive}: object stores are not supported by this version; name a folder"
             raise SettingsError(message)
@@ -101,10 +103,12 @@ class Settings(BaseModel):
 
     @property
     def catalog_database(self) -> str:
+        """Address of the catalogue."""
         return self.catalog_url or f"sqlite:///{self.state_folder / 'catalog.sqlite'}"
 
     @property
     def desk_database(self) -> str:
+        """Address of the desk."""
         return self.desk_url or f"sqlite:///{self.state_folder / 'desk.sqlite'}"
 
 

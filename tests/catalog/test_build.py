@@ -187,6 +187,14 @@ def test_files_are_listed_in_byte_order_with_members(world: World) -> None:
             assert [f.key for f in list_files(catalog, world.files, prefix, ANONYMOUS, after=after)] == expected
 
 
+def test_e_mail_addresses_are_not_even_in_the_catalogue(world: World, tmp_path: Path) -> None:
+    world.indexer().rebuild()
+    assert "ada@example.org" not in repr(everything(world.url))
+    published = f"sqlite:///{tmp_path / 'published.sqlite'}"
+    Indexer(world.files, world.desk, published, publish_emails=True).rebuild()
+    assert "ada@example.org" in repr(everything(published))
+
+
 def test_documents_are_listed_as_they_are_served(world: World) -> None:
     world.indexer().rebuild()
     found = find_file(world.catalog(), world.files, "10001/dataset_metadata.json", ANONYMOUS)

@@ -42,9 +42,11 @@ class Catalog:
 
     @cached_property
     def engine(self) -> sa.Engine:
+        """Connections to the database, opened at the first question."""
         return connect(self.url)
 
     def compiler(self, viewer: Viewer) -> Compiler:
+        """Give the compiler of clauses for a viewer."""
         return Compiler(self.schema, self.tables, viewer, self.prefixes)
 
     def execute(self, statement: sa.Executable) -> list[Row]:
@@ -52,7 +54,7 @@ class Catalog:
         with self.engine.connect() as connection:
             return [dict(r) for r in connection.execute(statement).mappings()]
 
-    def find(
+    def find(  # noqa: PLR0913 - limit and offset are the two halves of a page
         self, kind: str, viewer: Viewer, *, where: Clause | None = None, order: Sequence[tuple[str, str]] = (), limit: int | None = None, offset: int = 0
     ) -> list[Row]:  # fmt: skip
         """Give the rows of a kind that a viewer sees and for which the clause holds, addresses filled in."""

@@ -53,7 +53,7 @@ def ancestors(key: str) -> list[str]:
 
 def entry_row(row: sa.Row[tuple[object, ...]] | dict[str, object]) -> FileRow:
     """Make a FileRow of a row of the file table."""
-    r = row if isinstance(row, dict) else dict(row._mapping)  # noqa: SLF001 - the documented way to a mapping
+    r = row if isinstance(row, dict) else dict(row._mapping)
     return FileRow(
         str(r["key"]), int(str(r["size"])), r["sha256"], str(r["media_type"]), str(r["role"]), r["mtime"], r["source"],  # type: ignore[arg-type]  # columns are typed by the table
         redacted=r["sha256"] != r["stored_sha256"],

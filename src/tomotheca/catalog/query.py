@@ -42,13 +42,13 @@ OPERATORS: dict[str, Callable[[sa.ColumnElement[Any], Any], Condition]] = {
     "_lt": lambda c, v: c < v,
     "_lte": lambda c, v: c <= v,
     "_is_null": _nulls,
-    "_like": lambda c, v: sa.func.tomo_like(c, v),
+    "_like": sa.func.tomo_like,
     "_nlike": lambda c, v: sa.not_(sa.func.tomo_like(c, v)),
-    "_ilike": lambda c, v: sa.func.tomo_ilike(c, v),
+    "_ilike": sa.func.tomo_ilike,
     "_nilike": lambda c, v: sa.not_(sa.func.tomo_ilike(c, v)),
-    "_regex": lambda c, v: sa.func.tomo_regex(c, v),
+    "_regex": sa.func.tomo_regex,
     "_nregex": lambda c, v: sa.not_(sa.func.tomo_regex(c, v)),
-    "_iregex": lambda c, v: sa.func.tomo_iregex(c, v),
+    "_iregex": sa.func.tomo_iregex,
     "_niregex": lambda c, v: sa.not_(sa.func.tomo_iregex(c, v)),
 }
 """Comparators of the clause language. Text patterns are functions that the catalogue defines, the same on both databases."""
@@ -72,9 +72,11 @@ class Compiler:
     """What stands before an archive key in an address, by location: ``s3`` and ``https``."""
 
     def table(self, kind: str) -> sa.FromClause:
+        """Give a kind's table under a name of its own."""
         return self.tables.kinds[kind].alias()
 
     def visible(self, kind: str, row: sa.FromClause) -> list[Condition]:
+        """Give the conditions under which the viewer sees a row."""
         return visible(self.tables, kind, row, self.viewer)
 
     def where(self, kind: str, row: sa.FromClause, clause: Clause | None, *, depth: int = 0) -> list[Condition]:
@@ -95,10 +97,33 @@ class Compiler:
         QueryError
             If a name is unknown, an operator does not fit, or the clause is too deep.
         """
+        self._check_depth(depth)
+        return [term for name, value in (clause or {}).items() for term in self._term(kind, row, name, value, depth)]
+
+    def joined(self, kind: str, row: sa.FromClause, clause: Clause | None, *, depth: int = 0) -> list[Condition]:
+        """Compile a clause for the ``WHERE`` of a statement that selects from the row: the same rows, but relations to one are joined.
+
+        The database then chooses where to begin. The conditions must not be negated or be alternatives of others.
+        """
+        terms: list[Condition] = []
+        for name, value in (clause or {}).items():
+            relation = self.schema.relations(kind).get(name)
+            if name == "_and":
+                terms += (term for c in value for term in self.joined(kind, row, c, depth=depth))
+            elif relation is None or relation.many:
+                terms += self.where(kind, row, {name: value}, depth=depth)
+            else:
+                self._check_depth(depth + 1)
+                other = self.table(relation.target)
+                terms += self.join(relation, row, other), *self.visible(relation.target, other)
+                terms += self.joined(relation.target, other, value, depth=depth + 1)
+        return terms
+
+    @staticmethod
+    def _check_depth(depth: int) -> None:
         if depth > MAX_FILTER_DEPTH:
             message = f"Max filter depth exceeded: a filter may follow {MAX_FILTER_DEPTH} relations"
             raise QueryError(message)
-        return [term for name, value in (clause or {}).items() for term in self._term(kind, row, name, value, depth)]
 
     def _term(self, kind: str, row: sa.FromClause, name: str, value: Any, depth: int) -> Iterator[Condition]:
         relations = self.schema.relations(kind)
@@ -119,7 +144,7 @@ class Compiler:
         """Give the condition that a related row exists which a viewer sees and for which the clause holds."""
         other = self.table(relation.target)
         terms = [self.join(relation, row, other), *self.visible(relation.target, other)]
-        return sa.exists().where(*terms, *self.where(relation.target, other, clause, depth=depth))
+        return sa.exists().where(*terms, *self.joined(relation.target, other, clause, depth=depth))
 
     def _counted(self, relation: Relation, row: sa.FromClause, value: Clause, depth: int) -> Condition:
         asked = value["count"]
@@ -128,7 +153,7 @@ class Compiler:
         if asked.get("arguments") and asked.get("distinct"):
             counted = sa.func.count(sa.distinct(other.c[asked["arguments"]]))
         terms = [self.join(relation, row, other), *self.visible(relation.target, other)]
-        terms += self.where(relation.target, other, asked.get("filter"), depth=depth)
+        terms += self.joined(relation.target, other, asked.get("filter"), depth=depth)
         number = sa.select(counted).select_from(other).where(*terms).scalar_subquery()
         return sa.and_(sa.true(), *(OPERATORS[op](number, v) for op, v in (asked.get("predicate") or {}).items()))
 
@@ -186,6 +211,30 @@ class Compiler:
         """Compile ``(field, direction)`` pairs; nulls as PostgreSQL has them, ``id`` last."""
         terms = [direction(self._sort_key(kind, row, name), way) for name, way in keys]
         return [*terms, row.c.id.asc()]
+
+    def order_through(
+        self, kind: str, row: sa.FromClause, keys: Sequence[tuple[Sequence[str], str]]
+    ) -> tuple[list[Condition], list[sa.ColumnElement[Any]]]:
+        """Compile ``(path, direction)`` pairs, where a path may lead over relations to one.
+
+        Returns
+        -------
+        tuple of lists
+            Conditions for the statement's ``WHERE``, which join the related rows (a row without one is left out), and ordering terms.
+        """
+        joins: list[Condition] = []
+        rows: dict[tuple[str, ...], tuple[str, sa.FromClause]] = {(): (kind, row)}
+        terms = []
+        for (*path, name), way in keys:
+            for end in range(1, len(path) + 1):
+                here, last = tuple(path[:end]), tuple(path[: end - 1])
+                if here not in rows:
+                    relation = self.schema.relations(rows[last][0])[path[end - 1]]
+                    other = self.table(relation.target)
+                    joins += self.join(relation, rows[last][1], other), *self.visible(relation.target, other)
+                    rows[here] = relation.target, other
+            terms.append(direction(self._sort_key(*rows[tuple(path)], name), way))
+        return joins, [*terms, row.c.id.asc()]
 
     def _sort_key(self, kind: str, row: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
         column = self.schema.by_name[kind].get(name)

@@ -132,10 +132,12 @@ class Schema:
         return _rows.cached_columns(self.kinds[kind])
 
     def column(self, kind: str, name: str) -> Column:
+        """Give one column of a kind."""
         return self.by_name[kind][name]
 
     @cached_property
     def by_name(self) -> dict[str, dict[str, Column]]:
+        """Columns by kind and name."""
         return {kind: {c.name: c for c in self.columns(kind)} for kind in self.kinds}
 
     def relations(self, kind: str) -> dict[str, Relation]:

@@ -46,10 +46,12 @@ class PerSectionAlignmentParameters(Entity):
 
 
 def own_key(_: Mapping[str, Any], context: Context) -> str:
+    """Give the key of the document itself."""
     return context.key
 
 
 def find_tiltseries(document: Mapping[str, Any], context: Context) -> int | None:
+    """Find the tilt series that was aligned by the key of its document."""
     return context.ids.get(document.get("tiltseries_path") or "")
 
 

@@ -181,6 +181,7 @@ class Confidence(Block):
 
 
 def own_key(_: Mapping[str, Any], context: Context) -> str:
+    """Give the key of the document itself."""
     return context.key
 
 

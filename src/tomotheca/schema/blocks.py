@@ -11,10 +11,11 @@ from pydantic import Field
 
 from tomotheca.schema.context import Context
 from tomotheca.schema.core import Block, Entity
-from tomotheca.schema.markers import Derived, Drawer, Facet, Key, Ontology, Private, Public
+from tomotheca.schema.markers import Derived, Drawer, Facet, Key, Ontology, Personal, Private, Public
 
 
 def author_order(_: Mapping[str, Any], context: Context) -> int:
+    """Give the place of an author in the list, from 1."""
     return context.position + 1
 
 
@@ -40,7 +41,7 @@ class Author(Entity):
     kaggle_id: Annotated[str | None, Drawer("Author")] = None
     """User name at Kaggle."""
 
-    email: str | None = None
+    email: Annotated[str | None, Personal] = None
     """E-mail address; never published unless the site says so."""
 
     affiliation_name: Annotated[str | None, Drawer("Author")] = None

@@ -71,7 +71,7 @@ def _strict(annotation: Any) -> Any:
     if origin is Annotated:
         return Annotated[(_strict(arguments[0]), *arguments[1:])]
     if origin in {Union, types.UnionType}:
-        return Union[tuple(_strict(a) for a in arguments)]  # noqa: UP007  # made from a tuple
+        return Union[tuple(_strict(a) for a in arguments)]  # made from a tuple
     if origin is list:
         return list[_strict(arguments[0])]  # type: ignore[misc]  # made at run time
     return annotation

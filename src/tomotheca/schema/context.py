@@ -46,6 +46,7 @@ class Context:
 
     @property
     def folder(self) -> str:
+        """Folder of the document, without a slash at the end."""
         return self.key.rpartition("/")[0]
 
     def of(self, parents: Mapping[str, int], **changes: Any) -> Context:

@@ -26,6 +26,7 @@ from tomotheca.schema.markers import (
     Json,
     Key,
     Ontology,
+    Personal,
     Private,
     Public,
     Ref,
@@ -125,15 +126,19 @@ class Column:
     derive: Callable[[Mapping[str, Any], Any], Any] | None = None
     ref: Ref | None = None
     public: bool = True
+    personal: bool = False
+    """Left out of the catalogue, unless the site publishes such data."""
 
     @property
     def label(self) -> str:
+        """Words for a person: of the drawer, of the filter, or the name itself."""
         if self.drawer and self.drawer.label:
             return self.drawer.label
         return self.facet.label if self.facet else self.name.replace("_", " ").capitalize()
 
     @property
     def graphql(self) -> str:
+        """Name on the wire."""
         return camel(self.name)
 
 
@@ -184,6 +189,7 @@ def unwrap(annotation: Any) -> tuple[Any, tuple[Any, ...], bool]:
 
 
 def is_block(kind: Any) -> bool:
+    """Say whether a type is a nested block."""
     return isinstance(kind, type) and issubclass(kind, Block)
 
 
@@ -236,6 +242,7 @@ def _walk(model: type[BaseModel], place: _Place) -> Iterator[Column]:
 
 
 def replace_nullable(f: _Field, place: _Place) -> _Field:
+    """Settle whether a field may be null on the wire."""
     public = f.find(Public)
     nullable = f.nullable or not f.required or place.optional
     if public and public.nullable is not None:
@@ -299,6 +306,7 @@ def _scalar(f: _Field, column: Column) -> Column:
         column, type=kind, choices=codes, enum=enum.name if enum else "", translations=translations, missing=public.missing,
         nullable=column.nullable and public.missing is None, bounds=tuple(_bound(m) for m in f.markers if isinstance(m, Ge | Gt | Le | Lt)),
         unit=(f.find(Unit) or Unit("")).symbol, facet=f.find(Facet), ontology=f.find(Ontology),
+        personal=Personal in f.markers,
     )  # fmt: skip
 
 

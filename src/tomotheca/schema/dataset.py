@@ -44,6 +44,7 @@ class DatasetFunding(Entity):
 
 
 def folder_prefix(_: Mapping[str, Any], context: Context) -> str:
+    """Give the folder of the document, with a slash at the end."""
     return context.folder + "/"
 
 

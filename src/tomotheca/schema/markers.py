@@ -100,6 +100,7 @@ class Marker:
 Private = Marker("private")  # in the document, no column
 Internal = Marker("internal")  # a column that pages use and the public API does not show
 Computed = Marker("computed")  # written by ingest, never given in a configuration
+Personal = Marker("personal")  # in the archive only, unless the site publishes such data
 Json = Marker("json")  # stored as JSON text
 
 
@@ -115,6 +116,7 @@ class Ref:
 
     @property
     def forward(self) -> str:
+        """Name of the relation seen from here: `run` for `run_id`."""
         return self.column.removesuffix("_id")
 
 

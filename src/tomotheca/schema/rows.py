@@ -21,6 +21,7 @@ _lists: dict[type[Block], dict[str, Rows]] = {}
 
 
 def cached_columns(entity: type[Entity]) -> tuple[Column, ...]:
+    """Give the columns of an entity, worked out once."""
     if entity not in _columns:
         _columns[entity] = columns(entity)
     return _columns[entity]

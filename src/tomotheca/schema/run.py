@@ -12,6 +12,7 @@ from tomotheca.schema.units import Spacing
 
 
 def folder_prefix(_: Mapping[str, Any], context: Context) -> str:
+    """Give the folder of the document, with a slash at the end."""
     return context.folder + "/"
 
 

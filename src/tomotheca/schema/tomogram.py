@@ -48,14 +48,17 @@ def scale(level: int) -> Callable[[Mapping[str, Any], Context], str | None]:
 
 
 def author_submitted(document: Mapping[str, Any], context: Context) -> bool:
+    """Say whether the dataset's own deposition brought the tomogram."""
     return document.get("deposition_id") == context.dataset_deposition
 
 
 def portal_standard(document: Mapping[str, Any], context: Context) -> bool:
+    """Say whether the tomogram was made under the portal's standard alignment."""
     return document.get("alignment_metadata_path") in context.standard_alignments
 
 
 def find_alignment(document: Mapping[str, Any], context: Context) -> int | None:
+    """Find the alignment by the key of its document."""
     return context.ids.get(document.get("alignment_metadata_path") or "")
 
 
