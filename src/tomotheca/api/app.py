@@ -16,6 +16,7 @@ from tomotheca.api.who import Identity
 from tomotheca.errors import TomothecaError
 from tomotheca.settings import Settings
 from tomotheca.web import routes as web
+from tomotheca.web.portal import Portal as Site
 
 __all__ = ["ERROR_STATUS", "create_app"]
 
@@ -29,16 +30,19 @@ def create_app(settings: Settings) -> Starlette:
         If a setting cannot be used.
     """
     portal, identity = open_portal(settings), Identity(settings)
-    return Starlette(
-        routes=all_routes(portal, identity),
+    site = Site(portal.catalog, settings, portal.files)
+    app = Starlette(
+        routes=all_routes(portal, identity, site),
         middleware=[Middleware(Frame, identity=identity, limit=RateLimit(settings.rate_limit))],
         exception_handlers={TomothecaError: on_error, HTTPException: on_http_error},
     )
+    app.state.portal = site
+    return app
 
 
-def all_routes(portal: Portal, identity: Identity) -> list[BaseRoute]:
+def all_routes(portal: Portal, identity: Identity, site: Site) -> list[BaseRoute]:
     """Give every route, those of pages last."""
     return [
         *files.routes(portal), *s3.routes(portal, identity), *graphql.routes(portal), *thumbs.routes(portal), *manifests.routes(portal),
-        *health.routes(portal), *login.routes(portal, identity), *web.routes(portal),
+        *health.routes(portal), *login.routes(portal, identity), *web.routes(site),
     ]  # fmt: skip

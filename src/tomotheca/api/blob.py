@@ -69,6 +69,7 @@ class BlobResponse:
     """Headers to add to 200 only."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
         blob = self.blob
         outcome = decide(self.request, etag=blob.etag, size=blob.size, modified=blob.modified)
         if outcome.status == 206 and len(outcome.ranges) > 1:  # noqa: PLR2004 - Partial Content

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import logging
+
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tomotheca.errors import (
-    AccessError, ConflictError, FindingsError, FormatError, GoneError, NotFoundError, QueryError, SettingsError, StorageError, TomothecaError,
+    AccessError,
+    ConflictError,
+    FindingsError,
+    FormatError,
+    GoneError,
+    NotFoundError,
+    QueryError,
+    SettingsError,
+    StorageError,
+    TomothecaError,
     UnsafePathError,
 )  # fmt: skip
-from tomotheca.web import error_page
+from tomotheca.web.errors import error_page
+
+problems = logging.getLogger("tomotheca.problems")
+
+UNAUTHORIZED, SERVER = 401, 500
 
 ERROR_STATUS: dict[type[Exception], int] = {
     GoneError: 410,
@@ -42,7 +57,10 @@ def status_of(error: Exception) -> int:
 
 async def on_error(request: Request, error: Exception) -> Response:
     """Answer one of our errors."""
-    return answer(request, status_of(error), str(error))
+    status = status_of(error)
+    if status >= SERVER:
+        problems.error("request %s: %s", request.state.request_id, request.url.path, exc_info=error)
+    return answer(request, status, str(error))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -59,7 +77,7 @@ def answer(request: Request, status: int, sentence: str) -> Response:
     if wants_page(request):
         return error_page(request, status, sentence)
     headers = {"access-control-allow-origin": "*", "cache-control": "no-store"}
-    if status == 401:  # noqa: PLR2004 - Unauthorized
+    if status == UNAUTHORIZED:
         headers["www-authenticate"] = 'Bearer realm="tomotheca"'
     return Response(orjson.dumps({"error": sentence}), status, headers, "application/json")
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tomotheca.api.errors import answer, status_of
+from tomotheca.api.errors import SERVER, UNAUTHORIZED, answer, problems, status_of
 from tomotheca.api.limit import RateLimit
 from tomotheca.api.who import Identity
-from tomotheca.errors import TomothecaError
+from tomotheca.errors import AccessError, TomothecaError
 
 access = logging.getLogger("tomotheca.access")
-problems = logging.getLogger("tomotheca.problems")
 
 SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -42,6 +42,7 @@ class Frame:
     limit: RateLimit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and see it through."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -68,10 +69,11 @@ class Frame:
                 return
             state["viewer"] = self.identity.viewer(headers, scope.get("client"))
             await self.app(scope, receive, sent)
-        except TomothecaError as error:
-            await _answer(scope, receive, sent, error, seen)
-        except Exception as error:  # noqa: BLE001 - the last resort: nobody above would tell the visitor anything
-            await _answer(scope, receive, sent, error, seen)
+        except Exception as error:
+            failed = _failed(scope, error, seen)
+            if failed is None:
+                raise  # half an answer is out: only breaking the connection says that the rest is missing
+            await failed(scope, receive, sent)
         finally:
             if access.isEnabledFor(logging.INFO):
                 _log(scope, seen, request_id, time.perf_counter() - started)
@@ -85,19 +87,16 @@ class _Seen:
     size: int = 0
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send, error: Exception, seen: _Seen) -> None:
-    request_id = scope["state"]["request_id"]
-    expected = isinstance(error, TomothecaError)
-    if not expected or status_of(error) >= 500:  # noqa: PLR2004 - our fault
+def _failed(scope: Scope, error: Exception, seen: _Seen) -> Response | None:
+    """Give the answer to an error that no route has answered; None when one has begun already."""
+    request_id, expected = scope["state"]["request_id"], isinstance(error, TomothecaError)
+    status = UNAUTHORIZED if isinstance(error, AccessError) else status_of(error)  # a wrong token, before any route
+    if status >= SERVER:
         problems.error("request %s: %s %s", request_id, scope["method"], scope["path"], exc_info=error)
     if seen.status:
-        raise error  # half an answer is out: only breaking the connection says that the rest is missing
+        return None
     sentence = str(error) if expected else f"Something went wrong here. Tell the operator of this server the number {request_id}."
-    if expected and status_of(error) == 403:  # noqa: PLR2004 - Forbidden: a wrong token, before any route
-        response = answer(Request(scope), 401, sentence)
-    else:
-        response = answer(Request(scope), status_of(error), sentence)
-    await response(scope, receive, send)
+    return answer(Request(scope), status, sentence)
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -120,12 +119,8 @@ def _completed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
 def _log(scope: Scope, seen: _Seen, request_id: str, seconds: float) -> None:
     """Log one request; without its query and headers, where secrets are."""
     client = scope.get("client")
-    access.info(
-        json.dumps(
-            {
-                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "id": request_id, "client": client[0] if client else "",
-                "method": scope["method"], "path": scope["path"], "status": seen.status, "bytes": seen.size, "ms": round(seconds * 1000, 2),
-            },
-            ensure_ascii=False,
-        )  # fmt: skip
-    )
+    line = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "id": request_id, "client": client[0] if client else "",
+        "method": scope["method"], "path": scope["path"], "status": seen.status, "bytes": seen.size, "ms": round(seconds * 1000, 2),
+    }  # fmt: skip
+    access.info(json.dumps(line, ensure_ascii=False))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
@@ -43,6 +42,7 @@ class Door:
         self.portal, self.identity = portal, identity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, errors as XML."""
         request_id = scope["state"]["request_id"]
 
         async def sent(message: Message) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import secrets
 import warnings
 from pathlib import Path
@@ -62,7 +61,7 @@ def _make(portal: Portal, file: FileRow, width: int, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     temporary.write_bytes(data)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def shrink(path: Path, form: str, width: int) -> bytes:

@@ -1,0 +1,27 @@
+"""Every command, in one list that can be read top to bottom."""
+
+from __future__ import annotations
+
+import typer
+
+from tomotheca.cli import about, check, demo, desk, download, index, ingest, publish, serve
+
+app = typer.Typer(
+    name="tomotheca",
+    help="A data portal for cryo-electron tomography: take in a lab's files, keep them in one archive, serve them.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Every command takes --debug, which shows where an error came from. Exit codes: 0 done, 1 something is wrong with the data, "
+    "2 wrong command line or setting, 3 not found, 4 not allowed, 5 in use, 6 the disk or the network, 130 stopped.",
+)  # fmt: skip
+
+app.command("demo")(demo.demo)
+app.command("ingest")(ingest.ingest)
+app.command("index")(index.index)
+app.command("publish")(publish.publish)
+app.command("serve")(serve.serve)
+app.command("check")(check.check)
+app.command("download")(download.download)
+app.add_typer(desk.app, name="desk")
+app.command("settings")(about.settings)
+app.command("version")(about.version)

@@ -1,0 +1,1 @@
+"""Downloading from any server of this kind: lists, resumable transfers, verification."""

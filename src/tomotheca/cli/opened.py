@@ -1,0 +1,54 @@
+"""Archive, desk and indexer as commands use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tomotheca.catalog.build import Indexed, Indexer
+from tomotheca.desk import Desk, export_marks
+from tomotheca.errors import NotFoundError
+from tomotheca.settings import Settings
+from tomotheca.store.files import LocalFiles
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An archive that is open for writing, and its desk."""
+
+    settings: Settings
+    files: LocalFiles
+    desk: Desk
+
+    def indexer(self, progress: Callable[[str], None] = lambda _: None) -> Indexer:
+        """Give what writes the catalogue."""
+        emails = self.settings.privacy_publish_emails
+        return Indexer(self.files, self.desk, self.settings.catalog_database, publish_emails=emails, progress=progress)
+
+    def index(self, datasets: list[int] | None = None, depositions: list[int] | None = None, *, progress: Callable[[str], None] = lambda _: None) -> Indexed:
+        """Index what was named, or everything, and keep the marks from which a lost desk is made again."""
+        indexer = self.indexer(progress)
+        done = indexer.rebuild() if datasets is None else indexer.replace(datasets, depositions or ())
+        export_marks(self.files, self.desk)
+        return done
+
+
+@contextmanager
+def opened(settings: Settings, *, create: bool = False) -> Iterator[Opened]:
+    """Open archive and desk.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no archive yet and none is to be made.
+    """
+    folder = settings.archive_folder
+    if create:
+        folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        message = f"there is no archive in {folder}; `tomotheca ingest` or `tomotheca demo` makes one, --root names another folder"
+        raise NotFoundError(message)
+    settings.state_folder.mkdir(parents=True, exist_ok=True)
+    with Desk.open(settings.desk_database) as desk:
+        yield Opened(settings, LocalFiles(folder), desk)

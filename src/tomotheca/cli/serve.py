@@ -1,0 +1,122 @@
+"""`tomotheca serve`: pages, APIs, files and viewer from one address."""
+
+import socket
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tomotheca.cli.options import Root, load
+from tomotheca.cli.output import note
+
+if TYPE_CHECKING:
+    from tomotheca.settings import Settings
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one this machine has.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes that answer. Default: the cores.", show_default=False)]
+Log = Annotated[bool, typer.Option("--access-log", help="Write one JSON line per request to the error stream.")]
+
+
+def serve(host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = None, access_log: Log = False, root: Root = None) -> None:
+    """Serve the portal until it is stopped."""
+    from granian import Granian  # noqa: PLC0415 - heavy
+    from granian.constants import Interfaces  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+
+    settings = load(root)
+    require_catalog(settings)
+    require_port(host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    settings = settings.model_copy(update={"public_url": (settings.public_url or address).rstrip("/")})
+    server = Granian(
+        "tomotheca", address=host, port=port, interface=Interfaces.ASGI, workers=workers or settings.workers, websockets=False,
+        log_level=LogLevels.warning, respawn_failed_workers=True,
+    )  # fmt: skip
+    server.on_startup(lambda: note(f"Tomotheca serves {settings.root} at {settings.public_url} (Ctrl-C stops it)"))
+    server.serve(target_loader=partial(application, settings, access_log), wrap_loader=False)
+
+
+def application(settings: Settings, access_log: bool) -> Any:
+    """Make the application of one worker process."""
+    import logging  # noqa: PLC0415
+
+    from tomotheca.api.app import create_app  # noqa: PLC0415
+
+    handler = logging.StreamHandler(sys.stderr)
+    for name, level in (("tomotheca.access", logging.INFO if access_log else logging.WARNING), ("tomotheca.problems", logging.INFO)):
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        logger.propagate = False
+        logger.handlers = [handler]
+    return create_app(settings)
+
+
+def require_catalog(settings: Settings) -> None:
+    """See that there is something to serve.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no catalogue, or one of another version of the program.
+    """
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - heavy
+
+    from tomotheca.errors import NotFoundError  # noqa: PLC0415
+
+    own_file = settings.catalog_url is None
+    if own_file and not (settings.state_folder / "catalog.sqlite").is_file():
+        message = f"there is nothing to serve in {settings.root} yet; `tomotheca ingest` takes data in, `tomotheca demo` makes some"
+        if settings.archive_folder.is_dir():
+            message = f"{settings.root} has an archive and no catalogue; run `tomotheca index --root {settings.root}`"
+        raise NotFoundError(message)
+    try:
+        current = is_current(settings.catalog_database)
+    except SQLAlchemyError as error:
+        message = f"the catalogue {settings.catalog_database} cannot be read; run `tomotheca index --root {settings.root}`"
+        raise NotFoundError(message) from error
+    if not current:
+        message = f"the catalogue in {settings.root} is of another version of this program; run `tomotheca index --root {settings.root}`"
+        raise NotFoundError(message)
+
+
+def is_current(url: str) -> bool:
+    """Say whether a catalogue has the tables that this version of the program reads."""
+    from tomotheca.catalog.build import fingerprint  # noqa: PLC0415 - heavy
+    from tomotheca.catalog.catalog import Catalog  # noqa: PLC0415
+
+    catalog = Catalog(url)
+    meta = catalog.tables.meta
+    found = catalog.execute(meta.select().where(meta.c.name == "schema"))
+    catalog.engine.dispose()
+    return bool(found) and found[0]["value"] == fingerprint(catalog.tables)
+
+
+def require_port(host: str, port: int) -> None:
+    """See that an address can be listened on.
+
+    Raises
+    ------
+    ConflictError
+        If somebody else does.
+    SettingsError
+        If it is no address of this machine.
+    """
+    from tomotheca.errors import ConflictError, SettingsError  # noqa: PLC0415
+
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        if isinstance(error, socket.gaierror):
+            message = f"{host} is not an address of this machine; give one with --host, such as 127.0.0.1"
+            raise SettingsError(message) from error
+        if isinstance(error, PermissionError):
+            message = f"port {port} needs more rights than this user has; choose one above 1023 with --port"
+            raise SettingsError(message) from error
+        message = f"{host}:{port} is in use ({error.strerror}); stop what listens there or choose another with --port"
+        raise ConflictError(message) from error
