@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tomotheca.catalog import collect
 from tomotheca.catalog.catalog import connect
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
+from tomotheca.desk import export_marks
 from tomotheca.errors import ConflictError, Finding, InvalidDocumentError, NotFoundError
 from tomotheca.schema import SCHEMA, Schema
 from tomotheca.store import tree
@@ -103,7 +104,7 @@ class Indexer:
                     _make_indexes(connection, tables)
                 _derive(connection, tables)
                 findings.extend(_dangling(connection, tables))
-                version = self.desk.raise_version()
+                version = self._secure_identifiers(connection, tables)
                 _note(connection, tables, version=str(version), schema=fingerprint(tables))
         except sa.exc.IntegrityError as error:
             message = f"Two documents claim one identifier, nothing was changed: {error.orig}; `tomotheca index` lists the archive's documents."
@@ -114,6 +115,15 @@ class Indexer:
         return Indexed(
             counts["dataset"], counts["deposition"], counts["rows"], counts["files"], seconds, version, tuple(findings)
         )
+
+    def _secure_identifiers(self, connection: sa.Connection, tables: Tables) -> int:
+        """Let the desk and the archive know the highest identifiers, so that a lost desk cannot give one twice."""
+        for kind, table in tables.kinds.items():
+            if highest := connection.execute(sa.select(sa.func.max(table.c.id))).scalar():
+                self.desk.raise_above(kind, highest)
+        version = self.desk.raise_version()
+        export_marks(self.files, self.desk)
+        return version
 
     def _units(self, depositions: Iterable[int], datasets: Iterable[int], findings: list[Finding]) -> Iterator[Unit]:
         for make, numbers in ((collect.deposition, depositions), (collect.dataset, datasets)):

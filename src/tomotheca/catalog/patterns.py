@@ -15,9 +15,7 @@ def like_pattern(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
     """Compile a PostgreSQL ``LIKE`` pattern: ``%`` any text, ``_`` one character, backslash quotes."""
     parts, quoted = [], False
     for char in pattern:
-        if quoted:
-            parts.append(re.escape(char))
-        elif char not in "%_\\":
+        if quoted or char not in "%_\\":
             parts.append(re.escape(char))
         elif char != "\\":
             parts.append(".*" if char == "%" else ".")
