@@ -44,12 +44,14 @@ def cytosol(specimen: Specimen) -> None:
     half = halves(specimen)
     side = 1 if specimen.rng.random() < 0.5 else -1
     level = side * specimen.rng.uniform(0.35, 0.5) * half[1]
-    for offset in (0.0, 260.0):
-        add_membrane(specimen, sheet(specimen, level + side * offset, 55, specimen.rng.uniform(-0.15, 0.15)))
+    walls = [sheet(specimen, level + side * offset, 55, specimen.rng.uniform(-0.15, 0.15)) for offset in (0.0, 260.0)]
+    for wall in walls:
+        add_membrane(specimen, wall)
+    specimen.taken |= (side * walls[0].distance > 0) & (side * walls[1].distance < 0)
     vesicles(specimen, level, side)
     depth, _, _ = specimen.coordinates()
     ice = np.broadcast_to(np.abs(depth) < half[2] - 60, specimen.density.shape)
-    for name, concentration in (("proteasome", 3.0), ("fatty_acid_synthase", 4.5), ("ribosome", 9.5)):
+    for name, concentration in (("ribosome", 9.0), ("proteasome", 2.5), ("fatty_acid_synthase", 3.0)):
         scatter(specimen, prepare(name, specimen.pixel), amount(specimen, concentration), anywhere(specimen, ice))
     crowd(specimen, ice, 0.13)
 
@@ -70,7 +72,9 @@ def vesicles(specimen: Specimen, level: float, side: int) -> None:
             continue
         radii = radius * specimen.rng.uniform(0.85, 1.15, 3)
         radii[2] = min(radii[2], half[2] - 60)
-        add_membrane(specimen, ellipsoid(specimen, middle, radii))
+        vesicle = ellipsoid(specimen, middle, radii)
+        add_membrane(specimen, vesicle)
+        specimen.taken |= vesicle.region(specimen, 0)
         placed.append((middle, radius * 1.2))
 
 
