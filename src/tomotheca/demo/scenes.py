@@ -51,7 +51,7 @@ def cytosol(specimen: Specimen) -> None:
     vesicles(specimen, level, side)
     depth, _, _ = specimen.coordinates()
     ice = np.broadcast_to(np.abs(depth) < half[2] - 60, specimen.density.shape)
-    for name, concentration in (("ribosome", 9.0), ("proteasome", 2.5), ("fatty_acid_synthase", 3.0)):
+    for name, concentration in (("proteasome", 1.7), ("ribosome", 7.5), ("fatty_acid_synthase", 3.5)):
         scatter(specimen, prepare(name, specimen.pixel), amount(specimen, concentration), anywhere(specimen, ice))
     crowd(specimen, ice, 0.13)
 
