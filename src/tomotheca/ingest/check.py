@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tomotheca.errors import Finding
+from tomotheca.errors import ConfigurationError, Finding
 from tomotheca.ingest import config
 from tomotheca.ingest.config import Configuration
 from tomotheca.ingest.rules import rules
@@ -32,3 +33,31 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _place(finding: Finding) -> tuple[str, int, str, str]:
     file, _, line = finding.where.rpartition(":")
     return (file, int(line), finding.path, finding.message) if line.isdigit() else (finding.where, 0, finding.path, finding.message)
+
+
+def check(config: Path, source: Path | None = None) -> list[Finding]:
+    """Check a configuration, and with a source everything that an ingest would refuse.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    source
+        Folder below which its `source_prefix` lies; None checks the text alone.
+
+    Returns
+    -------
+    list of Finding
+        In the order of the file.
+    """
+    from tomotheca.ingest.plan import IngestOptions, plan  # noqa: PLC0415  # planning uses this module
+    from tomotheca.store.files import LocalFiles  # noqa: PLC0415
+
+    try:
+        configuration = load(config)
+        if source is None or configuration.errors:
+            return list(configuration.findings)
+        with TemporaryDirectory() as empty:
+            return list(plan(IngestOptions(config, source), LocalFiles(empty), alone=True).findings)
+    except ConfigurationError as error:
+        return list(error.findings)

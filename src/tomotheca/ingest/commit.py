@@ -1,0 +1,136 @@
+"""Write what importers drafted: identifiers first, then manifest and document, in the one process that owns the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from tomotheca.errors import Finding, InvalidDocumentError
+from tomotheca.ingest.work import Draft
+from tomotheca.schema import SCHEMA
+from tomotheca.schema.core import Document, Entity
+from tomotheca.schema.rows import lists
+from tomotheca.store import documents
+from tomotheca.store.files import Files
+
+GIVEN = {"dataset": "dataset_identifier", "deposition": "deposition_identifier"}
+"""Kinds whose identifier stands in the configuration."""
+
+VOLATILE = ("manifest", "last_updated_at")
+TOOL = ("tool", "version", "configuration")
+
+
+class Identifiers(Protocol):
+    """What gives numbers out: the desk."""
+
+    def reserve(self, kind: str, count: int = 1) -> range:
+        """Take the next numbers of a kind."""
+
+    def raise_above(self, kind: str, number: int) -> None:
+        """Never give this number or one below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Blank:
+    """Context in which rows are made only for their natural keys."""
+
+    folder: str
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+    def child_id(self, kind: str, natural: str) -> int:
+        """Give any number: there is none yet."""
+        del kind, natural
+        return 0
+
+
+def commit(files: Files, identifiers: Identifiers, draft: Draft) -> bool:
+    """Write a draft, with the documents that go before it; whether anything was written.
+
+    Raises
+    ------
+    InvalidDocumentError
+        If the document breaks its schema: a mistake of ours, nothing is written.
+    """
+    wrote = [_write(files, identifiers, one) for one in (*draft.before, draft)]
+    return any(wrote)
+
+
+def _write(files: Files, identifiers: Identifiers, draft: Draft) -> bool:
+    old = _read(files, draft.key)
+    document = complete(draft, old, identifiers)
+    _validate(draft.model, draft.key, document)
+    return documents.write(files, draft.key, settled(document, old), draft.entries)
+
+
+def _read(files: Files, key: str) -> dict[str, Any]:
+    if not files.exists(key):
+        return {}
+    try:
+        return documents.read(files, key)
+    except InvalidDocumentError:
+        return {}
+
+
+def complete(draft: Draft, old: Mapping[str, Any], identifiers: Identifiers) -> dict[str, Any]:
+    """Give a document its identifiers: those it had, and new ones for what is new."""
+    document = dict(draft.document)
+    ids = _child_ids(draft, old.get("ids") or {}, identifiers)
+    given = document.pop("ids", None)
+    del given
+    head: dict[str, Any] = {"schema_version": "1"}
+    if issubclass(draft.model, Entity):
+        head = {"id": _own_id(draft.model, document, old, identifiers), **head}
+    provenance = document.pop("provenance", {})
+    return {**head, **document, "ids": ids, "provenance": provenance}
+
+
+def _own_id(model: type[Entity], document: Mapping[str, Any], old: Mapping[str, Any], identifiers: Identifiers) -> int:
+    if model.kind in GIVEN:
+        number = int(document[GIVEN[model.kind]])
+        identifiers.raise_above(model.kind, number)
+        return number
+    known = old.get("id")
+    return known if isinstance(known, int) else identifiers.reserve(model.kind)[0]
+
+
+def _child_ids(draft: Draft, old: Mapping[str, Mapping[str, int]], identifiers: Identifiers) -> dict[str, dict[str, int]]:
+    wanted: dict[str, list[str]] = {}
+    for kind, natural in children(draft.model, draft.document, draft.key):
+        names = wanted.setdefault(kind, [])
+        if natural not in names:
+            names.append(natural)
+    ids: dict[str, dict[str, int]] = {}
+    for kind, names in wanted.items():
+        known = old.get(kind) or {}
+        fresh = iter(identifiers.reserve(kind, count) if (count := sum(n not in known for n in names)) else ())
+        ids[kind] = {name: known[name] if name in known else next(fresh) for name in names}
+    return ids
+
+
+def children(model: type[Document], document: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
+    """Give kind and natural key of every row that comes out of a document, besides its own."""
+    blank = _Blank(key.rpartition("/")[0], document)
+    for name, marker in lists(model).items():
+        items = marker.make(document, blank) if marker.make else ((marker.kind, item) for item in document.get(name) or [])
+        for kind, item in items:
+            entity = SCHEMA.kinds[kind]
+            yield kind, entity.natural(item if isinstance(item, Mapping) else {"value": item}) if entity.natural else ""
+
+
+def settled(document: dict[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what an unchanged document says of the tool and configuration that made it, so that it stays as it is."""
+    said, before = document.get("provenance", {}), old.get("provenance") or {}
+    kept = {**document, "provenance": {**said, **{name: before[name] for name in TOOL if name in before}}}
+    same = {k: v for k, v in kept.items() if k not in VOLATILE} == {k: v for k, v in old.items() if k not in VOLATILE}
+    return kept if same else document
+
+
+def _validate(model: type[Document], key: str, document: Mapping[str, Any]) -> None:
+    try:
+        model.model_validate(document)
+    except ValidationError as error:
+        findings = [Finding("error", key, f"{e['msg']} (a mistake of the program, please report it)", ".".join(map(str, e["loc"]))) for e in error.errors()]
+        raise InvalidDocumentError(findings) from error

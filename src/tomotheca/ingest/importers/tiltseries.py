@@ -1,0 +1,222 @@
+"""Tilt series: a stack with its pyramid, the list of angles, and what is known of each section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from tomotheca.errors import FormatError
+from tomotheca.formats import mdoc, rawtlt
+from tomotheca.ingest import archive, sections
+from tomotheca.ingest.discover import Item
+from tomotheca.ingest.headers import Look, compare, look
+from tomotheca.ingest.importers.common import Recipes, provenance
+from tomotheca.ingest.scene import RunScene, stem
+from tomotheca.ingest.sections import Exposure, Section
+from tomotheca.ingest.transfer import Copy, Past, Volume, convert, copy, hashed, kept
+from tomotheca.ingest.work import Context, Draft, Input, Step
+from tomotheca.schema import TiltSeries
+from tomotheca.store import layout
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TiltSeriesWork:
+    """What one tilt series is made from."""
+
+    key: str
+    volume: Volume
+    rawtilt: Copy | None
+    metadata: Mapping[str, Any]
+    deposition: int
+    run: str
+    source: str
+    sections: tuple[Section, ...]
+    frames_count: int | None
+
+    def draft(self, context: Context) -> Draft:
+        """Convert the stack and write down its sections."""
+        past = Past(context, self.key)
+        recipes = Recipes()
+        recipe = recipes.of(self.volume)
+        converted = kept(context, past, self.volume, recipe) or convert(context, self.volume)
+        copies = (self.rawtilt,) if self.rawtilt else ()
+        brought = copy(context, copies, past)
+        sources = hashed([self.volume.source, *(c.source for c in copies)], past)
+        document = {
+            "deposition_id": self.deposition,
+            "run_name": self.run,
+            **self.metadata,
+            **converted.facts,
+            "frames_count": self.metadata.get("frames_count") or self.frames_count,
+            "raw_tlt_path": self.rawtilt.key if self.rawtilt else None,
+            "ctf_path": None,
+            "source": self.source,
+            "per_section_parameter": [
+                {"z_index": s.z, "raw_angle": s.angle, "frame_acquisition_order": s.order} for s in self.sections
+            ],
+            "provenance": provenance(context.origin, sources, recipes),
+        }
+        written = converted.brought.written + brought.written
+        entries = (*converted.brought.entries, *brought.entries)
+        return Draft(TiltSeries, self.key, document, entries, findings=converted.findings, written=written)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A tilt series as it was planned."""
+
+    item: Item
+    place: layout.TiltSeries
+    metadata: Mapping[str, Any] = field(repr=False)
+    look: Look
+    step: Step | None
+    exposures: tuple[Exposure, ...] = ()
+    mdoc: Input | None = None
+    sections: tuple[Section, ...] = ()
+    first: int = 0
+    """Order of acquisition of its first exposure."""
+
+    @property
+    def stem(self) -> str:
+        """Name without suffixes, by which files of the series are found."""
+        return stem(self.item.path)
+
+
+def plan(run: RunScene) -> tuple[Series, ...]:
+    """Plan the tilt series of a run."""
+    items = run.of("tiltseries")
+    angles = {item: _angles(run, found) for item, found in pair(run, "rawtilts", items, lambda i: i).items()}
+    recorded = {item: read_mdoc(run, found) for item, found in pair(run, "collection_metadata", items, lambda i: i).items()}
+    numbers = archive.Numbers(run.archive.of(TiltSeries), archive.tilt_series)
+    planned: list[Series] = []
+    claimed: dict[str, Item] = {}
+    first = 0
+    for item in items:
+        if item.path in claimed:
+            run.add("error", item, f"{item.path} is named by two sources, the other in {_place(run, claimed[item.path])}: keep one.")
+            continue
+        claimed[item.path] = item
+        series = _series(run, item, numbers)
+        if series is None:
+            continue
+        exposures, mdoc_input = recorded.get(item, ((), None))
+        joined = _join(run, series, angles.get(item), exposures, first)
+        series = replace(series, exposures=exposures, mdoc=mdoc_input, sections=joined.sections, first=first)
+        planned.append(replace(series, step=_step(run, series, angles.get(item))))
+        first += max(joined.span, max((e.z + 1 for e in exposures), default=0))
+    return tuple(planned)
+
+
+def _place(run: RunScene, item: Item) -> str:
+    return run.scene.configuration.text.where(item.source.location)
+
+
+def _series(run: RunScene, item: Item, numbers: archive.Numbers) -> Series | None:
+    metadata, source = run.metadata(item), run.scene.input(item.path)
+    if metadata is None or source is None or (seen := look(run, source)) is None:
+        return None
+    compare(run, source, seen, float(metadata["pixel_spacing"]), axes=2)
+    place = run.place.tilt_series(numbers.of((run.deposition, item.path)))
+    return Series(item, place, metadata, seen, None)
+
+
+def _step(run: RunScene, series: Series, rawtilt: tuple[tuple[float, ...], Input] | None) -> Step:
+    place, source = series.place, run.scene.input(series.item.path)
+    assert source is not None  # noqa: S101  # `_series` looked
+    spacing = float(series.metadata["pixel_spacing"])
+    volume = Volume(source, place.mrc(), place.zarr(), "tilt_series", (spacing, spacing, spacing), kind="tilt_series")
+    angles = Copy(rawtilt[1], place.rawtilt(), "angles") if rawtilt else None
+    count = len(series.exposures) or None
+    work = TiltSeriesWork(
+        place.document, volume, angles, series.metadata, run.deposition, run.name, series.item.path, series.sections, count
+    )
+    outputs = (volume.mrc, volume.zarr, *([angles.key] if angles else []))
+    inputs = (source, *([angles.source] if angles else []))
+    return Step("tiltseries", place.document, f"run {run.name}, {series.item.path}", work, inputs, outputs)
+
+
+def pair(run: RunScene, container: str, series: Sequence[Item], key: Callable[[Item], T]) -> dict[T | None, Item]:
+    """Find the tilt series that each file of a container belongs to.
+
+    That is the series whose name stands in the pattern, the only series of the run, or the one of equal stem; a file
+    that fits none, and a second file for one series, are findings. Without any series in the configuration a single
+    file belongs to the run (None).
+    """
+    found: dict[T | None, Item] = {}
+    for item in run.of(container):
+        owner = _owner(item, series)
+        if owner is None and series:
+            names = ", ".join(stem(s.path) for s in series)
+            run.add("error", item, f"{item.path} belongs to none of the tilt series {names}: give it the name of one, or {{tiltseries_name}} in the pattern.")
+            continue
+        where = key(owner) if owner else None
+        if where in found and found[where].path != item.path:
+            run.add("error", item, f"{found[where].path} and {item.path} are both {container} of one tilt series: keep one.")
+            continue
+        found[where] = item
+    return found
+
+
+def _owner(item: Item, series: Sequence[Item]) -> Item | None:
+    if item.parent is not None and item.parent.container == "tiltseries":
+        return item.parent
+    if len(series) == 1:
+        return series[0]
+    return next((s for s in series if stem(s.path) == stem(item.path)), None)
+
+
+def _angles(run: RunScene, item: Item) -> tuple[tuple[float, ...], Input] | None:
+    source = run.scene.input(item.path)
+    if source is None:
+        return None
+    try:
+        return rawtlt.read(source.local), source
+    except FormatError as error:
+        run.about("error", source.local, error.reason)
+    return None
+
+
+def read_mdoc(run: RunScene, item: Item) -> tuple[tuple[Exposure, ...], Input | None]:
+    """Read the exposures of an mdoc file; nothing, with a finding, if it is broken."""
+    source = run.scene.input(item.path)
+    if source is None:
+        return (), None
+    try:
+        read = mdoc.read(source.local)
+    except FormatError as error:
+        run.about("error", source.local, error.reason)
+        return (), None
+    exposures = tuple(
+        Exposure(s.number, s.tilt_angle, s.exposure_dose, s.number_of("PriorRecordDose"), s.exposure_time, s.frame_name or "")
+        for s in read.images
+    )
+    numbers = [e.z for e in exposures]
+    if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0:
+        run.about("error", source.local, "two sections have one number, or a number below 0: mend the file.")
+        return (), source
+    return exposures, source
+
+
+def _join(run: RunScene, series: Series, rawtilt: tuple[tuple[float, ...], Input] | None, exposures: tuple[Exposure, ...], first: int) -> sections.Joined:
+    """Join angles and exposures, and report what does not fit."""
+    count, local = series.look.shape[0], run.scene.listing.local(series.item.path)
+    if rawtilt is not None:
+        angles = rawtilt[0]
+        if len(angles) != count:
+            run.about("warning", rawtilt[1].local, f"has {len(angles)} angles, the tilt series {series.item.path} {count} sections.")
+    elif len(exposures) == count and all(e.angle is not None for e in exposures):
+        angles = tuple(e.angle or 0.0 for e in sorted(exposures, key=lambda e: e.z))
+        run.about("warning", local, "has no rawtlt file: the angles are those of the mdoc file in the order of ZValue.")
+    else:
+        reason = f"and the mdoc file has {len(exposures)} sections for {count}" if exposures else "and no mdoc file"
+        run.about("warning", local, f"has no rawtlt file {reason}: its sections stay without angles; add rawtilts.")
+        return sections.Joined((), span=len(exposures))
+    joined = sections.join(angles[:count], exposures, first=first)
+    if joined.unknown:
+        some = ", ".join(f"{a:g}°" for a in joined.unknown[:3])
+        run.about("warning", rawtilt[1].local if rawtilt else local, f"{len(joined.unknown)} angles are not in the mdoc file (first {some}).")
+    return joined
+

@@ -1,0 +1,196 @@
+"""Tomograms: a volume with its pyramid, and its key photos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tomotheca.errors import FormatError
+from tomotheca.ingest import archive, render
+from tomotheca.ingest.discover import Item, variables
+from tomotheca.ingest.headers import Triple, compare, look
+from tomotheca.ingest.importers.alignment import Alignments
+from tomotheca.ingest.importers.common import Recipes, provenance
+from tomotheca.ingest.importers.points import PointFile, point_file
+from tomotheca.ingest.language import OrientedPointShape, PointShape
+from tomotheca.ingest.scene import RunScene
+from tomotheca.ingest.template import UnknownVariableError, fill
+from tomotheca.ingest.transfer import Past, Volume, convert, hashed, kept, put
+from tomotheca.ingest.work import Context, Draft, Input, Step, plain
+from tomotheca.schema import Tomogram
+from tomotheca.store import layout
+from tomotheca.store.manifest import Entry
+
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp")
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoWork:
+    """What the key photos are made from."""
+
+    place: layout.Tomogram
+    picture: Input | None
+    overlays: tuple[PointFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TomogramWork:
+    """What one tomogram is made from."""
+
+    key: str
+    volume: Volume
+    photo: PhotoWork
+    metadata: Mapping[str, Any]
+    deposition: int
+    run: str
+    alignment: str
+
+    def draft(self, context: Context) -> Draft:
+        """Convert the volume, then make pictures of a coarse level of it."""
+        past = Past(context, self.key)
+        recipes = Recipes()
+        recipe = recipes.of(self.volume)
+        converted = kept(context, past, self.volume, recipe) or convert(context, self.volume)
+        photos, written = self._photos(context, past, recipes)
+        place = self.photo.place
+        document = {
+            "deposition_id": self.deposition,
+            "run_name": self.run,
+            **self.metadata,
+            **converted.facts,
+            "voxel_spacing": self.volume.spacing[0],
+            "key_photo": {size: place.key_photo(size) for size in ("snapshot", "thumbnail")},
+            "neuroglancer_config_path": None,
+            "alignment_metadata_path": self.alignment,
+            "provenance": provenance(context.origin, hashed([self.volume.source], past), recipes),
+        }
+        entries = (*converted.brought.entries, *photos)
+        return Draft(Tomogram, self.key, document, entries, findings=converted.findings, written=converted.brought.written + written)
+
+    def _photos(self, context: Context, past: Past, recipes: Recipes) -> tuple[tuple[Entry, ...], int]:
+        place = self.photo.place
+        keys = {size: place.key_photo(size) for size in layout.PHOTO_SIZES}
+        made_from = [recipes.made[self.volume.mrc], self.volume.source.size, self.volume.source.mtime]
+        picture, overlays = self.photo.picture, self.photo.overlays
+        recipe = recipes.note(keys["original"], [made_from, _stamp(picture), [[_stamp(o.source), plain(o)[1]["filter_value"]] for o in overlays]])
+        entries = [past.entry(key) for key in keys.values()]
+        if past.provenance.get("recipes", {}).get(keys["original"]) == recipe and all(entries):
+            return tuple(e for e in entries if e is not None), 0
+        if picture is not None:
+            made = render.from_picture(picture.local)
+        else:
+            zarr = context.files.local_path(self.volume.zarr)
+            if zarr is None:
+                raise FormatError(self.volume.zarr, "has no path on this machine: pictures cannot be made.")
+            drawn = [render.Overlay(o.read().locations) for o in overlays]
+            made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn)
+        put_entries = tuple(put(context.files, key, made[size], "image") for size, key in keys.items())
+        return put_entries, sum(e.size for e in put_entries)
+
+
+def _stamp(source: Input | None) -> list[Any] | None:
+    return [source.path, source.size, source.mtime] if source else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTomogram:
+    """A tomogram as it was planned."""
+
+    item: Item
+    place: layout.Tomogram
+    shape: Triple
+    """z, y, x."""
+
+    alignment: str
+    metadata: Mapping[str, Any] = field(repr=False)
+
+
+class Tomograms:
+    """Plans the tomograms of one voxel spacing."""
+
+    def __init__(self, run: RunScene, item: Item, alignments: Alignments) -> None:
+        self.run, self.item, self.alignments = run, item, alignments
+        self.spacing = run.place.spacing(float(item.name))
+        self._numbers = archive.Numbers(run.archive.of(Tomogram, self.spacing.folder), archive.tomogram)
+
+    def plan(self) -> list[PlannedTomogram]:
+        """Look at every tomogram and decide where it goes."""
+        planned: dict[archive.Natural, PlannedTomogram] = {}
+        for item in self.run.of("tomograms", self.item):
+            one = self._plan(item)
+            if one is None:
+                continue
+            natural = archive.tomogram({"deposition_id": self.run.deposition, "alignment_metadata_path": one.alignment, **one.metadata})
+            if natural in planned:
+                other = planned[natural].item.path
+                message = f"{other} and {item.path} are one tomogram by alignment, method, processing and software: correct the metadata of one, or keep one."
+                self.run.add("error", item, message)
+                continue
+            planned[natural] = one
+        return list(planned.values())
+
+    def _plan(self, item: Item) -> PlannedTomogram | None:
+        metadata, source = self.run.metadata(item), self.run.scene.input(item.path)
+        if metadata is None or source is None or not self._is_here(item, float(metadata["voxel_spacing"])):
+            return None
+        seen = look(self.run, source)
+        aligned = self.alignments.choose(item, self.spacing)
+        if seen is None or aligned is None:
+            return None
+        spacing = float(self.spacing.spacing)
+        compare(self.run, source, seen, spacing)
+        if aligned.volume is None:
+            z, y, x = seen.shape
+            aligned.volume = (round(x * spacing, 3), round(y * spacing, 3), round(z * spacing, 3))
+        natural = archive.tomogram({"deposition_id": self.run.deposition, "alignment_metadata_path": aligned.key, **metadata})
+        return PlannedTomogram(item, self.spacing.tomogram(self._numbers.of(natural)), seen.shape, aligned.key, metadata)
+
+    def _is_here(self, item: Item, wanted: float) -> bool:
+        """Whether a tomogram belongs to this spacing: its metadata may name another one of the run."""
+        here = float(self.spacing.spacing)
+        others = [float(i.name) for i in self.run.of("voxel_spacings")]
+        if any(abs(other - wanted) < abs(here - wanted) for other in others):
+            self.run.add("note", item, f"{item.path} has the voxel spacing {wanted:g} Å: not taken for {here:g} Å.")
+            return False
+        if abs(wanted - here) > 0.0015:  # noqa: PLR2004  # what three decimals lose
+            self.run.add("warning", item, f"{item.path} has the voxel spacing {wanted:g} Å in its metadata: {here:g} Å is taken.")
+        return True
+
+    def step(self, one: PlannedTomogram, shapes: Sequence[tuple[Item, str]]) -> Step | None:
+        """Plan one tomogram; ``shapes`` are sources of default points with the alignment they belong to."""
+        source = self.run.scene.input(one.item.path)
+        if source is None:
+            return None
+        place, spacing = one.place, float(self.spacing.spacing)
+        volume = Volume(source, place.mrc(), place.zarr(), "tomogram", (spacing, spacing, spacing))
+        overlays = [p for item, alignment in shapes if alignment == one.alignment and (p := self._overlay(item))]
+        photo = PhotoWork(place, self._picture(one.item), tuple(overlays))
+        work = TomogramWork(place.document, volume, photo, one.metadata, self.run.deposition, self.run.name, one.alignment)
+        outputs = (volume.mrc, volume.zarr, *(place.key_photo(size) for size in layout.PHOTO_SIZES))
+        inputs = (source, *((photo.picture,) if photo.picture else ()))
+        return Step("tomogram", place.document, f"run {self.run.name}, {self.spacing.spacing} Å, {one.item.path}", work, inputs, outputs)
+
+    def _overlay(self, item: Item) -> PointFile | None:
+        finder, source = item.source.finder, self.run.scene.input(item.path)
+        if source is None or not isinstance(finder, PointShape | OrientedPointShape) or not finder.is_visualization_default:
+            return None
+        try:
+            file = point_file(source, finder, fill(finder.filter_value or "", variables(item, self.run.scene.maps)))
+            return file if len(file.read()) else None
+        except (FormatError, UnknownVariableError):
+            return None
+
+    def _picture(self, tomogram: Item) -> Input | None:
+        """Give the picture that the configuration names for a tomogram, if it names one."""
+        for item in self.run.of("key_images", tomogram):
+            if item.path.lower().endswith(PICTURES) and (source := self.run.scene.input(item.path)):
+                try:
+                    render.picture(source.local)
+                except FormatError as error:
+                    self.run.about("error", source.local, error.reason)
+                else:
+                    return source
+            elif item.path:
+                self.run.add("note", item, f"{item.path} is no picture that is read ({', '.join(PICTURES)}): one is made from the volume.")
+        return None

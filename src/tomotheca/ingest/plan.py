@@ -1,0 +1,214 @@
+"""Plan an ingest: what will be made of which files, and everything that is wrong, before anything is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from tomotheca.errors import ConfigurationError, Finding
+from tomotheca.ingest import maps
+from tomotheca.ingest.archive import RunArchive
+from tomotheca.ingest.check import in_order, load
+from tomotheca.ingest.config import Configuration
+from tomotheca.ingest.discover import Discovery, Item, discover
+from tomotheca.ingest.importers import dataset as dataset_importer
+from tomotheca.ingest.importers import run as run_importer
+from tomotheca.ingest.importers import tiltseries
+from tomotheca.ingest.importers.alignment import Alignments
+from tomotheca.ingest.importers.annotation import Annotations
+from tomotheca.ingest.importers.tomogram import Tomograms
+from tomotheca.ingest.listing import Listing
+from tomotheca.ingest.scene import RunScene, Scene
+from tomotheca.ingest.work import Origin, Plan, Step
+from tomotheca.store import layout
+from tomotheca.store.files import Files
+
+ONLY = {"tiltseries": "tiltseries", "alignments": "alignment", "tomograms": "tomogram", "annotations": "annotation", "runs": "run", "datasets": "dataset", "depositions": "deposition"}
+"""Words of `--only` and the kinds of steps they mean."""
+
+SHOWN = 40
+"""Escaped links that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """What an ingest is asked to do."""
+
+    config: Path
+    source: Path
+    """Folder below which `source_prefix` lies."""
+
+    only: tuple[str, ...] = ()
+    """Containers to take in, such as ``tomograms``; empty takes all."""
+
+    run: str = ""
+    """Regular expression that the names of runs must match somewhere; empty takes all."""
+
+    force: bool = False
+    """Do everything again, whatever is there."""
+
+    private: bool = False
+    """Hide what is described here until it is published."""
+
+    workers: int = 1
+    """Processes."""
+
+    memory: int = 1 << 30
+    """Bytes each process may use."""
+
+
+def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
+    """Plan an ingest.
+
+    Nothing is written: neither in the archive nor in the desk. With `alone` the archive is a stand-in: what the configuration
+    refers to is taken to be there.
+
+    Raises
+    ------
+    ConfigurationError
+        If the configuration cannot be read, or has errors of its own.
+    """
+    configuration = load(options.config)
+    listing = sources(configuration, options.source)
+    if configuration.errors or configuration.standard is None:
+        raise ConfigurationError(configuration.findings)
+    known = maps.read(configuration.standard, listing)
+    found = discover(configuration, listing, known)
+    origin = Origin(configuration.text.sha256, "tomotheca", metadata.version("tomotheca"))
+    scene = Scene(configuration, listing, known, found, files, origin, private=options.private, alone=alone)
+    scene.findings += [*known.findings, *found.findings, *_asked(options)]
+    steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()
+    scene.findings += _escaped(listing)
+    return Plan(
+        steps,
+        in_order([*configuration.findings, *scene.findings]),
+        _matched(configuration, found),
+        tuple(path for path in listing.files() if not _named(path, found.matched) and path not in _maps(configuration)),
+        found.collapsed,
+        tuple(int(i.name) for i in found.all("datasets")),
+        tuple(int(i.name) for i in found.all("depositions")),
+        origin,
+    )
+
+
+def sources(configuration: Configuration, source: Path) -> Listing:
+    """Open the folder of a configuration's files.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not there.
+    """
+    prefix = configuration.standard.source_prefix if configuration.standard else ""
+    parts = [p for p in prefix.split("/") if p not in {"", "."}]
+    root = source.joinpath(*parts)
+    if ".." in parts or not root.is_dir():
+        problem = "leads out of the source" if ".." in parts else "is no folder: correct the source or source_prefix"
+        where = configuration.text.where(("standardization_config", "source_prefix"))
+        finding = Finding("error", where, f"{root} {problem}.", "standardization_config.source_prefix")
+        raise ConfigurationError([*configuration.findings, finding])
+    return Listing(root, prefix)
+
+
+def _asked(options: IngestOptions) -> Iterator[Finding]:
+    for word in options.only:
+        if word not in ONLY:
+            yield Finding("error", "--only", f"{word} is none of {', '.join(ONLY)}.")
+    try:
+        re.compile(options.run)
+    except re.error as error:
+        yield Finding("error", "--run", f"{options.run} is not a regular expression: {error}.")
+
+
+def _escaped(listing: Listing) -> Iterator[Finding]:
+    for path in sorted(listing.escaped)[:SHOWN]:
+        yield Finding("warning", str(listing.local(path)), "is a link that leads out of the source: it is not followed; copy the file or name its folder as the source.")
+
+
+def _steps(scene: Scene, options: IngestOptions) -> Iterator[Step]:
+    kinds = {ONLY.get(word, "") for word in options.only}
+    wanted = re.compile(options.run) if not any(f.where == "--run" for f in scene.findings) else re.compile("")
+    for step in _all_steps(scene, wanted):
+        if not kinds or step.kind in kinds or step.kind in {"run", "dataset", "deposition"}:
+            yield step
+
+
+def _all_steps(scene: Scene, wanted: re.Pattern[str]) -> Iterator[Step]:
+    every = tuple(int(i.name) for i in scene.discovery.all("datasets"))
+    for deposition in scene.discovery.of(None, "depositions"):
+        _referred(scene, deposition)
+        for dataset in scene.discovery.of(deposition, "datasets"):
+            if not _referred(scene, dataset):
+                continue
+            runs = scene.discovery.of(dataset, "runs")
+            chosen = [r for r in runs if wanted.search(r.name)]
+            if runs and not chosen:
+                scene.findings.append(Finding("error", "--run", f"no run matches {wanted.pattern}."))
+            for run in chosen:
+                yield from _run_steps(scene, deposition, dataset, run)
+            if step := dataset_importer.plan(scene, dataset, (int(dataset.name),)):
+                yield step
+        if step := dataset_importer.plan(scene, deposition, every):
+            yield step
+
+
+def _referred(scene: Scene, item: Item) -> bool:
+    """Whether a dataset or deposition can be used: described here, or in the archive already."""
+    if item.entry.metadata is not None:
+        return True
+    number = int(item.name)
+    place = layout.Dataset(number) if item.kind == "dataset" else layout.Deposition(number)
+    if scene.alone or scene.files.exists(place.document):
+        return True
+    if item.kind == "deposition":
+        scene.add("warning", item, f"deposition {number} has no metadata here and is not in the archive: pages will not name it.")
+        return True
+    scene.add("error", item, f"dataset {number} has no metadata here and is not in the archive: take it in first, or describe it.")
+    return False
+
+
+def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Iterator[Step]:
+    place = layout.Run(int(dataset.name), item.name)
+    owned = dataset.entry.metadata is not None
+    if not owned and not scene.alone and not scene.files.exists(place.document):
+        scene.add("error", item, f"dataset {dataset.name} has no run {item.name} in the archive: correct the name, or take the run in first.")
+        return
+    run = RunScene(scene, item, place, int(deposition.name), RunArchive(scene.files, place), owned)
+    series = tiltseries.plan(run)
+    alignments = Alignments(run, series)
+    yield from (s.step for s in series if s.step is not None)
+    made: list[Step] = []
+    for spacing in run.of("voxel_spacings"):
+        tomograms = Tomograms(run, spacing, alignments)
+        planned = tomograms.plan()
+        items = run.of("annotations", spacing)
+        shapes = [(i, a.key) for i in items if (a := alignments.choose(i, tomograms.spacing)) is not None]
+        made += [s for one in planned if (s := tomograms.step(one, shapes)) is not None]
+        made += Annotations(run, tomograms.spacing, alignments, planned).plan(items)
+    yield from alignments.steps()
+    yield from made
+    spacings = list(dict.fromkeys(key.split(f"/{layout.SPACING}")[1].split("/")[0] for s in made if f"/{layout.SPACING}" in (key := s.key)))
+    yield run_importer.plan(run, series, spacings)
+
+
+def _matched(configuration: Configuration, found: Discovery) -> dict[str, tuple[str, ...]]:
+    matched: dict[str, dict[str, None]] = {}
+    for items in found.children.values():
+        for item in items:
+            if item.paths:
+                matched.setdefault(configuration.text.where(item.source.location), {}).update(dict.fromkeys(item.paths))
+    return {where: tuple(paths) for where, paths in matched.items()}
+
+
+def _maps(configuration: Configuration) -> set[str]:
+    standard = configuration.standard
+    named = (standard.run_data_map_file, standard.run_to_frame_map_csv, standard.run_to_tomo_map_csv, standard.run_to_ts_map_csv) if standard else ()
+    return {n.lstrip("/") for n in named if n}
+
+
+def _named(path: str, matched: frozenset[str]) -> bool:
+    """Whether a file, or the array directory it lies in, was named. A folder that was named for its name does not count."""
+    return path in matched

@@ -1,0 +1,279 @@
+"""Carry out a plan: steps in stages, in this process or several, with a journal of what is done."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from typing import Protocol
+
+from tomotheca.desk.desk import Desk
+from tomotheca.desk.marks import restore_from
+from tomotheca.errors import ConfigurationError, Finding, FindingsError, FormatError, StorageError
+from tomotheca.ingest.commit import commit
+from tomotheca.ingest.plan import IngestOptions, plan
+from tomotheca.ingest.work import Context, Draft, Plan, Step
+from tomotheca.store import documents, layout
+from tomotheca.store.files import Files
+
+BATCH = 50
+"""Finished steps that are written into the journal at once."""
+
+
+class Progress(Protocol):
+    """Somebody who wants to know how far an ingest is."""
+
+    def start(self, steps: int, size: int) -> None:
+        """Begin: so many steps that read so many bytes."""
+
+    def step(self, name: str) -> None:
+        """Begin or finish a step of this name."""
+
+    def advance(self, size: int) -> None:
+        """So many more bytes were read."""
+
+    def finish(self) -> None:
+        """End, also after an error."""
+
+
+class Silent:
+    """Nobody wants to know."""
+
+    def start(self, steps: int, size: int) -> None:
+        """Do nothing."""
+
+    def step(self, name: str) -> None:
+        """Do nothing."""
+
+    def advance(self, size: int) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What an ingest did."""
+
+    datasets: tuple[int, ...]
+    """Datasets whose documents may have changed: to be indexed."""
+
+    depositions: tuple[int, ...]
+    written: int
+    """Documents that were written."""
+
+    unchanged: int
+    findings: tuple[Finding, ...]
+    seconds: float
+    bytes: int
+    """Bytes of files that were written, documents not counted."""
+
+    @property
+    def failed(self) -> tuple[Finding, ...]:
+        """What went wrong while steps ran."""
+        return tuple(f for f in self.findings if f.severity == "error")
+
+
+def ingest(options: IngestOptions, *, files: Files, desk: Desk, progress: Progress | None = None) -> IngestResult:
+    """Take a configuration in.
+
+    Raises
+    ------
+    ConfigurationError
+        If anything is wrong that can be known before; nothing was written.
+    ConflictError
+        If another process writes to the archive.
+    StorageError
+        If the disk refuses; run it again when that is mended.
+    """
+    began = time.monotonic()
+    planned = plan(options, files)
+    if planned.errors:
+        raise ConfigurationError(planned.findings)
+    with files.lock():
+        _restore(files, desk)
+        done = _Run(options, planned, files, desk)
+        try:
+            done.run(progress or Silent())
+        finally:
+            done.note()
+            (progress or Silent()).finish()
+    findings = (*planned.findings, *done.findings)
+    seconds = time.monotonic() - began
+    return IngestResult(planned.datasets, planned.depositions, done.written, done.unchanged, findings, seconds, done.bytes)
+
+
+def _restore(files: Files, desk: Desk) -> None:
+    """Teach an empty desk what the archive knows, so that no number is given twice."""
+    if not desk.high_water():
+        restore_from(files, desk, documents.highest_ids(files))
+
+
+class _Run:
+    """One ingest while it runs."""
+
+    def __init__(self, options: IngestOptions, planned: Plan, files: Files, desk: Desk) -> None:
+        self.options, self.plan, self.files, self.desk = options, planned, files, desk
+        self.written = self.unchanged = self.bytes = 0
+        self.findings: list[Finding] = []
+        self._failed: list[str] = []
+        self._done: dict[str, str] = {}
+        self._fingerprints = {step.key: step.fingerprint for step in planned.steps}
+
+    def run(self, progress: Progress) -> None:
+        """Do every step that is not done."""
+        for dataset in self.plan.datasets:
+            self.files.recover(layout.Dataset(dataset).folder)
+        for deposition in self.plan.depositions:
+            self.files.recover(layout.Deposition(deposition).folder)
+        todo = [step for step in self.plan.steps if not self._is_done(step)]
+        self.unchanged = len(self.plan.steps) - len(todo)
+        progress.start(len(todo), sum(step.bytes for step in todo))
+        for stage in sorted({step.stage for step in todo}):
+            self._stage([step for step in todo if step.stage == stage], progress)
+
+    def _is_done(self, step: Step) -> bool:
+        if self.options.force or step.always:
+            return False
+        if self._journal().get(step.key) != self._fingerprints[step.key]:
+            return False
+        return all(self.files.exists(key) for key in (step.key, *step.outputs))
+
+    def _journal(self) -> Mapping[str, str]:
+        if not self._done:
+            for dataset in self.plan.datasets:
+                self._done |= self.desk.journal.all_done(layout.Dataset(dataset).folder)
+            self._done.setdefault("", "")
+        return self._done
+
+    def _stage(self, steps: list[Step], progress: Progress) -> None:
+        ready = [s for s in steps if not self._blocked(s)]
+        finished: dict[str, str] = {}
+        try:
+            for step, outcome in self._outcomes(ready, progress):
+                if (draft := self._draft(step, outcome)) is not None:
+                    self._commit(step, draft)
+                    finished[step.key] = self._fingerprints[step.key]
+                    if len(finished) >= BATCH:
+                        self.desk.journal.mark_all(finished)
+                        finished = {}
+        finally:
+            if finished:
+                self.desk.journal.mark_all(finished)
+
+    def _blocked(self, step: Step) -> bool:
+        """Whether something below this document failed: it would promise what is not there."""
+        folder = step.key.rpartition("/")[0] + "/"
+        if step.kind == "run" and any(key.startswith(folder) for key in self._failed) and not self.files.exists(step.key):
+            self._failed.append(step.key)
+            return True
+        return False
+
+    def _outcomes(self, steps: list[Step], progress: Progress) -> Iterator[tuple[Step, Callable[[], Draft | None]]]:
+        """Give steps as they finish, with a function that gives their draft or raises."""
+        context = Context(self.files, self.plan.origin, self.options.memory, force=self.options.force)
+        workers = min(self.options.workers, len(steps))
+        if workers <= 1 or steps[0].stage > 1:
+            for step in steps:
+                progress.step(step.natural)
+                seen = _Counted(progress, step.bytes)
+                inline = replace(context, progress=seen)
+                yield step, lambda step=step, inline=inline: step.work.draft(inline)  # type: ignore[misc]
+                seen.complete()
+            return
+        shared = replace(context, threads=max(1, (os.cpu_count() or 1) // workers))
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield from _pooled(pool, 2 * workers, _Jobs(tuple(steps), shared), progress)
+
+    def _draft(self, step: Step, outcome: Callable[[], Draft | None]) -> Draft | None:
+        try:
+            draft = outcome()
+        except FormatError as error:
+            self._fail(step, Finding("error", error.path, error.reason))
+            return None
+        except FindingsError as error:
+            for finding in error.findings:
+                self._fail(step, finding)
+            return None
+        except StorageError:
+            raise
+        except OSError as error:
+            self._fail(step, Finding("error", str(error.filename or step.natural), f"cannot be read: {error.strerror or error}."))
+            return None
+        if draft is None:
+            self.findings.append(Finding("note", step.natural, "nothing to keep: the mask has no voxel of its label, or there are no points."))
+            self.desk.journal.mark(step.key, self._fingerprints[step.key])
+        return draft
+
+    def _fail(self, step: Step, finding: Finding) -> None:
+        self._failed.append(step.key)
+        self.findings.append(finding)
+
+    def _commit(self, step: Step, draft: Draft) -> None:
+        try:
+            wrote = commit(self.files, self.desk, draft)
+        except FindingsError as error:
+            for finding in error.findings:
+                self._fail(step, finding)
+            return
+        self.findings += draft.findings
+        self.bytes += draft.written
+        self.written += wrote
+        self.unchanged += not wrote
+
+    def note(self) -> None:
+        """Keep the findings at the desk."""
+        for dataset in self.plan.datasets:
+            self.desk.keep_findings(f"ingest {dataset} {self.options.config.name}", [*self.plan.findings, *self.findings])
+
+
+class _Counted:
+    """Passes bytes on, and brings a step to its full size in the end."""
+
+    def __init__(self, progress: Progress, size: int) -> None:
+        self.progress, self.left = progress, size
+
+    def __call__(self, size: int) -> None:
+        size = min(size, self.left)
+        self.left -= size
+        if size:
+            self.progress.advance(size)
+
+    def complete(self) -> None:
+        self(self.left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """Steps for a pool, and what they share."""
+
+    steps: tuple[Step, ...]
+    context: Context
+
+
+def perform(step: Step, context: Context) -> Draft | None:
+    """Do a step; this is what runs in another process."""
+    return step.work.draft(context)
+
+
+def _pooled(pool: ProcessPoolExecutor, ahead: int, jobs: _Jobs, progress: Progress) -> Iterator[tuple[Step, Callable[[], Draft | None]]]:
+    """Give the largest steps out first, a few ahead of what is running."""
+    waiting = sorted(jobs.steps, key=lambda s: -s.bytes)
+    running: dict[Future[Draft | None], Step] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < ahead:
+                step = waiting.pop(0)
+                running[pool.submit(perform, step, jobs.context)] = step
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                step = running.pop(future)
+                progress.step(step.natural)
+                progress.advance(step.bytes)
+                yield step, future.result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,163 @@
+"""What planners share: the configuration over its source and archive, and one run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tomotheca.errors import Finding, Severity
+from tomotheca.ingest.archive import RunArchive
+from tomotheca.ingest.config import Configuration, Entry, problems
+from tomotheca.ingest.discover import Discovery, Item
+from tomotheca.ingest.listing import Listing
+from tomotheca.ingest.maps import Maps
+from tomotheca.ingest.template import UnknownVariableError, expand
+from tomotheca.ingest.work import Input, Origin
+from tomotheca.schema import SCHEMA
+from tomotheca.schema.configuration import relaxed
+from tomotheca.schema.core import fields
+from tomotheca.schema.markers import Rows
+from tomotheca.store import layout
+from tomotheca.store.files import Files
+
+SUFFIXES = (
+    ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
+)  # fmt: skip
+"""Taken off a name to find what belongs together."""
+
+
+@dataclass(slots=True)
+class Scene:
+    """One ingest while it is planned."""
+
+    configuration: Configuration
+    listing: Listing
+    maps: Maps
+    discovery: Discovery
+    files: Files
+    origin: Origin
+    findings: list[Finding] = field(default_factory=list)
+    private: bool = False
+    alone: bool = False
+    """Whether there is no archive to compare with: what is referred to is taken to be there."""
+    _metadata: dict[tuple[Entry, str], dict[str, Any] | None] = field(default_factory=dict)
+    _inputs: dict[str, Input | None] = field(default_factory=dict)
+
+    def add(self, severity: Severity, item: Item | Entry, message: str) -> None:
+        """Report something about an item, at the place in the configuration that named it."""
+        location = item.source.location if isinstance(item, Item) else item.location
+        finding = self.configuration.text.finding(severity, location, message)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def input(self, path: str) -> Input | None:
+        """Look at a file of the source; None, with a finding, if it is gone or not readable."""
+        if path not in self._inputs:
+            local = self.listing.local(path)
+            try:
+                stamp = self.listing.stamp(path)
+            except OSError as error:
+                self.findings.append(Finding("error", str(local), f"cannot be read: {error.strerror or error}."))
+                self._inputs[path] = None
+            else:
+                self._inputs[path] = Input(path, local, stamp.size, stamp.mtime)
+        return self._inputs[path]
+
+    def metadata(self, entry: Entry, run: str = "") -> dict[str, Any] | None:
+        """Give the metadata of an entry for a run: templates filled, validated, in the form documents have.
+
+        None, with findings, if it cannot be: nothing of the entry is then planned.
+        """
+        name = run if entry.container.templated else ""
+        if (entry, name) not in self._metadata:
+            self._metadata[entry, name] = self._settle(entry, name)
+        return self._metadata[entry, name]
+
+    def _settle(self, entry: Entry, run: str) -> dict[str, Any] | None:
+        given: Any = entry.metadata or {}
+        if entry.container.templated:
+            try:
+                given = expand(given, self.maps.of(run))
+            except UnknownVariableError as unknown:
+                self.add("error", entry, f"run {run} has no {unknown.name} in the map file {self.maps.file or '(none is named)'}: add it or exclude the run.")
+                return None
+            except ValueError as error:
+                self.add("error", entry, f"run {run}: a value of the map file is no number ({error}).")
+                return None
+        return self._validated(entry, relaxed(entry.container.kind, given), run)
+
+    def _validated(self, entry: Entry, given: dict[str, Any], run: str) -> dict[str, Any] | None:
+        model = entry.container.metadata
+        try:
+            made = model.model_validate(given)
+        except ValidationError as error:
+            for problem in problems(error, model, given):
+                location = (*entry.location, "metadata", *problem.location)
+                message = f"run {run}: {problem.message}" if run else problem.message
+                self.findings.append(self.configuration.text.finding("error", location, message))
+            return None
+        plain = made.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return without_twins(entry.container.kind, plain)
+
+
+def without_twins(kind: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Leave out list items whose natural key an earlier one has: rows have one identifier each."""
+    model: type[BaseModel] | None = SCHEMA.kinds.get(kind)
+    for name, f in fields(model).items() if model else ():
+        rows: Rows | None = f.find(Rows)
+        items = document.get(name)
+        if rows is None or rows.make is not None or not isinstance(items, list):
+            continue
+        natural = SCHEMA.kinds[rows.kind].natural
+        if natural is not None:
+            kept = {natural(i if isinstance(i, Mapping) else {"value": i}): i for i in reversed(items)}
+            document[name] = [i for i in items if any(i is k for k in kept.values())] if len(kept) < len(items) else items
+    return document
+
+
+@dataclass(slots=True)
+class RunScene:
+    """One run while it is planned."""
+
+    scene: Scene
+    item: Item
+    place: layout.Run
+    deposition: int
+    archive: RunArchive
+    owned: bool
+    """Whether the dataset comes from this configuration."""
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.item.name
+
+    def of(self, container: str, parent: Item | None = None) -> tuple[Item, ...]:
+        """Give the items of a container below the run, or below one of its items."""
+        return self.scene.discovery.of(parent or self.item, container)
+
+    def metadata(self, item: Item) -> dict[str, Any] | None:
+        """Give the metadata of an item of this run."""
+        return self.scene.metadata(item.entry, self.name)
+
+    def add(self, severity: Severity, item: Item, message: str) -> None:
+        """Report something about an item of this run."""
+        self.scene.add(severity, item, f"run {self.name}: {message}")
+
+    def about(self, severity: Severity, path: Path, message: str) -> None:
+        """Report something about a file of the source."""
+        finding = Finding(severity, str(path), message)
+        if finding not in self.scene.findings:
+            self.scene.findings.append(finding)
+
+
+def stem(path: str) -> str:
+    """Give the name of a file without the suffixes of the field: ``TS_01.st.mdoc`` -> ``TS_01``."""
+    name = path.rstrip("/").rpartition("/")[2]
+    while (suffix := next((s for s in SUFFIXES if name.lower().endswith(s)), "")) and len(name) > len(suffix):
+        name = name[: -len(suffix)]
+    return name

@@ -1,0 +1,247 @@
+"""Bring files into the archive: copies and converted volumes, with the entries of the manifest that describe them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tomotheca.errors import Finding, FormatError, TomothecaError
+from tomotheca.ingest import pyramid
+from tomotheca.ingest.work import Context, Input
+from tomotheca.store import documents, layout, manifest
+from tomotheca.store.files import Files
+from tomotheca.store.manifest import Entry
+from tomotheca.store.members import Member
+
+BLOCK = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file to copy as it is."""
+
+    source: Input
+    key: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Files that are in their places."""
+
+    entries: tuple[Entry, ...]
+    written: int = 0
+    """Bytes that had to be written."""
+
+
+class Past:
+    """What an earlier ingest left under a document's key: its document and manifest, if they can be relied on."""
+
+    def __init__(self, context: Context, key: str) -> None:
+        self.document: Mapping[str, Any] = {}
+        self._entries: dict[str, Entry] = {}
+        files = context.files
+        if context.force or not files.exists(key):
+            return
+        try:
+            self.document = documents.read(files, key)
+            self._entries = {e.key: e for e in manifest.read(files, layout.manifest_folder(key))}
+        except TomothecaError:
+            self.document = {}
+        self._files = files
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where the document came from."""
+        found = self.document.get("provenance")
+        return found if isinstance(found, dict) else {}
+
+    def hashes(self) -> dict[tuple[str, int, int], str]:
+        """Give the hashes of sources by path, size and time."""
+        return {(s["path"], s["size"], s["mtime"]): s["sha256"] for s in self.provenance.get("sources", ()) if s.get("sha256")}
+
+    def unchanged(self, inputs: Iterable[Input]) -> bool:
+        """Whether these sources are what the document was made from."""
+        known = self.hashes()
+        return all((i.path, i.size, i.mtime) in known for i in inputs)
+
+    def entry(self, key: str) -> Entry | None:
+        """Give the entry of a file that is there with the size it should have."""
+        entry = self._entries.get(key)
+        if entry is None or not self._files.exists(key):
+            return None
+        if entry.members is None:
+            return entry if self._files.stat(key).size == entry.size else None
+        return entry if self._files.exists(layout.members_key(key)) else None
+
+
+def hashed(inputs: Iterable[Input], past: Past) -> list[dict[str, Any]]:
+    """Record sources with their hashes; those known from before are not read again."""
+    known = past.hashes()
+    return [i.record(known.get((i.path, i.size, i.mtime)) or sha256(i.local)) for i in inputs]
+
+
+def sha256(path: Path) -> str:
+    """Hash a file, or a directory as the digest of its sorted members."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    members = [Member(p.relative_to(path).as_posix(), p.stat().st_size, sha256(p)) for p in path.rglob("*") if p.is_file()]
+    return manifest.tree_digest(members)
+
+
+def copy(context: Context, copies: Sequence[Copy], past: Past) -> Brought:
+    """Copy files byte for byte; one that is there from the same source is left."""
+    entries, written = [], 0
+    for one in copies:
+        entry = past.entry(one.key) if past.unchanged([one.source]) else None
+        if entry is None:
+            entry = _copy(context.files, one)
+            written += entry.size
+        entries.append(entry)
+        if context.progress:
+            context.progress(one.source.size)
+    return Brought(tuple(entries), written)
+
+
+def _copy(files: Files, one: Copy) -> Entry:
+    try:
+        source = one.source.local.open("rb")
+    except OSError as error:
+        raise FormatError(one.source.local, f"cannot be read: {error.strerror or error}.") from error
+    state = hashlib.sha256()
+    size = 0
+    with source, files.stage(one.key) as path, path.open("wb") as target:
+        while block := source.read(BLOCK):
+            state.update(block)
+            target.write(block)
+            size += len(block)
+    return Entry(one.key, size, state.hexdigest(), manifest.media_type(one.key), one.role)
+
+
+def put(files: Files, key: str, data: bytes, role: str) -> Entry:
+    """Write a small file that was made here, unless it is there with the same bytes."""
+    if not (files.exists(key) and files.stat(key).size == len(data) and files.read_bytes(key) == data):
+        files.write_bytes(key, data)
+    return Entry(key, len(data), hashlib.sha256(data).hexdigest(), manifest.media_type(key), role)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume to convert."""
+
+    source: Input
+    mrc: str
+    """Key of the MRC file."""
+
+    zarr: str
+    """Key of the OME-Zarr directory, with its final slash."""
+
+    role: str
+    spacing: tuple[float, float, float]
+    """Å, order x, y, z."""
+
+    kind: pyramid.Kind = "tomogram"
+    label: int = 1
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A volume in its place, and what is known of it."""
+
+    brought: Brought
+    facts: Mapping[str, Any]
+    """Fields of the document: size, scales, levels, statistics, omezarr_dir, mrc_file."""
+
+    findings: tuple[Finding, ...] = ()
+
+
+def convert(context: Context, volume: Volume) -> Converted:
+    """Convert a volume; the files are in their places when this returns.
+
+    Raises
+    ------
+    FormatError
+        If the source is broken.
+    StorageError
+        If the disk refuses.
+    """
+    files = context.files
+    recipe = pyramid.Recipe(
+        kind=volume.kind, voxel_size=volume.spacing, label=volume.label, threshold=volume.threshold,
+        name=volume.zarr.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), memory=context.memory, workers=context.threads,
+    )  # fmt: skip
+    seen = _Bytes(context, volume.source)
+    with ExitStack() as stack:
+        mrc, zarr = (stack.enter_context(files.stage(key)) for key in (volume.mrc, volume.zarr))
+        zarr.rmdir()
+        made = pyramid.convert(volume.source.local, pyramid.Target(mrc, zarr), recipe, progress=seen)
+        if volume.kind == "mask" and not made.statistics.max:
+            raise EmptyMaskError(volume.source.path)
+    members = [Member(m.path, m.size, m.sha256) for m in sorted(made.zarr, key=lambda m: m.path.encode())]
+    array = manifest.describe_members(files, volume.zarr, volume.role, members)
+    file = Entry(volume.mrc, made.mrc.size, made.mrc.sha256, manifest.media_type(volume.mrc), volume.role)
+    return Converted(Brought((file, array), file.size + array.size), facts(volume, made), made.notes)
+
+
+class EmptyMaskError(Exception):
+    """A mask has no voxel of the label that was asked for."""
+
+
+class _Bytes:
+    """Turns voxels read into bytes of the source."""
+
+    def __init__(self, context: Context, source: Input) -> None:
+        self.context, self.source = context, source
+        self._voxels: int | None = None
+
+    def __call__(self, voxels: int) -> None:
+        if not self.context.progress:
+            return
+        if self._voxels is None:
+            opened = pyramid.open_source(self.source.local)
+            z, y, x = opened.shape
+            opened.close()
+            self._voxels = z * y * x
+        self.context.progress(self.source.size * voxels // self._voxels)
+
+
+def facts(volume: Volume, made: pyramid.Conversion) -> dict[str, Any]:
+    """Say of a conversion what documents keep."""
+    def xyz(values: Sequence[float]) -> dict[str, Any]:
+        z, y, x = values
+        return {"x": x, "y": y, "z": z}
+
+    statistics = made.statistics
+    return {
+        "size": xyz(made.shape),
+        "scales": [{"z": level.shape[0], "y": level.shape[1], "x": level.shape[2]} for level in made.levels],
+        "levels": [
+            {"path": level.path, "size": xyz(level.shape), "spacing": xyz(level.scale), "translation": xyz(level.translation), "bytes": level.bytes}
+            for level in made.levels
+        ],
+        "statistics": {name: getattr(statistics, name) for name in ("dtype", "min", "max", "mean", "p1", "p99")},
+        "omezarr_dir": volume.zarr.rstrip("/"),
+        "mrc_file": volume.mrc,
+    }  # fmt: skip
+
+
+FACTS = ("size", "scales", "levels", "statistics", "omezarr_dir", "mrc_file")
+
+
+def kept(context: Context, past: Past, volume: Volume, recipe: str) -> Converted | None:
+    """Give what an earlier ingest made of the same source in the same way; None if that must be done (again)."""
+    if past.provenance.get("recipes", {}).get(volume.mrc) != recipe or not past.unchanged([volume.source]):
+        return None
+    entries = [past.entry(key) for key in (volume.mrc, volume.zarr)]
+    if any(e is None for e in entries):
+        return None
+    if context.progress:
+        context.progress(volume.source.size)
+    return Converted(Brought(tuple(e for e in entries if e is not None)), {name: past.document.get(name) for name in FACTS})
