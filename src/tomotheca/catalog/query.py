@@ -183,14 +183,11 @@ class Compiler:
 
     def _operate(self, column: Column, row: sa.FromClause, operator: str, value: Any) -> Condition:
         left = self.shown(column, row) if operator not in SAME else missing(column, row)
-        if operator != "_is_null":
-            items = isinstance(value, list | tuple)
+        if isinstance(value, list | tuple):
+            value = together(value)
+        if operator != "_is_null" and (column.type is datetime or column.location or operator.endswith("regex")):
             step = partial(self._convert, column, operator)
-            value = (
-                resolve(together(value), lambda v: [step(i) for i in v])
-                if items or operator in LISTS
-                else resolve(value, step)
-            )
+            value = resolve(value, (lambda items: [step(item) for item in items]) if operator in LISTS else step)
         if column.enum and operator in ORDERED:
             left, value = rank(column, left), resolve(value, column.choices.index)
         return OPERATORS[operator](left, value)

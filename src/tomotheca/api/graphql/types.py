@@ -31,6 +31,8 @@ IDENTITY = {"_id": GraphQLField(GraphQLNonNull(GraphQLID), description="Identifi
 NODE = GraphQLInterfaceType("Node", IDENTITY, description="An object with an identifier.")
 ENTITY = GraphQLInterfaceType("EntityInterface", IDENTITY, interfaces=[NODE], description="A kind of row of the portal.")
 
+MATRIX = GraphQLList(GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLFloat))))
+
 PAGE_INFO = GraphQLObjectType(
     "PageInfo",
     {
@@ -80,10 +82,8 @@ class _Types:
         return fields
 
     def _scalar(self, kind: str, column: Column) -> GraphQLField:
-        kind_of: Any = self.inputs.scalar(column)
-        if is_matrix(kind, column):
-            kind_of = GraphQLList(GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLFloat))))
-        return GraphQLField(kind_of if column.nullable else GraphQLNonNull(kind_of), description=_described(column))
+        bare: Any = MATRIX if is_matrix(kind, column) else self.inputs.scalar(column)
+        return GraphQLField(bare if column.nullable else GraphQLNonNull(bare), description=_described(column))
 
     def _relation(self, relation: Relation) -> GraphQLField:
         if not relation.many:

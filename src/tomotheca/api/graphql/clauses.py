@@ -1,0 +1,67 @@
+"""Filters and orders of the wire -> the catalogue's clause language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tomotheca.api.graphql.wire import Wire
+from tomotheca.errors import QueryError
+from tomotheca.schema import Relation
+
+MAX_CONDITIONS = 400
+"""Most comparisons in one filter."""
+
+Order = tuple[tuple[str, ...], str]
+
+
+def clause(wire: Wire, kind: str, where: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Translate a ``where`` into a clause.
+
+    Raises
+    ------
+    QueryError
+        If it has too many comparisons.
+    """
+    found = _clause(wire, kind, where or {})
+    if _count(found) > MAX_CONDITIONS:
+        message = f"a filter may make at most {MAX_CONDITIONS} comparisons; use _in for many values of one field"
+        raise QueryError(message)
+    return found
+
+
+def _clause(wire: Wire, kind: str, where: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in where.items():
+        if name in {"_and", "_or"}:
+            if value is not None:
+                found[name] = [_clause(wire, kind, part) for part in value]
+        elif name == "_not":
+            if value is not None:
+                found[name] = _clause(wire, kind, value)
+        else:
+            field = wire.fields[kind][name]
+            found[field.name] = _clause(wire, field.target, value or {}) if isinstance(field, Relation) else value
+    return found
+
+
+def _count(found: Any) -> int:
+    if isinstance(found, list):
+        return sum(map(_count, found))
+    return sum(map(_count, found.values())) if isinstance(found, dict) else 1
+
+
+def order(wire: Wire, kind: str, clauses: list[Mapping[str, Any]] | None) -> list[Order]:
+    """Translate an ``orderBy`` into pairs of a path and a direction."""
+    return [pair for c in clauses or () for pair in _order(wire, kind, c)]
+
+
+def _order(wire: Wire, kind: str, given: Mapping[str, Any]) -> Iterator[Order]:
+    for name, value in given.items():
+        field = wire.fields[kind][name]
+        if value is None:
+            continue
+        if isinstance(field, Relation):
+            yield from (((field.name, *path), way) for path, way in _order(wire, field.target, value))
+        else:
+            yield (field.name,), value

@@ -1,0 +1,249 @@
+"""A plan: what is asked of the database, list by list, and how the answer is put together. Making it is the planner's work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from tomotheca.api.graphql.documents import FieldError
+from tomotheca.api.graphql.paging import WHOLE
+from tomotheca.api.graphql.project import Node, Row
+from tomotheca.api.graphql.selection import Selected
+from tomotheca.api.graphql.statements import Page, Query, Statement
+from tomotheca.api.graphql.values import KEYS
+from tomotheca.errors import QueryError
+from tomotheca.schema import Relation
+
+CHUNK = 500
+"""Rows of a root list that are answered together."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a plan."""
+
+    connection: Any
+    values: list[Any]
+    left: int
+    """Rows that the answer may still have."""
+
+    max_rows: int
+
+    def open(self, statement: Statement, selected: Selected) -> Any:
+        """Send a statement, and give the cursor over its rows."""
+        try:
+            return self.connection.execute(statement.text, statement.parameters(self.values))
+        except QueryError as error:
+            raise FieldError(str(error), selected.node, selected.path) from error
+
+    def take(self, cursor: Any, number: int, selected: Selected) -> list[Row]:
+        """Take rows from a cursor.
+
+        Raises
+        ------
+        FieldError
+            If the answer has too many rows.
+        """
+        rows: list[Row] = cursor.fetchmany(min(number, self.left + 1))
+        self.left -= len(rows)
+        if self.left < 0:
+            message = f"The answer has more than {self.max_rows} rows; ask for less with where, limitOffset or first."
+            raise FieldError(message, selected.node, selected.path)
+        return rows
+
+    def all(self, statement: Statement, selected: Selected) -> list[Row]:
+        """Give all rows of a statement."""
+        return self.take(self.open(statement, selected), self.left + 1, selected)
+
+
+@dataclass(slots=True)
+class View:
+    """One selection of fields of the rows of a list."""
+
+    build: Callable[[Sequence[Row]], list[Node]]
+    links: list[Link] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Level:
+    """A list of rows with every selection of them."""
+
+    selected: Selected
+    query: Query
+    views: list[View] = field(default_factory=list)
+
+    def nodes(self, run: Run, rows: list[Row]) -> list[list[Node]]:
+        """Make the nodes of rows, one list for each view, with everything below them."""
+        made = []
+        for view in self.views:
+            nodes = view.build(rows)
+            for link in view.links:
+                link.fill(run, nodes, rows)
+            made.append(nodes)
+        return made
+
+
+@dataclass(slots=True)
+class One:
+    """A relation to one."""
+
+    key: str
+    index: int
+    """Place of the foreign key in the parent's rows."""
+
+    level: Level
+    statement: Statement
+
+    def fill(self, run: Run, nodes: list[Node], rows: list[Row]) -> None:
+        """Put the related node into every node."""
+        index, key = self.index, self.key
+        keys = {row[index] for row in rows}
+        keys.discard(None)
+        found: dict[int, Node] = {}
+        if keys:
+            run.values[KEYS] = list(keys)
+            related = run.all(self.statement, self.level.selected)
+            found = dict(zip([row[0] for row in related], self.level.nodes(run, related)[0], strict=True))
+        for node, row in zip(nodes, rows, strict=True):
+            node[key] = found.get(row[index])
+
+
+@dataclass
+class Many:
+    """A relation to many: a connection for every parent."""
+
+    key: str
+    index: int
+    """Place of the identifier in the parent's rows."""
+
+    level: Level
+    relation: Relation
+    page: Page
+    make: Callable[[list[list[Node]], int, int, bool, bool], Node]
+
+    @cached_property
+    def of_one(self) -> Statement:
+        """Statement for a single parent."""
+        return self.level.query.of_parent(self.relation, self.page)
+
+    @cached_property
+    def of_several(self) -> Statement:
+        """Statement for any number of parents."""
+        make = self.level.query.last_of_parents if self.page.paging.backwards else self.level.query.of_parents
+        return make(self.relation, self.page)
+
+    def fill(self, run: Run, nodes: list[Node], rows: list[Row]) -> None:
+        """Put the connection into every node."""
+        if not rows:
+            return
+        index, key = self.index, self.key
+        keys = [row[index] for row in rows]
+        single = len(keys) == 1 and not self.page.paging.backwards
+        run.values[KEYS] = keys[0] if single else keys
+        try:
+            bounds = WHOLE if self.page.paging.plain else self.page.paging.bounds(run.values)
+        except QueryError as error:
+            raise FieldError(str(error), self.level.selected.node, self.level.selected.path) from error
+        related = run.all(self.of_one if single else self.of_several, self.level.selected)
+        groups = self._last(related) if self.page.paging.backwards else _groups(related, bounds.start, bounds.size if self.page.more else None)
+        kept = groups.rows
+        made = self.level.nodes(run, kept)
+        whole, make = len(groups.spans) == 1, self.make
+        found = {
+            parent: make(made if whole else [nodes[begin : begin + count] for nodes in made], start, count, after, start > 0)
+            for parent, begin, count, start, after in groups.spans
+        }
+        empty = make([[] for _ in made], bounds.start, 0, False, bounds.start > 0)
+        for node, row in zip(nodes, rows, strict=True):
+            node[key] = found.get(row[index], empty)
+
+    @staticmethod
+    def _last(rows: list[Row]) -> Groups:
+        """Group rows that end with their place and the length of the list."""
+        groups = _groups(rows, 0, None)
+        spans = [(k, b, n, rows[b][-2] - 1, rows[b + n - 1][-2] < rows[b][-1]) for k, b, n, _, _ in groups.spans]
+        return Groups([row[:-2] for row in rows], spans)
+
+
+Link = One | Many
+Span = tuple[int, int, int, int, bool]
+"""Parent, place of its first row, number of rows, place of the first in the whole list, whether there are more."""
+
+
+@dataclass(slots=True)
+class Groups:
+    """Rows of several parents."""
+
+    rows: list[Row]
+    spans: list[Span]
+
+
+def _groups(rows: list[Row], start: int, size: int | None) -> Groups:
+    """Find where the rows of each parent begin; with a size, keep so many of each and note where there are more."""
+    spans: list[Span] = []
+    kept: list[Row] = []
+    begin, total = 0, len(rows)
+    while begin < total:
+        parent = rows[begin][0]
+        end = begin + 1
+        while end < total and rows[end][0] == parent:
+            end += 1
+        count = end - begin if size is None else min(end - begin, size)
+        spans.append((parent, begin if size is None else len(kept), count, start, end - begin > count))
+        if size is not None:
+            kept += rows[begin : begin + count]
+        begin = end
+    return Groups(rows if size is None else kept, spans)
+
+
+@dataclass(slots=True)
+class Listed:
+    """A root list."""
+
+    key: str
+    level: Level
+    statement: Statement
+
+    def pieces(self, run: Run) -> Iterator[bytes]:
+        """Give the answer piece by piece."""
+        cursor = run.open(self.statement, self.level.selected)
+        before = b"["
+        while rows := run.take(cursor, CHUNK, self.level.selected):
+            yield before
+            yield orjson.dumps(self.level.nodes(run, rows)[0])[1:-1]
+            if len(rows) < CHUNK:
+                break
+            before = b","
+        yield b"[]" if not rows and before == b"[" else b"]"
+
+
+@dataclass(slots=True)
+class Constant:
+    """A root field whose answer is known."""
+
+    key: str
+    answer: bytes
+
+    def pieces(self, _: Run) -> Iterator[bytes]:
+        """Give the answer."""
+        yield self.answer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one operation asks."""
+
+    roots: Sequence[Listed | Constant]
+
+    def pieces(self, run: Run) -> Iterator[bytes]:
+        """Give the answer piece by piece."""
+        before = b'{"data":{'
+        for root in self.roots:
+            yield before + orjson.dumps(root.key) + b":"
+            yield from root.pieces(run)
+            before = b","
+        yield b"}}" if self.roots else b'{"data":{}}'

@@ -1,0 +1,139 @@
+"""Functions that turn rows into answers, written as Python source for each selection and compiled once."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orjson import Fragment
+
+from tomotheca.api.graphql.paging import cursor
+from tomotheca.api.graphql.selection import Selected
+from tomotheca.api.graphql.wire import is_matrix, type_name
+from tomotheca.schema.core import Column
+
+Row = tuple[Any, ...]
+Node = dict[str, Any]
+
+TRUTH = {None: None, 0: False, 1: True}
+
+
+def identity(kind: str) -> Callable[[int], str]:
+    """Give the function that makes the global identifier of a row of that kind."""
+    name = type_name(kind)
+    return lambda number: b64encode(f"{name}:{number}".encode()).decode()
+
+
+@dataclass
+class Projection:
+    """Builds the source of a function from rows to nodes."""
+
+    kind: str
+    columns: list[str]
+    """Columns of the rows after the first, which is the key; it grows as fields need more."""
+
+    prefixes: Mapping[str, str]
+    emails: bool = False
+    items: list[str] = field(default_factory=list)
+    names: dict[str, Any] = field(default_factory=lambda: {"TRUTH": TRUTH, "Fragment": Fragment})
+
+    def index(self, column: str) -> int:
+        """Give the place of a column in the rows."""
+        if column not in self.columns:
+            self.columns.append(column)
+        return self.columns.index(column) + 1
+
+    def constant(self, key: str, value: Any) -> None:
+        """Answer a constant."""
+        self.items.append(f"{key!r}: {value!r}")
+
+    def identifier(self, key: str) -> None:
+        """Answer the global identifier."""
+        self.names["identity"] = identity(self.kind)
+        self.items.append(f"{key!r}: identity(c{self.index('id')})")
+
+    def scalar(self, key: str, column: Column) -> None:
+        """Answer a column's value."""
+        if column.name == "email" and not self.emails:
+            self.constant(key, None)
+            return
+        self.items.append(f"{key!r}: {self._value(column)}")
+
+    def _value(self, column: Column) -> str:
+        value = f"c{self.index(column.name)}"
+        if column.location:
+            self.names[column.location] = self.prefixes[column.location]
+            return f"{value} if {value} is None or '://' in {value} else {column.location} + {value}"
+        if column.missing is not None:
+            return f"{column.missing!r} if {value} is None else {value}"
+        if is_matrix(self.kind, column):
+            return f"None if {value} is None else Fragment({value})"
+        return f"TRUTH[{value}]" if column.type is bool else value
+
+    def build(self) -> Callable[[Sequence[Row]], list[Node]]:
+        """Compile the function. Columns must not be added any more."""
+        row = ", ".join(f"c{i}" for i in range(len(self.columns) + 1))
+        function: Callable[[Sequence[Row]], list[Node]] = compiled(f"lambda rows: [{{{', '.join(self.items)}}} for ({row},) in rows]", self.names)
+        return function
+
+
+def compiled(source: str, names: Mapping[str, Any]) -> Any:
+    """Compile an expression. Everything in it is ours or the name of a GraphQL field."""
+    return eval(source, dict(names))
+
+
+def connection(fields: Mapping[str, Selected], edges: Sequence[tuple[str, Mapping[str, Selected]]], pages: Mapping[str, Mapping[str, Selected]], kind: str) -> Any:
+    """Compile the function that makes a connection from its nodes.
+
+    Parameters
+    ----------
+    fields : mapping
+        What is selected of the connection, by response key.
+    edges : sequence
+        Response keys of fields ``edges``, each with what is selected of an edge.
+    pages : mapping
+        What is selected of ``pageInfo``, by response key.
+    kind : str
+        Kind of the nodes.
+
+    Returns
+    -------
+    callable
+        Takes views (for each ``node`` selected a list of nodes), place of the first, number, whether there are items after and before.
+    """
+    chosen, views, items = dict(edges), iter(range(1 << 20)), []
+    for key, selected in fields.items():
+        if selected.name == "edges":
+            items.append(f"{key!r}: {_edges(chosen[key], views, type_name(kind))}")
+        elif selected.name == "pageInfo":
+            items.append(f"{key!r}: {{{', '.join(f'{k!r}: {PAGE[f.name]}' for k, f in pages[key].items())}}}")
+        else:
+            items.append(f"{key!r}: {type_name(kind) + 'Connection'!r}")
+    return compiled(f"lambda views, start, count, after, before: {{{', '.join(items)}}}", {"cursor": cursor})
+
+
+PAGE = {
+    "hasNextPage": "after",
+    "hasPreviousPage": "before",
+    "startCursor": "cursor(start) if count else None",
+    "endCursor": "cursor(start + count - 1) if count else None",
+    "__typename": "'PageInfo'",
+}
+
+
+def _edges(fields: Mapping[str, Selected], views: Any, name: str) -> str:
+    items = []
+    for key, selected in fields.items():
+        match selected.name:
+            case "cursor":
+                items.append(f"{key!r}: cursor(start + i)")
+            case "node":
+                items.append(f"{key!r}: views[{next(views)}][i]")
+            case _:
+                items.append(f"{key!r}: {name + 'Edge'!r}")
+    if len(items) == 1 and "views" in items[0]:
+        key, view = items[0].split(": ", 1)
+        return f"[{{{key}: n}} for n in {view.removesuffix('[i]')}]"
+    return f"[{{{', '.join(items)}}} for i in range(count)]"
