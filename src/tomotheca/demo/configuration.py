@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,9 @@ def literal(*values: object) -> Json:
     return {"literal": {"value": list(values)}}
 
 
-def item(sources: list[Json], metadata: Json | None = None) -> Json:
+def item(sources: Sequence[Json], metadata: Json | None = None) -> Json:
     """Make one item of a container."""
-    return {"metadata": metadata, "sources": sources} if metadata else {"sources": sources}
+    return {"metadata": metadata, "sources": list(sources)} if metadata else {"sources": list(sources)}
 
 
 def write(path: Path, comment: str, content: Json) -> None:
@@ -163,26 +164,39 @@ def mask_source(thing: Thing) -> Json:
     }
 
 
-def series_sources(study: Study, extension: str) -> list[Json]:
-    """Give the sources of the rated tilt series: of plain runs, and the left ones of montages."""
-    kinds = {run.tiles for run in study.runs}
-    plain = [glob(f"{{run_name}}/{{run_name}}{extension}")] if 1 in kinds else []
-    return plain + ([glob(f"{{run_name}}/{{run_name}}_left{extension}")] if 2 in kinds else [])
+def stems(study: Study) -> list[tuple[str, Json]]:
+    """Give the pattern of a rated series' stem, of plain runs and of montages (the left one), with the filter of its runs."""
+    montages = [f"^{run.name}$" for run in study.runs if run.tiles == 2]
+    if not montages:
+        return [("{run_name}", {})]
+    left: tuple[str, Json] = ("{run_name}_left", {"parent_filters": {"include": {"run": montages}}})
+    if len(montages) == len(study.runs):
+        return [left]
+    return [("{run_name}", {"parent_filters": {"exclude": {"run": montages}}}), left]
+
+
+def series(study: Study, about: Description) -> list[Json]:
+    """Give the tilt series; the right ones of montages are not rated."""
+    rated = [{**glob(f"{{run_name}}/{stem}.st"), **runs} for stem, runs in stems(study)]
+    found = [item(rated, tilt_series(study, about, rated=True))]
+    if not any(run.tiles == 2 for run in study.runs):
+        return found
+    right = {**glob("{run_name}/{run_name}_right.st"), **stems(study)[-1][1]}
+    return [*found, item([right], tilt_series(study, about, rated=False))]
 
 
 def alignments(study: Study) -> list[Json]:
     """Give one alignment for each tilt series; the right tile of a montage is brought into the frame of the left one."""
 
-    def files(stem: str) -> Json:
-        return {"source_multi_glob": {"list_globs": [f"{{run_name}}/{stem}.xf", f"{{run_name}}/{stem}.tlt"]}}
+    def files(stem: str, runs: Json) -> Json:
+        return {"source_multi_glob": {"list_globs": [f"{{run_name}}/{stem}.xf", f"{{run_name}}/{stem}.tlt"]}, **runs}
 
-    kinds = {run.tiles for run in study.runs}
     common = {"format": "IMOD", "alignment_type": "GLOBAL", "is_portal_standard": False}
-    first = [files(stem) for stem, tiles in (("{run_name}", 1), ("{run_name}_left", 2)) if tiles in kinds]
-    found = [item(first, {**common, "method_type": "simulated"})]
-    return found + (
-        [item([files("{run_name}_right")], {**common, "method_type": "projection_matching"})] if 2 in kinds else []
-    )
+    found = [item([files(stem, runs) for stem, runs in stems(study)], {**common, "method_type": "simulated"})]
+    if not any(run.tiles == 2 for run in study.runs):
+        return found
+    right = files("{run_name}_right", stems(study)[-1][1])
+    return [*found, item([right], {**common, "method_type": "projection_matching"})]
 
 
 def compose(study: Study, picked: list[str]) -> Json:
@@ -201,9 +215,6 @@ def compose(study: Study, picked: list[str]) -> Json:
     annotations = [item([particle_source(study, thing)], truth(about, thing)) for thing in things]
     bilayer = THINGS[about.bilayer]
     annotations.append(item([mask_source(bilayer)], truth(about, bilayer)))
-    series = [item(series_sources(study, ".st"), tilt_series(study, about, rated=True))]
-    if any(run.tiles == 2 for run in study.runs):
-        series.append(item([glob("{run_name}/{run_name}_right.st")], tilt_series(study, about, rated=False)))
     processings = ["raw", "denoised"] if study.denoised else ["raw"]
     content: dict[str, object] = {
         "version": "1.3.0",
@@ -232,7 +243,7 @@ def compose(study: Study, picked: list[str]) -> Json:
             )
         ],
         "voxel_spacings": [item([literal(study.scope.pixel)])],
-        "tiltseries": series,
+        "tiltseries": series(study, about),
         "rawtilts": [item([glob("{run_name}/*.rawtlt")])],
         "collection_metadata": [item([glob("{run_name}/*.mdoc")])],
         "frames": [item([literal("default")], {"dose_rate": scope_rate(study), "is_gain_corrected": True})],
