@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -116,8 +116,8 @@ def children(model: type[Document], document: Mapping[str, Any], key: str) -> It
     for name, marker in lists(model).items():
         items = marker.make(document, blank) if marker.make else ((marker.kind, item) for item in document.get(name) or [])
         for kind, item in items:
-            entity = SCHEMA.kinds[kind]
-            yield kind, entity.natural(item if isinstance(item, Mapping) else {"value": item}) if entity.natural else ""
+            natural: Callable[[Mapping[str, Any]], str] | None = SCHEMA.kinds[kind].natural
+            yield kind, natural(item if isinstance(item, Mapping) else {"value": item}) if natural else ""
 
 
 def settled(document: dict[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:

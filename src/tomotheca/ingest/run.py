@@ -102,7 +102,7 @@ def ingest(options: IngestOptions, *, files: Files, desk: Desk, progress: Progre
         finally:
             done.note()
             (progress or Silent()).finish()
-    findings = (*planned.findings, *done.findings)
+    findings = tuple(dict.fromkeys([*planned.findings, *done.findings]))
     seconds = time.monotonic() - began
     return IngestResult(planned.datasets, planned.depositions, done.written, done.unchanged, findings, seconds, done.bytes)
 
@@ -228,7 +228,7 @@ class _Run:
     def note(self) -> None:
         """Keep the findings at the desk."""
         for dataset in self.plan.datasets:
-            self.desk.keep_findings(f"ingest {dataset} {self.options.config.name}", [*self.plan.findings, *self.findings])
+            self.desk.keep_findings(f"ingest {dataset} {self.options.config.name}", list(dict.fromkeys([*self.plan.findings, *self.findings])))
 
 
 class _Counted:

@@ -70,15 +70,17 @@ class Scene:
     def metadata(self, entry: Entry, run: str = "") -> dict[str, Any] | None:
         """Give the metadata of an entry for a run: templates filled, validated, in the form documents have.
 
-        None, with findings, if it cannot be: nothing of the entry is then planned.
+        None, with findings, if it cannot be: nothing of the entry is then planned. Empty where the entry has none.
         """
+        if entry.metadata is None:
+            return {}
         name = run if entry.container.templated else ""
         if (entry, name) not in self._metadata:
             self._metadata[entry, name] = self._settle(entry, name)
         return self._metadata[entry, name]
 
     def _settle(self, entry: Entry, run: str) -> dict[str, Any] | None:
-        given: Any = entry.metadata or {}
+        given: Any = entry.metadata
         if entry.container.templated:
             try:
                 given = expand(given, self.maps.of(run))

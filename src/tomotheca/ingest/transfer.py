@@ -124,11 +124,15 @@ def _copy(files: Files, one: Copy) -> Entry:
     return Entry(one.key, size, state.hexdigest(), manifest.media_type(one.key), one.role)
 
 
-def put(files: Files, key: str, data: bytes, role: str) -> Entry:
-    """Write a small file that was made here, unless it is there with the same bytes."""
-    if not (files.exists(key) and files.stat(key).size == len(data) and files.read_bytes(key) == data):
-        files.write_bytes(key, data)
-    return Entry(key, len(data), hashlib.sha256(data).hexdigest(), manifest.media_type(key), role)
+def put(files: Files, made: Mapping[str, bytes], role: str) -> Brought:
+    """Write small files that were made here, by key; those that are there with the same bytes are left."""
+    entries, written = [], 0
+    for key, data in made.items():
+        if not (files.exists(key) and files.stat(key).size == len(data) and files.read_bytes(key) == data):
+            files.write_bytes(key, data)
+            written += len(data)
+        entries.append(Entry(key, len(data), hashlib.sha256(data).hexdigest(), manifest.media_type(key), role))
+    return Brought(tuple(entries), written)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,11 @@ from tomotheca.ingest import render
 from tomotheca.ingest.discover import Item
 from tomotheca.ingest.importers.common import provenance
 from tomotheca.ingest.scene import Scene
-from tomotheca.ingest.transfer import Past, hashed, put
+from tomotheca.ingest.transfer import Brought, Past, hashed, put
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Dataset, Deposition, Tomogram
 from tomotheca.store import documents, layout, tree
 from tomotheca.store.files import Files
-from tomotheca.store.manifest import Entry
 
 Place = layout.Dataset | layout.Deposition
 SIZES = ("snapshot", "thumbnail")
@@ -43,18 +42,19 @@ class PageWork:
         """Bring the pictures and write the document."""
         past = Past(context, self.place.document)
         photos = self._photos(context.files)
+        kept = {entry.key for entry in photos.entries}
         is_dataset = isinstance(self.place, layout.Dataset)
         document = {
             **({"deposition_id": self.deposition} if is_dataset else {}),
             **self.metadata,
-            "key_photos": {size: entry.key for size, entry in photos.items()} if photos else None,
+            "key_photos": {size: key for size in SIZES if (key := self.place.image(f"{size}.png")) in kept} if kept else None,
             "visibility": visibility(self.metadata, past.document, private=self.private),
             "provenance": provenance(context.origin, hashed([source for _, source in self.pictures], past)),
         }
-        entries = tuple(photos.values())
-        return Draft(Dataset if is_dataset else Deposition, self.place.document, document, entries, written=sum(e.size for e in entries))
+        model = Dataset if is_dataset else Deposition
+        return Draft(model, self.place.document, document, photos.entries, written=photos.written)
 
-    def _photos(self, files: Files) -> dict[str, Entry]:
+    def _photos(self, files: Files) -> Brought:
         made = {size: render.png(source.local, WIDEST[size]) for size, source in self.pictures}
         if made:
             given = dict(self.pictures)
@@ -63,7 +63,7 @@ class PageWork:
                     made[size] = render.png(next(iter(given.values())).local, WIDEST[size])
         else:
             made = self._of_tomogram(files)
-        return {size: put(files, self.place.image(f"{size}.png"), data, "image") for size, data in sorted(made.items())}
+        return put(files, {self.place.image(f"{size}.png"): data for size, data in sorted(made.items())}, "image")
 
     def _of_tomogram(self, files: Files) -> dict[str, bytes]:
         """Take the pictures of the first tomogram: of this deposition if it brought one, one that the viewer opens first."""
@@ -108,7 +108,7 @@ def visibility(metadata: Mapping[str, Any], before: Mapping[str, Any], *, privat
 def plan(scene: Scene, item: Item, datasets: tuple[int, ...]) -> Step | None:
     """Plan the document of a dataset or deposition that the configuration describes; None for one it refers to."""
     metadata = scene.metadata(item.entry)
-    if item.entry.metadata is None or metadata is None:
+    if not metadata:
         return None
     number = int(item.name)
     is_dataset = item.kind == "dataset"

@@ -16,11 +16,10 @@ from tomotheca.ingest.importers.points import PointFile, point_file
 from tomotheca.ingest.language import OrientedPointShape, PointShape
 from tomotheca.ingest.scene import RunScene
 from tomotheca.ingest.template import UnknownVariableError, fill
-from tomotheca.ingest.transfer import Past, Volume, convert, hashed, kept, put
+from tomotheca.ingest.transfer import Brought, Past, Volume, convert, hashed, kept, put
 from tomotheca.ingest.work import Context, Draft, Input, Step, plain
 from tomotheca.schema import Tomogram
 from tomotheca.store import layout
-from tomotheca.store.manifest import Entry
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp")
 
@@ -52,7 +51,7 @@ class TomogramWork:
         recipes = Recipes()
         recipe = recipes.of(self.volume)
         converted = kept(context, past, self.volume, recipe) or convert(context, self.volume)
-        photos, written = self._photos(context, past, recipes)
+        photos = self._photos(context, past, recipes)
         place = self.photo.place
         document = {
             "deposition_id": self.deposition,
@@ -65,10 +64,11 @@ class TomogramWork:
             "alignment_metadata_path": self.alignment,
             "provenance": provenance(context.origin, hashed([self.volume.source], past), recipes),
         }
-        entries = (*converted.brought.entries, *photos)
-        return Draft(Tomogram, self.key, document, entries, findings=converted.findings, written=converted.brought.written + written)
+        entries = (*converted.brought.entries, *photos.entries)
+        written = converted.brought.written + photos.written
+        return Draft(Tomogram, self.key, document, entries, findings=converted.findings, written=written)
 
-    def _photos(self, context: Context, past: Past, recipes: Recipes) -> tuple[tuple[Entry, ...], int]:
+    def _photos(self, context: Context, past: Past, recipes: Recipes) -> Brought:
         place = self.photo.place
         keys = {size: place.key_photo(size) for size in layout.PHOTO_SIZES}
         made_from = [recipes.made[self.volume.mrc], self.volume.source.size, self.volume.source.mtime]
@@ -76,7 +76,7 @@ class TomogramWork:
         recipe = recipes.note(keys["original"], [made_from, _stamp(picture), [[_stamp(o.source), plain(o)[1]["filter_value"]] for o in overlays]])
         entries = [past.entry(key) for key in keys.values()]
         if past.provenance.get("recipes", {}).get(keys["original"]) == recipe and all(entries):
-            return tuple(e for e in entries if e is not None), 0
+            return Brought(tuple(e for e in entries if e is not None))
         if picture is not None:
             made = render.from_picture(picture.local)
         else:
@@ -85,8 +85,7 @@ class TomogramWork:
                 raise FormatError(self.volume.zarr, "has no path on this machine: pictures cannot be made.")
             drawn = [render.Overlay(o.read().locations) for o in overlays]
             made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn)
-        put_entries = tuple(put(context.files, key, made[size], "image") for size, key in keys.items())
-        return put_entries, sum(e.size for e in put_entries)
+        return put(context.files, {key: made[size] for size, key in keys.items()}, "image")
 
 
 def _stamp(source: Input | None) -> list[Any] | None:
