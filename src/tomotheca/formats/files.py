@@ -6,15 +6,20 @@ import ctypes
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tomotheca.errors import StorageError
 
-BLOCK = 1 << 18
-"""Bytes read at a time when a file is hashed: small enough to stay in the processor's cache."""
+
+class Digest(Protocol):
+    """What hashlib's digests can do."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Take more bytes."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,8 +65,10 @@ def refused(path: Path, error: OSError) -> StorageError:
     return failure
 
 
-def write_file(path: Path, data: bytes, *, name: str) -> Member:
-    """Write one small file in one go and say what was written.
+def write_file(
+    path: Path, data: bytes, *, name: str, write: Callable[[Path, int, memoryview], None] | None = None
+) -> Member:
+    """Write one file in one go and say what was written; ``write`` may do the writing in its own way.
 
     Raises
     ------
@@ -71,7 +78,10 @@ def write_file(path: Path, data: bytes, *, name: str) -> Member:
     with writing(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
-            write_all(descriptor, memoryview(data), 0)
+            if write is None:
+                write_all(descriptor, memoryview(data), 0)
+            else:
+                write(path, descriptor, memoryview(data))
         finally:
             os.close(descriptor)
     return Member(name, len(data), hashlib.sha256(data).hexdigest())
@@ -95,13 +105,11 @@ def read_all(descriptor: int, buffer: memoryview, offset: int) -> int:
     return got
 
 
-def hash_descriptor(descriptor: int) -> str:
-    """Hash a whole open file, from its first byte."""
-    digest, buffer, offset = hashlib.sha256(), memoryview(bytearray(BLOCK)), 0
+def hash_into(digest: Digest, descriptor: int, offset: int, buffer: memoryview) -> None:
+    """Add an open file to a digest, from ``offset`` to its end, a buffer at a time."""
     while got := read_all(descriptor, buffer, offset):
         digest.update(buffer[:got])
         offset += got
-    return digest.hexdigest()
 
 
 def sync_tree(path: Path) -> None:

@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 
 from tomotheca.errors import Finding, FormatError
-from tomotheca.formats import mrc, omezarr
+from tomotheca.formats import direct, mrc, omezarr
 from tomotheca.formats.files import Member, sync_tree
 from tomotheca.formats.omezarr.levels import (
     BLOCK,
@@ -92,7 +93,7 @@ class Recipe:
     """Bytes the whole process may use; about half of it is planned for."""
 
     workers: int | None = None
-    """Threads that compress; left out, as many as there are cores, within the memory."""
+    """Threads that compress; left out, one more than there are cores (some wait for the disk), within the memory."""
 
     chunks: Triple | None = None
     """Chunk shape ``(z, y, x)``, edges powers of 2; left out, 128 cubed, for tilt series (1, 1024, 1024)."""
@@ -213,7 +214,8 @@ class _Job:
 
     def __enter__(self) -> Self:
         self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="pyramid")
-        self.mrc = mrc.Writer(self.target.mrc, self._layout())
+        whole_rows = self.widths[0] >= self.source.shape[2]
+        self.mrc = mrc.Writer(self.target.mrc, self._layout(), rows=self.chunks[1] if whole_rows else 0)
         self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.dtype)
         return self
 
@@ -233,7 +235,9 @@ class _Job:
         if total.skipped:
             text = f"{total.skipped} voxels are not finite; the statistics leave them out."
             self.notes.append(Finding("warning", str(self.source.path), text))
-        hashing = self.pool.submit(self.mrc.finish, total)
+        if isinstance(self.source, mrc.Reader):
+            self.source.check_unchanged()
+        hashing = self.pool.submit(partial(self.mrc.finish, total, twin=self._twin()))
         stored = [self.zarr.stored_bytes(level) for level in self.levels]
         name = self.recipe.name or self.target.zarr.stem
         members = self.zarr.finish(name, self.method, is_label=self.method != "mean")
@@ -285,7 +289,7 @@ class _Job:
         self._groups.append([])
         if len(self._buffers) < TILES:
             nbytes = math.prod(min(b, n) for b, n in zip(self._block(level), level.shape, strict=True))
-            self._buffers.append(np.empty(nbytes * self.source.dtype.itemsize, np.uint8).data)
+            self._buffers.append(direct.buffer(nbytes * self.source.dtype.itemsize))
         self._buffers.rotate(1)
         block = self._converted(self.source.read(box, out=self._buffers[0]))
         self._store(level, box, block)
@@ -382,6 +386,15 @@ class _Job:
             labels=header.labels,
         )
 
+    def _twin(self) -> mrc.Twin | None:
+        """Give the source if its voxel bytes are those written and memory may still hold them."""
+        source = self.source
+        if not isinstance(source, mrc.Reader) or source.header.axes != (1, 2, 3) or self.recipe.kind == "mask":
+            return None
+        same = source.header.dtype == self.mrc.stored and not source.header.trailing
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return mrc.Twin(source.descriptor, source.header.data_offset) if same and self.mrc.size < memory // 2 else None
+
     def _note(self, text: str) -> None:
         self.notes.append(Finding("note", str(self.source.path), text))
 
@@ -407,7 +420,7 @@ def _plan_memory(job: _Job) -> tuple[int, list[int]]:
     deep, high, wide = job.chunks
     item = max(job.source.dtype.itemsize, 4)
     chunk = 4 * deep * high * wide * item
-    cores = job.recipe.workers or len(os.sched_getaffinity(0))
+    cores = job.recipe.workers or len(os.sched_getaffinity(0)) + 1
     workers = max(1, min(cores, job.recipe.memory // 4 // chunk))
     width, longest = wide, job.source.shape[2]
     while width < longest and deep * high * 2 * width * item * (TILES + 2) <= job.recipe.memory // 2 - workers * chunk:

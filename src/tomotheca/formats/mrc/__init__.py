@@ -6,13 +6,14 @@ https://bio3d.colorado.edu/imod/doc/mrc_format.txt.
 
 from tomotheca.formats.mrc.header import ByteSign, Header, read_extended, read_header
 from tomotheca.formats.mrc.reader import Reader
-from tomotheca.formats.mrc.writer import Layout, Writer, label, storable, write
+from tomotheca.formats.mrc.writer import Layout, Twin, Writer, label, storable, write
 
 __all__ = [
     "ByteSign",
     "Header",
     "Layout",
     "Reader",
+    "Twin",
     "Writer",
     "label",
     "read_extended",

@@ -91,6 +91,11 @@ class Header:
         return math.prod(self.file_shape) * self.dtype.itemsize
 
     @property
+    def trailing(self) -> int:
+        """Bytes after the last voxel."""
+        return self.size - self.data_offset - self.data_bytes
+
+    @property
     def is_stack(self) -> bool:
         """Whether the sections are images (space group 0), such as the tilts of a series, not planes of a volume."""
         return self.ispg == 0

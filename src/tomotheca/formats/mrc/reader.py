@@ -47,6 +47,7 @@ class Reader:
         mapc, mapr, maps = self.header.axes
         self._logical = (3 - maps, 3 - mapr, 3 - mapc)
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._opened = self._stamp()
 
     def __enter__(self) -> Reader:
         return self
@@ -59,6 +60,26 @@ class Reader:
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
+
+    @property
+    def descriptor(self) -> int:
+        """The open file, for who wants its bytes as they stand."""
+        return self._descriptor
+
+    def check_unchanged(self) -> None:
+        """Make sure that nobody wrote to the file since it was opened.
+
+        Raises
+        ------
+        FormatError
+            If its size or time of change is another now.
+        """
+        if self._stamp() != self._opened:
+            raise FormatError(self.path, "changed while it was read: keep the source still and run again.")
+
+    def _stamp(self) -> tuple[int, int]:
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
 
     def read(self, box: Box, *, out: memoryview | None = None) -> Array:
         """Read one box.

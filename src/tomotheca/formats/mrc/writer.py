@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import struct
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tomotheca.errors import FormatError
-from tomotheca.formats.files import Member, hash_descriptor, write_all, writing
+from tomotheca.formats import direct
+from tomotheca.formats.files import Digest, Member, hash_into, write_all, writing
 from tomotheca.formats.mrc.header import (
     DTYPES,
     HEADER_BYTES,
@@ -32,6 +34,20 @@ if TYPE_CHECKING:
 MODES = {dtype: mode for mode, dtype in DTYPES.items()}
 STAMPS = {"<": b"\x44\x44\0\0", ">": b"\x11\x11\0\0"}
 NO_EXTRA = bytes(92)
+
+CACHED = 1 << 18
+"""Bytes read at a time from the page cache to be hashed: they stay in the processor's cache."""
+
+BLOCK = 4 << 20
+"""Bytes read at a time from the disk to be hashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """An open file whose bytes from ``offset`` to its end are the voxels that were written."""
+
+    descriptor: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +114,12 @@ class Writer:
     The header is a placeholder until ``finish``, which needs the statistics of all voxels. Nothing is synced: the
     caller does that, once, for all that belongs together.
 
+    Parameters
+    ----------
+    rows
+        Promises that every write is of whole rows and begins and ends at multiples of this many (or at the end of a
+        plane): then the voxels go past the page cache where the file system offers that.
+
     Raises
     ------
     FormatError
@@ -106,23 +128,25 @@ class Writer:
         From every method, if the disk refuses.
     """
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: Layout, *, rows: int = 0) -> None:
         self.path, self.layout = path, layout
         if layout.dtype.str[1:] not in MODES:
             raise FormatError(path, f"{layout.dtype} has no MRC mode: convert to {storable(layout.dtype)}.")
-        self._dtype = layout.dtype.newbyteorder(layout.byte_order)
+        self.stored = layout.dtype.newbyteorder(layout.byte_order)
         self._offset = HEADER_BYTES + len(layout.extended)
-        self.size = self._offset + math.prod(layout.shape) * self._dtype.itemsize
+        self.size = self._offset + math.prod(layout.shape) * self.stored.itemsize
         with writing(path):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
             write_all(self._descriptor, memoryview(bytes(HEADER_BYTES) + layout.extended), 0)
+        self._unit = self._aligned_unit(rows)
+        self._direct = direct.reopen(path, os.O_RDWR) if self._unit else -1
 
     def write(self, box: Box, block: npt.NDArray[np.generic]) -> None:
         """Write one box: slices in z, y, x and a block of that shape; values must fit the layout's dtype."""
-        data = np.ascontiguousarray(block, self._dtype).reshape(-1).view(np.uint8).data
+        data = np.ascontiguousarray(block, self.stored).reshape(-1).view(np.uint8).data
         planes, rows, columns = box
         _, ny, nx = self.layout.shape
-        item = self._dtype.itemsize
+        item = self.stored.itemsize
         height, width = rows.stop - rows.start, columns.stop - columns.start
         if width < nx:
             run, count = width * item, height
@@ -134,22 +158,55 @@ class Writer:
             for i in range(len(data) // run if run else 0):
                 z, y = planes.start + i // count, rows.start + i % count
                 at = self._offset + ((z * ny + y) * nx + columns.start) * item
-                write_all(self._descriptor, data[i * run : (i + 1) * run], at)
+                self._pwrite(data[i * run : (i + 1) * run], at)
 
-    def finish(self, statistics: Moments) -> Member:
-        """Write the true header, hash the file (read back, normally from memory) and close it."""
+    def finish(self, statistics: Moments, *, twin: Twin | None = None) -> Member:
+        """Write the true header, hash the whole file and close it.
+
+        Parameters
+        ----------
+        twin
+            A file with the same voxel bytes that is likelier to be in memory than this one: they are hashed from there.
+        """
+        header = _header(self.layout, statistics)
+        digest = hashlib.sha256(header + self.layout.extended)
         with writing(self.path):
             os.ftruncate(self._descriptor, self.size)
-            write_all(self._descriptor, memoryview(_header(self.layout, statistics)), 0)
-            digest = hash_descriptor(self._descriptor)
+            write_all(self._descriptor, memoryview(header), 0)
+            if twin is not None:
+                hash_into(digest, twin.descriptor, twin.offset, memoryview(bytearray(CACHED)))
+            elif self._direct >= 0:
+                self._hash_direct(digest)
+            else:
+                hash_into(digest, self._descriptor, self._offset, memoryview(bytearray(CACHED)))
         self.close()
-        return Member(self.path.name, self.size, digest)
+        return Member(self.path.name, self.size, digest.hexdigest())
 
     def close(self) -> None:
         """Close without finishing, after an error; does nothing when closed."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        for descriptor in (self._descriptor, self._direct):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._descriptor = self._direct = -1
+
+    def _aligned_unit(self, rows: int) -> int:
+        """Give the alignment for direct writes, or 0 where a write of ``rows`` whole rows would not keep it."""
+        unit = direct.alignment(self._descriptor) if rows and self.size >= direct.WORTH_IT else 0
+        _, ny, nx = self.layout.shape
+        row = nx * self.stored.itemsize
+        fits = unit and not any(part % unit for part in (self._offset, ny * row, min(rows, ny) * row))
+        return unit if fits else 0
+
+    def _pwrite(self, data: memoryview, offset: int) -> None:
+        """Write one run; either all runs of a file go past the page cache or none does."""
+        if self._direct >= 0:
+            direct.write_aligned(self._direct, data, offset, unit=self._unit)
+        else:
+            write_all(self._descriptor, data, offset)
+
+    def _hash_direct(self, digest: Digest) -> None:
+        """Hash the voxels as they stand on the disk, without filling the page cache."""
+        hash_into(digest, self._direct, self._offset, direct.buffer(BLOCK))
 
 
 def write(path: Path, volume: npt.NDArray[np.generic], *, voxel_size: float | Vector, stack: bool = False) -> Member:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from numcodecs.blosc import Blosc
 
 from tomotheca.errors import FormatError
+from tomotheca.formats.direct import write_whole
 from tomotheca.formats.files import Member, write_file, writing
 from tomotheca.formats.omezarr.levels import BLOCK, Level, Triple, Vector, box_of, grid, plan_levels
 from tomotheca.formats.reduce import Method, coverage, finished, halve
@@ -84,7 +85,8 @@ class Writer:
             chunk = np.zeros(level.chunks, self.dtype)
             chunk[tuple(slice(0, n) for n in block.shape)] = block
         name = "/".join((level.path, *map(str, index)))
-        self._members.append(write_file(self.path / name, self._codec.encode(chunk), name=name))
+        encoded = self._codec.encode(chunk)
+        self._members.append(write_file(self.path / name, encoded, name=name, write=write_whole))
 
     def finish(self, name: str, method: Method, *, is_label: bool = False) -> tuple[Member, ...]:
         """Write the metadata and list every file of the directory, sorted by path.

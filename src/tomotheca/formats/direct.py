@@ -1,0 +1,93 @@
+"""Write past the page cache where a local file system allows it.
+
+What a conversion writes is not read again soon. Going through the page cache costs a copy, evicts what a server on the
+same machine needs, and leaves gigabytes to be synced at the end; measured in ``benchmarks/convert.py``. File systems that do not
+say which alignment they need (network file systems, old kernels) are written as usual.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from tomotheca.formats.files import write_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORTH_IT = 1 << 20
+"""Bytes from which a file is written past the page cache."""
+
+STATX_DIOALIGN = 0x2000
+AT_EMPTY_PATH = 0x1000
+MEMORY_ALIGN, OFFSET_ALIGN = 152, 156
+
+_scratch = threading.local()
+
+
+def alignment(descriptor: int) -> int:
+    """Give the bytes to which offsets, lengths and memory must be aligned; 0 where direct writes are not offered."""
+    statx = getattr(ctypes.CDLL(None), "statx", None)
+    if statx is None or not hasattr(os, "O_DIRECT"):
+        return 0
+    answer = ctypes.create_string_buffer(256)
+    if statx(descriptor, b"", AT_EMPTY_PATH, STATX_DIOALIGN, answer):
+        return 0
+    memory = int.from_bytes(answer.raw[MEMORY_ALIGN : MEMORY_ALIGN + 4], "little")
+    offset = int.from_bytes(answer.raw[OFFSET_ALIGN : OFFSET_ALIGN + 4], "little")
+    return max(memory, offset) if memory and offset and max(memory, offset) <= mmap.PAGESIZE else 0
+
+
+def buffer(nbytes: int) -> memoryview:
+    """Give zeroed memory that is aligned for direct reads and writes, a whole number of pages long."""
+    return memoryview(mmap.mmap(-1, max(1, -(-nbytes // mmap.PAGESIZE)) * mmap.PAGESIZE))
+
+
+def scratch(nbytes: int) -> memoryview:
+    """Give at least ``nbytes`` of aligned memory that belongs to this thread until its next call."""
+    kept: memoryview | None = getattr(_scratch, "buffer", None)
+    if kept is None or len(kept) < nbytes:
+        kept = _scratch.buffer = buffer(nbytes)
+    return kept
+
+
+def reopen(path: Path, flags: int) -> int:
+    """Open a file that exists for direct access; -1 where that is not offered."""
+    try:
+        return os.open(path, flags | os.O_DIRECT | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def write_whole(path: Path, descriptor: int, data: memoryview) -> None:
+    """Write all of a new, empty file that is open as ``descriptor``: directly when it is large enough to be worth it."""
+    unit = alignment(descriptor) if len(data) >= WORTH_IT else 0
+    direct = reopen(path, os.O_WRONLY) if unit else -1
+    if direct < 0:
+        write_all(descriptor, data, 0)
+        return
+    try:
+        padded = -(-len(data) // unit) * unit
+        memory = scratch(padded)
+        memory[: len(data)] = data
+        write_all(direct, memory[:padded], 0)
+        os.ftruncate(direct, len(data))
+    finally:
+        os.close(direct)
+
+
+def address(data: memoryview) -> int:
+    """Say where in memory a writable or read-only buffer begins."""
+    return int(ctypes.addressof(ctypes.c_char.from_buffer(data))) if not data.readonly and len(data) else 1
+
+
+def write_aligned(descriptor: int, data: memoryview, offset: int, *, unit: int) -> None:
+    """Write at an aligned offset to a file open for direct access, from an aligned copy if the memory is not."""
+    if address(data) % unit:
+        memory = scratch(len(data))
+        memory[: len(data)] = data
+        data = memory[: len(data)]
+    write_all(descriptor, data, offset)
