@@ -49,6 +49,11 @@ def headers_of(request: Request) -> Mapping[str, str]:
     return found
 
 
+def key_of(scope: Scope, prefix: str) -> str:
+    """Give the key that a path names, to its last character: a pattern would let a line break at the end go."""
+    return str(scope["path"]).partition(prefix)[2]
+
+
 class FileDoor:
     """Answers GET, HEAD and OPTIONS for keys."""
 
@@ -61,7 +66,7 @@ class FileDoor:
             await Response(status_code=204, headers=PREFLIGHT)(scope, receive, send)
             return
         request = Request(scope)
-        key, viewer = scope["path_params"]["key"], request.state.viewer
+        key, viewer = key_of(scope, "/files/"), request.state.viewer
         file = self.portal.lookup.find(key, viewer)
         save = b"download=1" in scope["query_string"] or file.media_type.partition(";")[0] not in SHOWN
         headers = {**CORS, **INERT, **cache_control(viewer), **disposition(key.rpartition("/")[2], save=save)}

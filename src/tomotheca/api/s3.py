@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tomotheca.api import s3_list
 from tomotheca.api.blob import BlobResponse, blob_of
-from tomotheca.api.files import CORS, INERT, cache_control
+from tomotheca.api.files import CORS, INERT, cache_control, key_of
 from tomotheca.api.portal import Portal
 from tomotheca.api.ranges import decide
 from tomotheca.api.s3_xml import S3Error, document, error
@@ -66,7 +66,7 @@ class Door:
             raise S3Error("MethodNotAllowed")
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         viewer = self._viewer(scope)
-        bucket, key = scope["path_params"].get("bucket", ""), scope["path_params"].get("key", "")
+        bucket, _, key = key_of(scope, "/s3/").partition("/")
         if not bucket:
             return self._buckets()
         if bucket != self.portal.settings.bucket:

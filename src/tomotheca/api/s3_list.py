@@ -88,8 +88,8 @@ def collect(portal: Portal, wanted: Ask, viewer: Viewer) -> Page:
 def _items(portal: Portal, wanted: Ask, viewer: Viewer) -> Iterator[tuple[str, FileRow | None]]:
     """Give keys and common prefixes; what lies below a common prefix is jumped over, not read."""
     after = wanted.after
-    if wanted.delimiter and after.startswith(wanted.prefix) and (common := _common(after, wanted)) == after:
-        after = common + BEHIND
+    if after and after.startswith(wanted.prefix) and _common(after, wanted) == after:
+        after += BEHIND
     jump = True
     while jump:
         jump = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from tomotheca.api.portal import Portal
 from tomotheca.catalog.files import FileRow, entry_row
 from tomotheca.catalog.viewer import Viewer
 from tomotheca.errors import QueryError
-from tomotheca.store import layout, manifest
+from tomotheca.store import manifest
 
 PAGE = 1000
 BEHIND = "\U0010ffff"
@@ -33,7 +34,14 @@ ROLES: Mapping[str, frozenset[str]] = {
 
 DOCUMENTS = {"tiltseries": "tiltseries", "alignments": "alignment", "tomograms": "tomogram", "annotations": "annotation"}
 FORMATS = {"mrc": ".zarr", "zarr": ".mrc"}
-"""A format, and the ending of the volumes that it leaves out."""
+"""A format, and the ending of the volumes that it leaves out of a tree."""
+
+FORMAT = re.compile(r"[a-z0-9]{1,10}")
+VOLUMES = {"tiltseries": "tilt_series", "tomogram": "tomogram", "annotation": "annotation"}
+"""Role of the files of a single item that come in several formats."""
+
+DRESSING = {"image", "viewer"}
+"""Roles that are left out where one format of a single item is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ def select(kind: str, number: int, query: Mapping[str, str]) -> Selection:
         message = f"only: {unknown[0]!r} is not a kind of file; there are {', '.join(ROLES)}"
         raise QueryError(message)
     form = query.get("format", "")
-    if form and form not in FORMATS:
+    if form and (form not in FORMATS if kind not in VOLUMES else not FORMAT.fullmatch(form)):
         message = f"format: {form!r} is not offered; there are {' and '.join(FORMATS)}"
         raise QueryError(message)
     return Selection(kind, number, only, form)
@@ -102,14 +110,22 @@ def _entries(portal: Portal, condition: sa.ColumnElement[bool], viewer: Viewer) 
 
 
 def _takes(selection: Selection, entry: Mapping[str, object]) -> bool:
-    key, role = str(entry["key"]), str(entry["role"])
-    if selection.format and role != "viewer" and key.rstrip("/").endswith(FORMATS[selection.format]):
+    role = str(entry["role"])
+    if selection.format and not _in_format(selection, str(entry["key"]), role):
         return False
     if not selection.only:
         return True
-    if role == "document" and any(layout.locate(key).kind == kind for name, kind in DOCUMENTS.items() if name in selection.only):
+    if role == "document" and any(entry["kind"] == DOCUMENTS.get(name) for name in selection.only):
         return True
     return any(role in ROLES[name] for name in selection.only)
+
+
+def _in_format(selection: Selection, key: str, role: str) -> bool:
+    if selection.kind not in VOLUMES:
+        return role == "viewer" or not key.rstrip("/").endswith(FORMATS[selection.format])
+    if role == VOLUMES[selection.kind]:
+        return key.rstrip("/").endswith(f".{selection.format}")
+    return role not in DRESSING
 
 
 def _expanded(portal: Portal, entry: dict[str, object]) -> Iterator[FileRow]:

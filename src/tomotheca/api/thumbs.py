@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from tomotheca.api.blob import Blob, BlobResponse, blob_of
-from tomotheca.api.files import INERT, cache_control, headers_of
+from tomotheca.api.files import INERT, cache_control, headers_of, key_of
 from tomotheca.api.portal import Portal
 from tomotheca.catalog.files import FileRow
 from tomotheca.errors import FormatError, NotFoundError, QueryError
@@ -33,7 +33,7 @@ def routes(portal: Portal) -> list[Route]:
 
     async def thumb(request: Request) -> BlobResponse:
         width = _width(request.query_params.get("w", "256"))
-        key, viewer = request.path_params["key"], request.state.viewer
+        key, viewer = key_of(request.scope, "/thumbs/"), request.state.viewer
         file = portal.lookup.find(key, viewer)
         if file.media_type not in PICTURES or file.size > MOST_BYTES:
             message = f"{key} is not a picture that a thumbnail can be made of."

@@ -12,7 +12,7 @@ Root = Annotated[Path | None, typer.Option("--root", help="Folder of the portal;
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 
-def load(root: Path | None) -> Settings:
+def load(root: Path | None) -> "Settings":
     """Read the settings."""
     from tomotheca import settings  # noqa: PLC0415 - heavy
 

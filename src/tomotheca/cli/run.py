@@ -19,6 +19,7 @@ from tomotheca.errors import (
     FindingsError,
     GoneError,
     NotFoundError,
+    QueryError,
     SettingsError,
     StorageError,
     TomothecaError,
@@ -31,6 +32,7 @@ EXIT_CODES: Mapping[type[BaseException], int] = {
     AccessError: 4,
     ConflictError: 5,
     StorageError: 6,
+    QueryError: 2,
     SettingsError: 2,
     TomothecaError: 1,
 }
@@ -64,6 +66,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("stopped")
         return INTERRUPTED
     except TyperException as error:
+        if not words:
+            print(error.format_message())
+            return 0
         say(f"{error.format_message().rstrip('.')}; see `{_help(error)}`")
         return error.exit_code
     except BrokenPipeError:

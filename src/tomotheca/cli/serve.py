@@ -38,7 +38,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = None, 
     server.serve(target_loader=partial(application, settings, access_log), wrap_loader=False)
 
 
-def application(settings: Settings, access_log: bool) -> Any:
+def application(settings: "Settings", access_log: bool) -> Any:
     """Make the application of one worker process."""
     import logging  # noqa: PLC0415
 
@@ -53,7 +53,7 @@ def application(settings: Settings, access_log: bool) -> Any:
     return create_app(settings)
 
 
-def require_catalog(settings: Settings) -> None:
+def require_catalog(settings: "Settings") -> None:
     """See that there is something to serve.
 
     Raises

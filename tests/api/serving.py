@@ -1,0 +1,149 @@
+"""A small portal, and a real server in front of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.catalog.archive import put_dataset, put_deposition
+from tomotheca.catalog.build import Indexer
+from tomotheca.desk import Desk
+from tomotheca.settings import Settings
+from tomotheca.store import documents, layout, manifest
+from tomotheca.store.files import LocalFiles
+
+TOKEN = "a secret of the curator's own"
+MARKER = "ada@example.org"
+"""E-mail address that must be nowhere."""
+
+PUBLIC, HIDDEN = 10001, 10002
+RUN, HIDDEN_RUN = 100011, 100021
+BIG = 20 * 1024 * 1024 + 13
+RECONSTRUCTIONS = f"{PUBLIC}/TS_1/Reconstructions/VoxelSpacing10.000"
+MRC = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.mrc"
+SMALL_MRC = f"{PUBLIC}/TS_2/Reconstructions/VoxelSpacing10.000/Tomograms/100/TS_2.mrc"
+CHUNK = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.zarr/0/0/0/10"
+DOCUMENT = f"{PUBLIC}/dataset_metadata.json"
+PHOTO = f"{PUBLIC}/Images/snapshot.png"
+HIDDEN_KEYS = tuple(key.replace(str(PUBLIC), str(HIDDEN)) for key in (MRC, CHUNK, DOCUMENT, PHOTO))
+
+
+@dataclass(frozen=True)
+class World:
+    """A portal on the disk."""
+
+    root: Path
+    files: LocalFiles
+
+    def bytes_of(self, key: str) -> bytes:
+        """Give the stored bytes of a key."""
+        return self.files.read_bytes(key)
+
+
+def build(root: Path) -> World:
+    """Write an archive of a public and a hidden dataset, and index it."""
+    (root / "archive").mkdir(parents=True)
+    (root / "state").mkdir()
+    files = LocalFiles(root / "archive")
+    private = {"visibility": {"state": "private", "until": None}}
+    put_deposition(files, 10300)
+    put_deposition(files, 10301, **private)
+    put_dataset(files, PUBLIC, 10300, licence="CC0-1.0")
+    put_dataset(files, HIDDEN, 10301, runs=1, **private)
+    for dataset in (PUBLIC, HIDDEN):
+        place = layout.Dataset(dataset)
+        replace(files, place.document, place.image("snapshot.png"), "image", png())
+    run = layout.Run(PUBLIC, "TS_1").spacing(10.0).tomogram(100)
+    replace(files, run.document, run.mrc(), "tomogram", np.random.default_rng(1).bytes(BIG))
+    settings = Settings(root=root)
+    with Desk.open(settings.desk_database) as desk:
+        Indexer(files, desk, settings.catalog_database).rebuild()
+    return World(root, files)
+
+
+def replace(files: LocalFiles, document: str, key: str, role: str, data: bytes) -> None:
+    """Put other bytes in the place of a file."""
+    files.write_bytes(key, data)
+    kept = [e for e in manifest.read(files, layout.manifest_folder(key)) if e.key != key]
+    documents.write(files, document, documents.read(files, document), [*kept, manifest.describe(files, key, role)])
+
+
+def png(width: int = 800, height: int = 600) -> bytes:
+    """Give a picture with a gradient."""
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((width, height)).save(out, "PNG")
+    return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    url: str
+    world: World
+    process: subprocess.Popen[str]
+
+    @property
+    def s3(self) -> str:
+        """Give the address for S3 clients."""
+        return f"{self.url}/s3"
+
+
+@contextmanager
+def serving(world: World, *options: str, **environment: str) -> Iterator[Running]:
+    """Run ``tomotheca serve`` until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    words = [sys.executable, "-m", "tomotheca", "serve", "--root", str(world.root), "--port", str(port), "--workers", "1", *options]
+    env = {**clean(), "TOMOTHECA_CURATOR_TOKEN": TOKEN, **environment}
+    with subprocess.Popen(words, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            wait(f"http://127.0.0.1:{port}/healthz", process)
+            yield Running(f"http://127.0.0.1:{port}", world, process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def clean() -> dict[str, str]:
+    """Give the environment without settings of ours or of cloud clients."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("TOMOTHECA_", "AWS_", "BOTO_"))}
+
+
+def wait(url: str, process: subprocess.Popen[str], seconds: float = 30) -> None:
+    """Wait until an address answers."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            message = f"the server ended: {process.stderr.read() if process.stderr else ''}"
+            raise RuntimeError(message)
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    message = f"{url} does not answer"
+    raise TimeoutError(message)
+
+
+def run_cli(*words: str | Path, check: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run ``tomotheca`` as a user does."""
+    command = [sys.executable, "-m", "tomotheca", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=120, env={**clean(), **options})
