@@ -211,6 +211,7 @@ def compose(study: Study, picked: list[str]) -> Json:
     """
     about = DESCRIPTIONS[study.name]
     annotated = any(run.annotated for run in study.runs)
+    kinds = ["dataset", "annotation"] if annotated else ["dataset"]
     things = [THINGS[name] for name in picked]
     annotations = [item([particle_source(study, thing)], truth(about, thing)) for thing in things]
     bilayer = THINGS[about.bilayer]
@@ -223,25 +224,9 @@ def compose(study: Study, picked: list[str]) -> Json:
             "source_prefix": f"{study.name}/",
             "run_data_map_file": "run_data_map.tsv",
         },
-        "depositions": [
-            item(
-                [literal(study.deposition)],
-                deposition(study, about, ["dataset", "annotation"] if annotated else ["dataset"]),
-            )
-        ],
+        "depositions": [item([literal(study.deposition)], deposition(study, about, kinds))],
         "datasets": [item([literal(str(study.dataset))], dataset(study, about))],
-        "runs": [
-            item(
-                [
-                    {
-                        "source_glob": {
-                            "list_glob": "*",
-                            "match_regex": f".*/{study.runs[0].name.rsplit('_', 1)[0]}_[^/]*$",
-                        }
-                    }
-                ]
-            )
-        ],
+        "runs": [item([glob(study.runs[0].name.rsplit("_", 1)[0] + "_*")])],
         "voxel_spacings": [item([literal(study.scope.pixel)])],
         "tiltseries": series(study, about),
         "rawtilts": [item([glob("{run_name}/*.rawtlt")])],

@@ -20,6 +20,9 @@ Mask = NDArray[np.bool_]
 MEMBRANE = 1
 """Label of bilayers; species follow from 2 in the order they are placed."""
 
+PATIENCE = 400
+"""Tries without success after which a specimen counts as full."""
+
 LEAFLETS = 19.0
 """Half the distance of the head groups of a bilayer in Å."""
 
@@ -231,13 +234,14 @@ def scatter(specimen: Specimen, particle: Particle, count: int, place: Place) ->
     specimen.names.setdefault(particle.name, len(specimen.names) + MEMBRANE + 1)
     positions: list[Doubles] = []
     rotations: list[Doubles] = []
-    for _ in range(60 * count):
-        if len(positions) == count:
-            break
+    missed = 0
+    while len(positions) < count and missed < PATIENCE:
         if (drawn := place(specimen.rng)) is None:
             break
         position, rotation = drawn
+        missed += 1
         if put(specimen, particle, position, rotation):
+            missed = 0
             positions.append(position)
             rotations.append(rotation.as_matrix())
     known = specimen.picks.get(particle.name, Picks(np.empty((0, 3)), np.empty((0, 3, 3))))
@@ -282,8 +286,8 @@ def outward(middle: Doubles, radii: Doubles, pixel: float, shape: tuple[int, int
         surface = direction * radii
         normal = direction / radii
         normal /= np.linalg.norm(normal)
-        turn = Rotation.align_vectors(normal[None], np.array([[0.0, 0.0, 1.0]]))[0]
-        spin = Rotation.from_euler("z", rng.uniform(0, 2 * np.pi))
-        return origin + (middle + surface + lift * normal) / pixel, turn * spin
+        azimuth, polar = np.arctan2(normal[1], normal[0]), np.arccos(normal[2])
+        rotation = Rotation.from_euler("ZYZ", [azimuth, polar, rng.uniform(0, 2 * np.pi)])
+        return origin + (middle + surface + lift * normal) / pixel, rotation
 
     return place

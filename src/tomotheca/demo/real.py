@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tomotheca.demo import configuration
+from tomotheca.demo.descriptions import LICENCE
 from tomotheca.demo.lab import Deposition
 from tomotheca.demo.people import Json, authors, dates
 from tomotheca.formats import mrc
@@ -139,16 +140,9 @@ def build(out: Path, cache: Path | None, *, dataset: int, deposition: int) -> De
     return Deposition(out / f"{NAME}.yaml", out, private=False, title=TITLE)
 
 
-def content(dataset: int, deposition: int) -> Json:
-    """Make the configuration."""
-    people, days = authors("haldane", "petrov"), dates("2025-06-12", "2025-07-01")
-    common = {
-        "authors": people,
-        "dates": days,
-        "licence": "CC0-1.0",
-        "cross_references": {"related_database_entries": ", ".join(MAPS)},
-    }
-    sample = {
+def sample() -> Json:
+    """Describe what was imaged, as far as this dataset knows."""
+    return {
         "sample_type": "other",
         "assay": {"name": "microscopy assay", "id": "EFO:0002909"},
         "development_stage": {"name": "unknown", "id": "unknown"},
@@ -156,7 +150,11 @@ def content(dataset: int, deposition: int) -> Json:
         "sample_preparation": "; ".join(f"{name}: {what}" for name, what in MAPS.items()) + ". See the EMDB entries.",
         "grid_preparation": "See the EMDB entries.",
     }
-    tomogram = {
+
+
+def tomogram(people: list[Json], days: Json) -> Json:
+    """Describe the maps as volumes."""
+    return {
         "voxel_spacing": "float {voxel_spacing}",
         "fiducial_alignment_status": "NON_FIDUCIAL",
         "reconstruction_method": "Unknown",
@@ -166,36 +164,30 @@ def content(dataset: int, deposition: int) -> Json:
         "is_visualization_default": True,
         "affine_transformation_matrix": configuration.IDENTITY,
         "offset": {"x": 0, "y": 0, "z": 0},
-        **{key: common[key] for key in ("authors", "dates")},
+        "authors": people,
+        "dates": days,
     }
-    about = {
-        "deposition_identifier": deposition,
-        "deposition_title": TITLE,
-        "deposition_description": TEXT,
-        "deposition_types": ["dataset"],
+
+
+def content(dataset: int, deposition: int) -> Json:
+    """Make the configuration."""
+    people, days = authors("haldane", "petrov"), dates("2025-06-12", "2025-07-01")
+    references = {"related_database_entries": ", ".join(MAPS)}
+    common = {"authors": people, "dates": days, "licence": LICENCE, "cross_references": references}
+    brings = {"deposition_identifier": deposition, "deposition_title": TITLE, "deposition_description": TEXT}
+    about = {"dataset_identifier": dataset, "dataset_title": TITLE, "dataset_description": TEXT, **common, **sample()}
+    standard = {
+        "deposition_id": deposition,
+        "source_prefix": f"{NAME}/",
+        "run_data_map_file": "run_data_map.tsv",
     }
     item, literal, glob = configuration.item, configuration.literal, configuration.glob
     return {
         "version": "1.3.0",
-        "standardization_config": {
-            "deposition_id": deposition,
-            "source_prefix": f"{NAME}/",
-            "run_data_map_file": "run_data_map.tsv",
-        },
-        "depositions": [item([literal(deposition)], {**about, **common})],
-        "datasets": [
-            item(
-                [literal(str(dataset))],
-                {
-                    "dataset_identifier": dataset,
-                    "dataset_title": TITLE,
-                    "dataset_description": TEXT,
-                    **common,
-                    **sample,
-                },
-            )
-        ],
-        "runs": [item([{"source_glob": {"list_glob": "EMD-*", "match_regex": r".*/EMD-\d+$"}}])],
+        "standardization_config": standard,
+        "depositions": [item([literal(deposition)], {**brings, "deposition_types": ["dataset"], **common})],
+        "datasets": [item([literal(str(dataset))], about)],
+        "runs": [item([glob("EMD-*")])],
         "voxel_spacings": [item([literal("float {voxel_spacing}")])],
-        "tomograms": [item([glob("{run_name}/{run_name}.map")], tomogram)],
+        "tomograms": [item([glob("{run_name}/{run_name}.map")], tomogram(people, days))],
     }
