@@ -71,6 +71,9 @@ class Compiler:
     prefixes: Mapping[str, str]
     """What stands before an archive key in an address, by location: ``s3`` and ``https``."""
 
+    private: frozenset[str] = frozenset()
+    """Columns that are null for everybody, so that a filter or an order cannot tell what the answer does not."""
+
     def table(self, kind: str) -> sa.FromClause:
         """Give a kind's table under a name of its own."""
         return self.tables.kinds[kind].alias()
@@ -132,7 +135,8 @@ class Compiler:
         elif name == "_or":
             yield sa.or_(sa.false(), *(sa.and_(sa.true(), *self.where(kind, row, c, depth=depth)) for c in value))
         elif name == "_not":
-            yield sa.not_(sa.and_(sa.true(), *self.where(kind, row, value, depth=depth)))
+            # A comparison with a null is neither true nor false; `_not` gives every row for which the clause does not hold.
+            yield sa.not_(sa.func.coalesce(sa.and_(sa.true(), *self.where(kind, row, value, depth=depth)), sa.false()))
         elif name in relations:
             yield self.related(relations[name], row, value, depth=depth + 1)
         elif (relation := relations.get(name.removesuffix("_aggregate"))) and relation.many:
@@ -182,7 +186,7 @@ class Compiler:
             yield self._operate(column, row, operator, value)
 
     def _operate(self, column: Column, row: sa.FromClause, operator: str, value: Any) -> Condition:
-        left = self.shown(column, row) if operator not in SAME else missing(column, row)
+        left = self.shown(column, row) if operator not in SAME else self.missing(column, row)
         if isinstance(value, list | tuple):
             value = together(value)
         if operator != "_is_null" and (column.type is datetime or column.location or operator.endswith("regex")):
@@ -242,13 +246,14 @@ class Compiler:
 
     def shown(self, column: Column, row: sa.FromClause) -> sa.ColumnElement[Any]:
         """Give a column's value as the wire shows it: an address for a key, a number for one that is missing."""
-        return address(row.c[column.name], self.prefixes[column.location]) if column.location else missing(column, row)
+        return address(row.c[column.name], self.prefixes[column.location]) if column.location else self.missing(column, row)
 
-
-def missing(column: Column, row: sa.FromClause) -> sa.ColumnElement[Any]:
-    """Give a column; where the wire answers a value for a null, that value."""
-    value: sa.ColumnElement[Any] = row.c[column.name]
-    return value if column.missing is None else sa.func.coalesce(value, column.missing)
+    def missing(self, column: Column, row: sa.FromClause) -> sa.ColumnElement[Any]:
+        """Give a column; where the wire answers a value for a null, that value."""
+        if column.name in self.private:
+            return sa.cast(sa.null(), row.c[column.name].type)
+        value: sa.ColumnElement[Any] = row.c[column.name]
+        return value if column.missing is None else sa.func.coalesce(value, column.missing)
 
 
 def _moment(column: Column, value: Any) -> str:

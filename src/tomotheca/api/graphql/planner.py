@@ -43,7 +43,6 @@ class Planner:
     document: Document
     scope: Scope
     collector: Collector
-    emails: bool = False
     given: Mapping[str, Any] = field(default_factory=dict)
     """Variables as they came, for questions about the schema itself."""
 
@@ -117,7 +116,7 @@ class Planner:
 
     def _view(self, level: Level, fields: Mapping[str, Selected]) -> _Unfinished:
         kind = level.query.kind
-        made = _Unfinished(Projection(kind, level.query.columns, self.compiler.prefixes, self.emails))
+        made = _Unfinished(Projection(kind, level.query.columns, self.compiler.prefixes, self.compiler.private))
         for key, selected in fields.items():
             if selected.name == "__typename":
                 made.projection.constant(key, type_name(kind))

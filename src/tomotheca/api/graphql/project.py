@@ -35,7 +35,7 @@ class Projection:
     """Columns of the rows after the first, which is the key; it grows as fields need more."""
 
     prefixes: Mapping[str, str]
-    emails: bool = False
+    private: frozenset[str] = frozenset()
     items: list[str] = field(default_factory=list)
     names: dict[str, Any] = field(default_factory=lambda: {"TRUTH": TRUTH, "Fragment": Fragment})
 
@@ -56,7 +56,7 @@ class Projection:
 
     def scalar(self, key: str, column: Column) -> None:
         """Answer a column's value."""
-        if column.name == "email" and not self.emails:
+        if column.name in self.private:
             self.constant(key, None)
             return
         self.items.append(f"{key!r}: {self._value(column)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -25,6 +26,9 @@ from tomotheca.settings import Settings
 
 MAX_PLANS = 200
 """Plans kept of one document."""
+
+EMAILS = frozenset({"email"})
+"""Columns with e-mail addresses."""
 
 log = logging.getLogger(__name__)
 
@@ -127,9 +131,10 @@ class GraphQL:
     def _plan(self, document: Document, variables: Variables, shape: Shape, given: Mapping[str, Any], viewer: Viewer) -> Plan:
         meaning = scope(document, variables, shape)
         compiler, dialect = self.catalog.compiler(viewer), positional(self.catalog.engine.dialect)
+        if not self.settings.privacy_publish_emails:
+            compiler = replace(compiler, private=EMAILS)
         collector = Collector(document, meaning, self.settings.max_depth)
-        emails = self.settings.privacy_publish_emails
-        return Planner(self.schema, self.wire, compiler, dialect, document, meaning, collector, emails, given).plan(variables.operation)
+        return Planner(self.schema, self.wire, compiler, dialect, document, meaning, collector, given).plan(variables.operation)
 
     def _run(self, plan: Plan, values: list[Any]) -> Iterator[bytes]:
         pooled = self.catalog.engine.raw_connection()

@@ -17,7 +17,6 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLOutputType,
     GraphQLSchema,
     GraphQLString,
 )
@@ -97,7 +96,7 @@ class _Types:
             "orderBy": GraphQLArgument(order, default=GraphQLDefaultInput([])),
         }
 
-    def _connection(self, kind: str) -> GraphQLOutputType:
+    def _connection(self, kind: str) -> GraphQLObjectType:
         name = type_name(kind)
         edge = GraphQLObjectType(
             f"{name}Edge",
