@@ -1,0 +1,52 @@
+"""Convert a volume of any size in one pass: MRC and OME-Zarr with all levels, hashed, measured, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tomotheca.formats import mrc, omezarr
+from tomotheca.formats.files import sync_tree
+from tomotheca.ingest.pyramid.job import Job
+from tomotheca.ingest.pyramid.recipe import Conversion, Kind, LevelSize, Recipe, Statistics, Target
+
+__all__ = ["Conversion", "Kind", "LevelSize", "Recipe", "Statistics", "Target", "convert", "open_source", "sync_tree"]
+
+
+def open_source(path: Path) -> mrc.Reader | omezarr.Reader:
+    """Open a volume to read: a directory is OME-Zarr, a file MRC.
+
+    Raises
+    ------
+    FormatError
+        If it is neither, or broken.
+    """
+    return omezarr.Reader(path) if path.is_dir() else mrc.Reader(path)
+
+
+def convert(
+    source: Path, target: Target, recipe: Recipe | None = None, *, progress: Callable[[int], None] | None = None
+) -> Conversion:
+    """Write a source as MRC and OME-Zarr in one pass.
+
+    Nothing is renamed, nor is all of it on the disk: give temporary names, then ``sync_tree`` once and rename. After an
+    error the files begun stay for the caller to remove.
+
+    Parameters
+    ----------
+    progress
+        Called from this thread with the voxels read since the last call.
+
+    Raises
+    ------
+    FormatError
+        If the source is broken, has no voxel size and the recipe neither, or labels that are no labels.
+    StorageError
+        If the disk refuses; the message names the file.
+    """
+    volume = open_source(source)
+    try:
+        with Job(volume, target, recipe or Recipe()) as job:
+            return job.run(progress or (lambda _: None))
+    finally:
+        volume.close()

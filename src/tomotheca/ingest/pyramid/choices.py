@@ -1,0 +1,139 @@
+"""What follows from a source and a recipe before the first voxel is read: dtype, MRC layout, shares of the memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tomotheca.errors import Finding, FormatError
+from tomotheca.formats import mrc, omezarr
+
+if TYPE_CHECKING:
+    from tomotheca.formats.omezarr.levels import Level, Triple, Vector
+    from tomotheca.formats.reduce import Array
+    from tomotheca.ingest.pyramid.recipe import Recipe
+
+Source = mrc.Reader | omezarr.Reader
+
+KEPT_DTYPES = ("i1", "u1", "i2", "u2", "f2", "f4")
+LABEL_DTYPES = ("i1", "u1", "i2", "u2")
+
+TILES = 2
+"""Tiles of level 0 in memory: one is read while the other is written."""
+
+
+def voxel_size(source: Source, recipe: Recipe) -> Vector:
+    """Take the recipe's voxel size (Å; x, y, z), else the header's.
+
+    Raises
+    ------
+    FormatError
+        If neither says it.
+    """
+    size = recipe.voxel_size or source.voxel_size
+    if min(size) > 0:
+        return size
+    if recipe.kind == "tilt_series" and min(size[:2]) > 0:
+        return size[0], size[1], size[0]
+    raise FormatError(source.path, "has no voxel size in its header: give it in the configuration.")
+
+
+def chunks(recipe: Recipe) -> Triple:
+    """Choose the chunk shape ``(z, y, x)``."""
+    return recipe.chunks or ((1, 1024, 1024) if recipe.kind == "tilt_series" else (128, 128, 128))
+
+
+def stored_dtype(source: Source, recipe: Recipe) -> tuple[np.dtype[Any], list[Finding]]:
+    """Choose the dtype of the OME-Zarr arrays, with a note of every change."""
+    given = source.dtype
+    if recipe.kind == "mask":
+        return np.dtype("i1"), []
+    if recipe.kind == "labels":
+        return (given if given.str[1:] in LABEL_DTYPES else np.dtype("u2")), []
+    if given.kind == "b":
+        return np.dtype("i1"), []
+    if given.str[1:] not in KEPT_DTYPES:
+        mrc.storable(given)
+        return np.dtype("f4"), [note(source, f"{given} becomes float32: MRC and viewers hold nothing wider.")]
+    if given.str[1:] == "u1":
+        text = "uint8 stays in OME-Zarr and becomes uint16 in MRC, which has no unsigned bytes."
+        return given, [note(source, text)]
+    if given.str[1:] == "f2":
+        return given, [note(source, "float16 is kept; viewers that run in a browser may not show it.")]
+    return given, []
+
+
+def converted(block: Array, source: Source, recipe: Recipe, dtype: np.dtype[Any]) -> Array:
+    """Bring a tile to the dtype that is stored: masks are extracted, labels checked.
+
+    Raises
+    ------
+    FormatError
+        If labels are no whole numbers that fit.
+    """
+    if recipe.kind == "mask":
+        chosen = block >= recipe.threshold if recipe.threshold is not None else block == recipe.label
+        return np.asarray(chosen).astype(np.int8)
+    with np.errstate(invalid="ignore"):
+        stored: Array = block.astype(dtype, copy=False)
+    if recipe.kind == "labels" and stored is not block and not np.array_equal(stored, block):
+        raise FormatError(source.path, "holds values that are no labels: give whole numbers from 0 to 65535.")
+    return stored
+
+
+def mrc_layout(source: Source, recipe: Recipe, dtype: np.dtype[Any]) -> tuple[mrc.Layout, list[Finding]]:
+    """Lay out the MRC file; labels, extended header and free bytes of an MRC source are kept."""
+    plain = mrc.Layout(
+        shape=source.shape,
+        dtype=mrc.storable(dtype),
+        voxel_size=voxel_size(source, recipe),
+        is_stack=recipe.kind == "tilt_series",
+    )
+    if not isinstance(source, mrc.Reader):
+        return plain, []
+    header, notes = source.header, []
+    if any(header.origin):
+        text = "The header's origin is not kept: the first voxel is at 0, for volumes and points alike."
+        notes.append(note(source, text))
+    if header.byte_order == ">" and not header.nsymbt:
+        return replace(plain, labels=header.labels), notes
+    kept = replace(
+        plain,
+        byte_order=header.byte_order,
+        extended=mrc.read_extended(source.path, header),
+        exttyp=header.exttyp,
+        extra=header.extra,
+        labels=header.labels,
+    )
+    return kept, notes
+
+
+def twin(source: Source, recipe: Recipe, writer: mrc.Writer) -> mrc.Twin | None:
+    """Give the source if its voxel bytes are those written and memory may still hold them."""
+    if not isinstance(source, mrc.Reader) or source.header.axes != (1, 2, 3) or recipe.kind == "mask":
+        return None
+    same = source.header.dtype == writer.stored and not source.header.trailing
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return mrc.Twin(source.descriptor, source.header.data_offset) if same and writer.size < memory // 2 else None
+
+
+def plan_memory(source: Source, recipe: Recipe, levels: list[Level]) -> tuple[int, list[int]]:
+    """Choose the number of workers and how wide the blocks of each level are, so that half the memory is enough."""
+    deep, high, wide = chunks(recipe)
+    item = max(source.dtype.itemsize, 4)
+    chunk = 4 * deep * high * wide * item
+    wanted = recipe.workers or len(os.sched_getaffinity(0)) + 1
+    workers = max(1, min(wanted, recipe.memory // 4 // chunk))
+    width = wide
+    room = recipe.memory // 2 - workers * chunk
+    while width < source.shape[2] and deep * high * 2 * width * item * (TILES + 2) <= room:
+        width *= 2
+    return workers, [max(wide, width // level.factors[2]) for level in levels]
+
+
+def note(source: Source, text: str) -> Finding:
+    """Make a note about the source."""
+    return Finding("note", str(source.path), text)
