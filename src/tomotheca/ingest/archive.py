@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.schema import Alignment, Annotation, TiltSeries, Tomogram
-from tomotheca.schema.core import Document
 from tomotheca.store import documents, layout, tree
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from tomotheca.schema.core import Document
+    from tomotheca.store.files import Files
 
 Natural = tuple[object, ...]
 
@@ -46,9 +48,12 @@ class Numbers:
 
     def __init__(self, existing: Iterator[Existing], natural: Callable[[Mapping[str, Any]], Natural]) -> None:
         self._taken: dict[Natural, int] = {}
+        self._keys: dict[Natural, str] = {}
         numbers = []
         for found in existing:
-            self._taken.setdefault(natural(found.document), found.number)
+            key = natural(found.document)
+            self._taken.setdefault(key, found.number)
+            self._keys.setdefault(key, found.key)
             numbers.append(found.number)
         self._next = max(numbers, default=layout.FIRST_NUMBER - 1) + 1
 
@@ -59,6 +64,10 @@ class Numbers:
             self._next += 1
         return self._taken[natural]
 
+    def document(self, natural: Natural) -> str:
+        """Give the key of the document that has a natural key already; empty if there is none."""
+        return self._keys.get(natural, "")
+
 
 def tilt_series(document: Mapping[str, Any]) -> Natural:
     """Natural key inside a run: deposition and source."""
@@ -67,7 +76,12 @@ def tilt_series(document: Mapping[str, Any]) -> Natural:
 
 def alignment(document: Mapping[str, Any]) -> Natural:
     """Natural key inside a run: deposition, format, method, and the series where a run has several."""
-    return document.get("deposition_id"), document.get("format"), document.get("method_type"), document.get("tiltseries_path")
+    return (
+        document.get("deposition_id"),
+        document.get("format"),
+        document.get("method_type"),
+        document.get("tiltseries_path"),
+    )
 
 
 def tomogram(document: Mapping[str, Any]) -> Natural:

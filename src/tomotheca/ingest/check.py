@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from tomotheca.errors import ConfigurationError, Finding
 from tomotheca.ingest import config
-from tomotheca.ingest.config import Configuration
 from tomotheca.ingest.rules import rules
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.config import Configuration
 
 
 def load(path: Path) -> Configuration:
@@ -32,7 +35,11 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _place(finding: Finding) -> tuple[str, int, str, str]:
     file, _, line = finding.where.rpartition(":")
-    return (file, int(line), finding.path, finding.message) if line.isdigit() else (finding.where, 0, finding.path, finding.message)
+    return (
+        (file, int(line), finding.path, finding.message)
+        if line.isdigit()
+        else (finding.where, 0, finding.path, finding.message)
+    )
 
 
 def check(config: Path, source: Path | None = None) -> list[Finding]:

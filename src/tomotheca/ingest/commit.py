@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
 from tomotheca.errors import Finding, InvalidDocumentError
-from tomotheca.ingest.work import Draft
 from tomotheca.schema import SCHEMA
 from tomotheca.schema.core import Document, Entity
 from tomotheca.schema.rows import lists
-from tomotheca.store import documents
-from tomotheca.store.files import Files
+from tomotheca.store import documents, layout
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.work import Draft
+    from tomotheca.store.files import Files
 
 GIVEN = {"dataset": "dataset_identifier", "deposition": "deposition_identifier"}
 """Kinds whose identifier stands in the configuration."""
@@ -46,20 +48,26 @@ class _Blank:
         return 0
 
 
-def commit(files: Files, identifiers: Identifiers, draft: Draft) -> bool:
+def commit(files: Files, identifiers: Identifiers, draft: Draft, *, previous: str = "") -> bool:
     """Write a draft, with the documents that go before it; whether anything was written.
+
+    What stands in the document's folder and does not belong to it any more is removed afterwards, a document of another
+    name (`previous`) with it.
 
     Raises
     ------
     InvalidDocumentError
         If the document breaks its schema: a mistake of ours, nothing is written.
     """
-    wrote = [_write(files, identifiers, one) for one in (*draft.before, draft)]
+    wrote = [_write(files, identifiers, one, "") for one in draft.before]
+    wrote.append(_write(files, identifiers, draft, previous))
+    if draft.entries is not None:
+        sweep(files, draft.key, [e.key for e in draft.entries])
     return any(wrote)
 
 
-def _write(files: Files, identifiers: Identifiers, draft: Draft) -> bool:
-    old = _read(files, draft.key)
+def _write(files: Files, identifiers: Identifiers, draft: Draft, previous: str) -> bool:
+    old = _read(files, draft.key) or (_read(files, previous) if previous else {})
     document = complete(draft, old, identifiers)
     _validate(draft.model, draft.key, document)
     return documents.write(files, draft.key, settled(document, old), draft.entries)
@@ -72,6 +80,34 @@ def _read(files: Files, key: str) -> dict[str, Any]:
         return documents.read(files, key)
     except InvalidDocumentError:
         return {}
+
+
+def sweep(files: Files, key: str, kept: Sequence[str]) -> None:
+    """Remove what lies in the folders of a document and is not among its files."""
+    wanted = {key, *kept}
+    for folder, also in _folders(key):
+        found = files.scan(folder)
+        present = [folder + name for name in found.files] + [f"{folder}{name}/" for name in found.folders]
+        for one in present:
+            if one not in wanted and one != also and not layout.is_private(one.rstrip("/")):
+                files.remove(one)
+
+
+def _folders(key: str) -> Iterator[tuple[str, str]]:
+    """Give the folders that belong to a document as a whole, each with another document that stays in it."""
+    place = layout.locate(key)
+    if place.dataset is None:
+        yield layout.Deposition(place.deposition or 0).image(""), ""
+    elif not place.run:
+        yield layout.Dataset(place.dataset).image(""), ""
+    elif place.number is None:
+        run = layout.Run(place.dataset, place.run)
+        yield from ((run.frame(""), run.frames_document), (run.gain(""), ""))
+    else:
+        yield place.folder, ""
+    if place.kind == "tomogram":
+        spacing = layout.Run(place.dataset or 0, place.run).spacing(float(place.spacing))
+        yield spacing.tomogram(place.number or 0).key_photo("original").rpartition("/")[0] + "/", ""
 
 
 def complete(draft: Draft, old: Mapping[str, Any], identifiers: Identifiers) -> dict[str, Any]:
@@ -96,7 +132,9 @@ def _own_id(model: type[Entity], document: Mapping[str, Any], old: Mapping[str, 
     return known if isinstance(known, int) else identifiers.reserve(model.kind)[0]
 
 
-def _child_ids(draft: Draft, old: Mapping[str, Mapping[str, int]], identifiers: Identifiers) -> dict[str, dict[str, int]]:
+def _child_ids(
+    draft: Draft, old: Mapping[str, Mapping[str, int]], identifiers: Identifiers
+) -> dict[str, dict[str, int]]:
     wanted: dict[str, list[str]] = {}
     for kind, natural in children(draft.model, draft.document, draft.key):
         names = wanted.setdefault(kind, [])
@@ -114,7 +152,9 @@ def children(model: type[Document], document: Mapping[str, Any], key: str) -> It
     """Give kind and natural key of every row that comes out of a document, besides its own."""
     blank = _Blank(key.rpartition("/")[0], document)
     for name, marker in lists(model).items():
-        items = marker.make(document, blank) if marker.make else ((marker.kind, item) for item in document.get(name) or [])
+        items = (
+            marker.make(document, blank) if marker.make else ((marker.kind, item) for item in document.get(name) or [])
+        )
         for kind, item in items:
             natural: Callable[[Mapping[str, Any]], str] | None = SCHEMA.kinds[kind].natural
             yield kind, natural(item if isinstance(item, Mapping) else {"value": item}) if natural else ""
@@ -132,5 +172,10 @@ def _validate(model: type[Document], key: str, document: Mapping[str, Any]) -> N
     try:
         model.model_validate(document)
     except ValidationError as error:
-        findings = [Finding("error", key, f"{e['msg']} (a mistake of the program, please report it)", ".".join(map(str, e["loc"]))) for e in error.errors()]
+        findings = [
+            Finding(
+                "error", key, f"{e['msg']} (a mistake of the program, please report it)", ".".join(map(str, e["loc"]))
+            )
+            for e in error.errors()
+        ]
         raise InvalidDocumentError(findings) from error

@@ -7,15 +7,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tomotheca.errors import Finding
 from tomotheca.ingest import language, yamlsource
-from tomotheca.ingest.language import CONTAINERS, AnnotationSource, Container, Filters, ParentFilters, Shape, Standardization
-from tomotheca.ingest.yamlsource import Location
+from tomotheca.ingest.language import (
+    CONTAINERS,
+    AnnotationSource,
+    Container,
+    Filters,
+    ParentFilters,
+    Shape,
+    Standardization,
+)
 from tomotheca.schema.configuration import TEMPLATE, Strict, names, nested, relaxed
+
+if TYPE_CHECKING:
+    from tomotheca.errors import Finding
+    from tomotheca.ingest.yamlsource import Location
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -126,7 +136,10 @@ class _Reader:
                 self.error((), f"{key} is missing: every configuration has it.")
         version = self.data.get("version")
         if version is not None and str(version) not in language.VERSIONS:
-            self.error(("version",), f"version {version} is unknown; {language.VERSIONS[0]} to {language.VERSIONS[-1]} are read.")
+            self.error(
+                ("version",),
+                f"version {version} is unknown; {language.VERSIONS[0]} to {language.VERSIONS[-1]} are read.",
+            )
 
     def standardization(self) -> Standardization | None:
         """Read what holds for the whole configuration."""
@@ -185,7 +198,9 @@ class _Reader:
                 finder = next(f for f in language.FINDERS if getattr(plain, f) is not None)
                 yield self._source(place, getattr(plain, finder), plain, "")
 
-    def _source(self, location: Location, finder: Strict, given: language.Source | AnnotationSource, shape: str) -> Source:
+    def _source(
+        self, location: Location, finder: Strict, given: language.Source | AnnotationSource, shape: str
+    ) -> Source:
         return Source(location, finder, given.parent_filters, tuple(re.compile(r) for r in given.exclude), shape)
 
     def validate(self, model: type[M], given: Any, location: Location, *, templated: bool = False) -> M | None:
@@ -210,7 +225,7 @@ def problems(error: ValidationError, model: type[BaseModel], given: Any, *, temp
     """Say what pydantic found in sentences; values that are filled in later are left out if `templated`."""
     found: dict[tuple[Location, str], Problem] = {}
     for detail in error.errors(include_url=False):
-        location = _inside(given, detail["loc"])
+        location = _inside(given, detail["loc"], missing=detail["type"] == "missing")
         if templated and isinstance(detail.get("input"), str) and TEMPLATE.match(detail["input"]):
             continue
         message = _sentence(detail, location, model)
@@ -218,22 +233,19 @@ def problems(error: ValidationError, model: type[BaseModel], given: Any, *, temp
     return list(found.values())
 
 
-def _inside(given: Any, location: Sequence[str | int]) -> Location:
+def _inside(given: Any, location: Sequence[str | int], *, missing: bool) -> Location:
     """Keep the parts of a pydantic location that are keys of the value: unions add names of their members."""
     kept: list[str | int] = []
     value = given
-    for i, part in enumerate(location):
+    for part in location:
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
-        elif isinstance(value, dict) and i == len(location) - 1:
-            kept.append(part)
-            break
         else:
             continue
         kept.append(part)
-    return tuple(kept)
+    return (*kept, location[-1]) if missing else tuple(kept)
 
 
 def _sentence(detail: Any, location: Location, model: type[BaseModel]) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tomotheca.errors import Finding
 from tomotheca.ingest import language
 from tomotheca.ingest.config import Configuration, Entry, Source, listed, refers
 from tomotheca.ingest.finders import FinderProblem, Hit, find
 from tomotheca.ingest.language import CONTAINERS
-from tomotheca.ingest.listing import Listing
-from tomotheca.ingest.maps import Maps
 from tomotheca.ingest.template import UnknownVariableError, Value, expand, named
 from tomotheca.store import layout, names
+
+if TYPE_CHECKING:
+    from tomotheca.errors import Finding
+    from tomotheca.ingest.listing import Listing
+    from tomotheca.ingest.maps import Maps
 
 COLLAPSING = {"depositions", "datasets", "runs", "voxel_spacings"}
 """Containers in which equal names are one item."""
@@ -132,7 +135,9 @@ class _Walk:
 
     def _collapse(self, kept: Item, other: Item) -> None:
         if kept.path != other.path:
-            self.collapsed.append(f"{kept.kind} {kept.name}: {kept.path or 'literal'} and {other.path or 'literal'} are one")
+            self.collapsed.append(
+                f"{kept.kind} {kept.name}: {kept.path or 'literal'} and {other.path or 'literal'} are one"
+            )
 
     def _of_source(self, parent: Item | None, entry: Entry, source: Source) -> Iterator[Item]:
         if not allowed(source, parent) or refers(source):
@@ -147,7 +152,9 @@ class _Walk:
 
     def _owners(self, parent: Item | None, entry: Entry, source: Source) -> tuple[Item | None, ...]:
         """Give the parent, or its tilt series where the patterns name them."""
-        per_series = entry.container.per_series and any(v.startswith(SERIES_VARIABLE) for g in source.globs for v in named(g))
+        per_series = entry.container.per_series and any(
+            v.startswith(SERIES_VARIABLE) for g in source.globs for v in named(g)
+        )
         if not per_series:
             return (parent,)
         return tuple(i for i in self.children.get(parent, ()) if i.container == "tiltseries")
@@ -164,7 +171,10 @@ class _Walk:
     def _unknown(self, owner: Item | None, source: Source, name: str) -> None:
         run = owner.ancestor("run") if owner else None
         if run is not None and name in self.maps.known:
-            self.error(source, f"run {run.name} has no row with {name} in the map file {self.maps.file}: add it or exclude the run.")
+            self.error(
+                source,
+                f"run {run.name} has no row with {name} in the map file {self.maps.file}: add it or exclude the run.",
+            )
             return
         known = ", ".join(sorted(variables(owner, self.maps)))
         self.error(source, f"the variable {{{name}}} is unknown here; known are {known}.")
@@ -221,18 +231,33 @@ class _Walk:
         text = self.configuration.text
         if looked is None:
             if source.filters.model_fields_set and self._any(entry.container.parent):
-                self.findings.append(text.finding("warning", source.location, "the parent_filters of this source let no parent through: nothing is taken."))
+                self.findings.append(
+                    text.finding(
+                        "warning",
+                        source.location,
+                        "the parent_filters of this source let no parent through: nothing is taken.",
+                    )
+                )
             return
         if isinstance(source.finder, language.Literally) or not looked:
             return
         empty = [owner for owner, count in looked if not count]
         if len(empty) < len(looked):
             for owner in empty:
-                where = f"{owner.kind} {owner.name}" if owner else "the source"
+                where = (
+                    " of ".join(f"{i.kind} {i.name}" for i in owner.line() if i.kind not in {"dataset", "deposition"})
+                    if owner
+                    else ""
+                )
+                where = where or "the source"
                 self.findings.append(text.finding("note", source.location, f"nothing found for {where}."))
             return
         patterns = " or ".join(source.globs)
-        where = f"{len(looked)} {entry.container.parent}" if entry.container.parent and len(looked) > 1 else self._one(looked)
+        where = (
+            f"{len(looked)} {entry.container.parent}"
+            if entry.container.parent and len(looked) > 1
+            else self._one(looked)
+        )
         message = f"{patterns} matches nothing{f' in {where}' if where else ''} below {self.listing.root}: correct the pattern or the source."
         self.findings.append(text.finding("error", source.location, message))
 
@@ -251,7 +276,10 @@ def allowed(source: Source, parent: Item | None) -> bool:
     for kind, patterns in listed(source.filters.include):
         if kind in line and not any(re.search(p, line[kind]) for p in patterns):
             return False
-    return not any(kind in line and any(re.search(p, line[kind]) for p in patterns) for kind, patterns in listed(source.filters.exclude))
+    return not any(
+        kind in line and any(re.search(p, line[kind]) for p in patterns)
+        for kind, patterns in listed(source.filters.exclude)
+    )
 
 
 def variables(owner: Item | None, maps: Maps) -> dict[str, Value]:

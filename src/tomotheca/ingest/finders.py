@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tomotheca.errors import FormatError
 from tomotheca.formats import mrc
 from tomotheca.ingest import language
-from tomotheca.ingest.config import Source
-from tomotheca.ingest.listing import Listing
 from tomotheca.ingest.template import Value, fill
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.config import Source
+    from tomotheca.ingest.listing import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,9 @@ def _source_glob(finder: language.SourceGlob, values: Mapping[str, Value], listi
             yield Hit(found[1], path)
 
 
-def _source_multi_glob(finder: language.SourceMultiGlob, values: Mapping[str, Value], listing: Listing) -> Iterator[Hit]:
+def _source_multi_glob(
+    finder: language.SourceMultiGlob, values: Mapping[str, Value], listing: Listing
+) -> Iterator[Hit]:
     yield from (Hit(path, path) for path in _union(finder.list_globs, values, listing))
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tomotheca.errors import FormatError
 from tomotheca.ingest import pyramid
-from tomotheca.ingest.scene import RunScene
-from tomotheca.ingest.work import Input
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.scene import RunScene
+    from tomotheca.ingest.work import Input
 
 TOLERANCE = 0.005
 """Relative difference of voxel sizes that headers make by rounding."""
@@ -46,4 +49,8 @@ def compare(run: RunScene, source: Input, seen: Look, spacing: float, *, axes: i
     said = [s for s in seen.spacing[:axes] if s > 0]
     if any(abs(s - spacing) > TOLERANCE * spacing for s in said):
         words = " x ".join(f"{s:g}" for s in said) if max(said) - min(said) > TOLERANCE * spacing else f"{said[0]:g}"
-        run.about("warning", source.local, f"the header says {words} Å, the configuration {spacing:g} Å: the configuration is taken.")
+        run.about(
+            "warning",
+            source.local,
+            f"the header says {words} Å, the configuration {spacing:g} Å: the configuration is taken.",
+        )

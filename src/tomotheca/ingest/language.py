@@ -175,7 +175,9 @@ class Shape(Strict):
 class PointShape(Shape):
     """Positions."""
 
-    file_format: Literal["csv", "csv_with_header", "tsv", "mod", "relion3_star", "relion4_star", "tomoman_relion_star", "copick"]
+    file_format: Literal[
+        "csv", "csv_with_header", "tsv", "mod", "relion3_star", "relion4_star", "tomoman_relion_star", "copick"
+    ]
     binning: Annotated[float, Field(gt=0)] = 1
     columns: Literal["xyz", "zyx"] = "xyz"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
@@ -283,7 +285,9 @@ class AnnotationSource(Strict):
         return self
 
 
-SHAPES: tuple[str, ...] = tuple(name for name in AnnotationSource.model_fields if name not in {"parent_filters", "exclude"})
+SHAPES: tuple[str, ...] = tuple(
+    name for name in AnnotationSource.model_fields if name not in {"parent_filters", "exclude"}
+)
 
 
 # --- containers -----------------------------------------------------------------------------------------------------------
@@ -345,8 +349,12 @@ CONTAINERS: Mapping[str, Container] = {
     "alignments": Container("alignment", configuration(Alignment), "runs", grouped=True, per_series=True),
     "identified_objects": Container("identified_object", IdentifiedObjectMetadata, "runs"),
     "voxel_spacings": Container("voxel_spacing", Nothing, "runs", required=True),
-    "tomograms": Container("tomogram", configuration(Tomogram), "voxel_spacings", optional_metadata=False, templated=True),
-    "annotations": Container("annotation", configuration(Annotation), "voxel_spacings", optional_metadata=False, grouped=True),
+    "tomograms": Container(
+        "tomogram", configuration(Tomogram), "voxel_spacings", optional_metadata=False, templated=True
+    ),
+    "annotations": Container(
+        "annotation", configuration(Annotation), "voxel_spacings", optional_metadata=False, grouped=True
+    ),
     "key_images": Container("key_image", Nothing, "tomograms"),
 }
 """Every list, parents before children, in the order in which items are found."""

@@ -6,12 +6,19 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tomotheca.errors import Finding
-from tomotheca.ingest.language import Standardization
-from tomotheca.ingest.listing import Listing
 
-PAIRS = {"run_to_tomo_map_csv": "mapped_tomo_name", "run_to_frame_map_csv": "mapped_frame_name", "run_to_ts_map_csv": "mapped_ts_name"}
+if TYPE_CHECKING:
+    from tomotheca.ingest.language import Standardization
+    from tomotheca.ingest.listing import Listing
+
+PAIRS = {
+    "run_to_tomo_map_csv": "mapped_tomo_name",
+    "run_to_frame_map_csv": "mapped_frame_name",
+    "run_to_ts_map_csv": "mapped_ts_name",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,9 @@ def _text(name: str, listing: Listing, findings: list[Finding]) -> str | None:
     path = name.lstrip("/")
     if ".." in path.split("/") or not listing.exists(path):
         where = str(listing.local(path))
-        findings.append(Finding("error", where, "the map file is not there: put it below the source prefix or correct its name."))
+        findings.append(
+            Finding("error", where, "the map file is not there: put it below the source prefix or correct its name.")
+        )
         return None
     try:
         return listing.local(path).read_text("utf-8-sig")
@@ -66,12 +75,16 @@ def _table(name: str, listing: Listing, columns: dict[str, dict[str, str]], find
     where = str(listing.local(name.lstrip("/")))
     reader = csv.DictReader(io.StringIO(text), delimiter="\t" if name.endswith("tsv") else ",")
     if "run_name" not in (reader.fieldnames or ()):
-        findings.append(Finding("error", where, "the map file has no column run_name: add it, or check that tsv files have tabs."))
+        findings.append(
+            Finding("error", where, "the map file has no column run_name: add it, or check that tsv files have tabs.")
+        )
         return
     for row in reader:
         run = row["run_name"]
         if run in columns:
-            findings.append(Finding("error", f"{where}:{reader.line_num}", f"run {run} stands twice in the map file: keep one row."))
+            findings.append(
+                Finding("error", f"{where}:{reader.line_num}", f"run {run} stands twice in the map file: keep one row.")
+            )
             continue
         columns[run] = {key: value for key, value in row.items() if isinstance(key, str) and isinstance(value, str)}
 
@@ -84,6 +97,8 @@ def _pairs(name: str, variable: str, into: tuple[Listing, dict[str, dict[str, st
         if len(row) < 2:  # noqa: PLR2004  # run and name
             if any(cell.strip() for cell in row):
                 where = f"{listing.local(name.lstrip('/'))}:{number}"
-                findings.append(Finding("error", where, "a row of this map file has two columns: run name and mapped name."))
+                findings.append(
+                    Finding("error", where, "a row of this map file has two columns: run name and mapped name.")
+                )
             continue
         columns.setdefault(row[0], {})[variable] = row[1]

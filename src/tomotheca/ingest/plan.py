@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tomotheca.errors import ConfigurationError, Finding
 from tomotheca.ingest import maps
 from tomotheca.ingest.archive import RunArchive
 from tomotheca.ingest.check import in_order, load
-from tomotheca.ingest.config import Configuration
 from tomotheca.ingest.discover import Discovery, Item, discover
 from tomotheca.ingest.importers import dataset as dataset_importer
 from tomotheca.ingest.importers import run as run_importer
@@ -24,9 +24,20 @@ from tomotheca.ingest.listing import Listing
 from tomotheca.ingest.scene import RunScene, Scene
 from tomotheca.ingest.work import Origin, Plan, Step
 from tomotheca.store import layout
-from tomotheca.store.files import Files
 
-ONLY = {"tiltseries": "tiltseries", "alignments": "alignment", "tomograms": "tomogram", "annotations": "annotation", "runs": "run", "datasets": "dataset", "depositions": "deposition"}
+if TYPE_CHECKING:
+    from tomotheca.ingest.config import Configuration
+    from tomotheca.store.files import Files
+
+ONLY = {
+    "tiltseries": "tiltseries",
+    "alignments": "alignment",
+    "tomograms": "tomogram",
+    "annotations": "annotation",
+    "runs": "run",
+    "datasets": "dataset",
+    "depositions": "deposition",
+}
 """Words of `--only` and the kinds of steps they mean."""
 
 SHOWN = 40
@@ -125,7 +136,11 @@ def _asked(options: IngestOptions) -> Iterator[Finding]:
 
 def _escaped(listing: Listing) -> Iterator[Finding]:
     for path in sorted(listing.escaped)[:SHOWN]:
-        yield Finding("warning", str(listing.local(path)), "is a link that leads out of the source: it is not followed; copy the file or name its folder as the source.")
+        yield Finding(
+            "warning",
+            str(listing.local(path)),
+            "is a link that leads out of the source: it is not followed; copy the file or name its folder as the source.",
+        )
 
 
 def _steps(scene: Scene, options: IngestOptions) -> Iterator[Step]:
@@ -164,9 +179,17 @@ def _referred(scene: Scene, item: Item) -> bool:
     if scene.alone or scene.files.exists(place.document):
         return True
     if item.kind == "deposition":
-        scene.add("warning", item, f"deposition {number} has no metadata here and is not in the archive: pages will not name it.")
+        scene.add(
+            "warning",
+            item,
+            f"deposition {number} has no metadata here and is not in the archive: pages will not name it.",
+        )
         return True
-    scene.add("error", item, f"dataset {number} has no metadata here and is not in the archive: take it in first, or describe it.")
+    scene.add(
+        "error",
+        item,
+        f"dataset {number} has no metadata here and is not in the archive: take it in first, or describe it.",
+    )
     return False
 
 
@@ -174,7 +197,11 @@ def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Ite
     place = layout.Run(int(dataset.name), item.name)
     owned = dataset.entry.metadata is not None
     if not owned and not scene.alone and not scene.files.exists(place.document):
-        scene.add("error", item, f"dataset {dataset.name} has no run {item.name} in the archive: correct the name, or take the run in first.")
+        scene.add(
+            "error",
+            item,
+            f"dataset {dataset.name} has no run {item.name} in the archive: correct the name, or take the run in first.",
+        )
         return
     run = RunScene(scene, item, place, int(deposition.name), RunArchive(scene.files, place), owned)
     series = tiltseries.plan(run)
@@ -190,7 +217,11 @@ def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Ite
         made += Annotations(run, tomograms.spacing, alignments, planned).plan(items)
     yield from alignments.steps()
     yield from made
-    spacings = list(dict.fromkeys(key.split(f"/{layout.SPACING}")[1].split("/")[0] for s in made if f"/{layout.SPACING}" in (key := s.key)))
+    spacings = list(
+        dict.fromkeys(
+            key.split(f"/{layout.SPACING}")[1].split("/")[0] for s in made if f"/{layout.SPACING}" in (key := s.key)
+        )
+    )
     yield run_importer.plan(run, series, spacings)
 
 
@@ -205,7 +236,16 @@ def _matched(configuration: Configuration, found: Discovery) -> dict[str, tuple[
 
 def _maps(configuration: Configuration) -> set[str]:
     standard = configuration.standard
-    named = (standard.run_data_map_file, standard.run_to_frame_map_csv, standard.run_to_tomo_map_csv, standard.run_to_ts_map_csv) if standard else ()
+    named = (
+        (
+            standard.run_data_map_file,
+            standard.run_to_frame_map_csv,
+            standard.run_to_tomo_map_csv,
+            standard.run_to_ts_map_csv,
+        )
+        if standard
+        else ()
+    )
     return {n.lstrip("/") for n in named if n}
 
 

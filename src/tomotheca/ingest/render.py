@@ -34,7 +34,16 @@ BAR_SHARE = 0.22
 BAR_LENGTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 """Lengths of scale bars in nm."""
 
-PALETTE = ((242, 142, 43), (78, 167, 222), (225, 87, 133), (118, 200, 102), (237, 201, 72), (176, 122, 201), (255, 157, 167), (102, 205, 190))
+PALETTE = (
+    (242, 142, 43),
+    (78, 167, 222),
+    (225, 87, 133),
+    (118, 200, 102),
+    (237, 201, 72),
+    (176, 122, 201),
+    (255, 157, 167),
+    (102, 205, 190),
+)
 MAX_PIXELS = 100_000_000
 """Pixels that a given picture may have."""
 
@@ -150,7 +159,9 @@ def _upscaled(image: Image.Image) -> Image.Image:
     factor = min(factor, LARGEST / max(image.size)) if max(image.size) * factor > LARGEST else factor
     if abs(factor - 1) < 1e-6:  # noqa: PLR2004  # as it is
         return image
-    return image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))), Image.Resampling.BICUBIC)
+    return image.resize(
+        (max(1, round(image.width * factor)), max(1, round(image.height * factor))), Image.Resampling.BICUBIC
+    )
 
 
 def _with_points(image: Image.Image, overlays: Sequence[Overlay], slab: Slab, scale: float) -> Image.Image:
@@ -161,7 +172,12 @@ def _with_points(image: Image.Image, overlays: Sequence[Overlay], slab: Slab, sc
     for overlay, colour in zip(overlays, PALETTE * (1 + len(overlays) // len(PALETTE)), strict=False):
         near = overlay.locations[np.abs(overlay.locations[:, 2] - (slab.depth - 1) / 2) <= SLAB / 2]
         for x, y in ((near[:, :2] + 0.5) * scale).tolist():
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(*colour, 70), outline=(*colour, 235), width=max(1, round(radius / 4)))
+            draw.ellipse(
+                (x - radius, y - radius, x + radius, y + radius),
+                fill=(*colour, 70),
+                outline=(*colour, 235),
+                width=max(1, round(radius / 4)),
+            )
     return Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")
 
 

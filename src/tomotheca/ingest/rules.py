@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tomotheca.errors import Finding
 from tomotheca.ingest import language
 from tomotheca.ingest.config import Configuration, Entry, Source, refers
-from tomotheca.ingest.yamlsource import Location
 from tomotheca.schema.annotation import AnnotationMethodLink
 from tomotheca.schema.blocks import Author
 from tomotheca.schema.dataset import DatasetFunding
+
+if TYPE_CHECKING:
+    from tomotheca.errors import Finding
+    from tomotheca.ingest.yamlsource import Location
 
 INGEST_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*-[0-9]+$")
 ORCID = re.compile(r"^\d{4}-\d{4}-\d{4}-\d{3}[0-9X]$")
@@ -51,6 +53,7 @@ def rules(configuration: Configuration) -> Iterator[Finding]:
     """Give every finding that needs the configuration as a whole."""
     notes = _Notes(configuration)
     yield from _needs(configuration, notes)
+    yield from _deposition(configuration, notes)
     ingest_ids: dict[str, Location] = {}
     for entries in configuration.entries.values():
         for entry in entries:
@@ -79,19 +82,41 @@ def _needs(configuration: Configuration, notes: _Notes) -> Iterator[Finding]:
         yield notes.warning(("tiltseries",), message)
 
 
+def _deposition(configuration: Configuration, notes: _Notes) -> Iterator[Finding]:
+    """Check that the deposition is one and the same in both places."""
+    named = [
+        str(v)
+        for e in configuration.of("depositions")
+        for s in e.sources
+        if isinstance(s.finder, language.Literally)
+        for v in s.finder.value
+    ]
+    given = configuration.standard.deposition_id if configuration.standard else None
+    if given is not None and named and str(given) not in named:
+        place = ("standardization_config", "deposition_id")
+        yield notes.warning(
+            place, f"deposition_id is {given}, the depositions are {', '.join(named)}: those are taken."
+        )
+
+
 def _people(kind: str, metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Iterator[Finding]:
     if kind not in {"annotation", "dataset", "deposition", "tomogram"} or not isinstance(metadata.get("authors"), list):
         return
     authors = [(a, (*place, "authors", i)) for i, a in enumerate(metadata["authors"]) if isinstance(a, dict)]
     for status in ("primary", "corresponding"):
         if authors and not any(a.get(f"{status}_author_status") is True for a, _ in authors):
-            yield notes.warning((*place, "authors"), f"no author is marked as {status} author: set {status}_author_status: true on one.")
+            yield notes.warning(
+                (*place, "authors"), f"no author is marked as {status} author: set {status}_author_status: true on one."
+            )
     seen: set[str] = set()
     for author, where in authors:
         if (orcid := author.get("ORCID")) and not ORCID.match(str(orcid)):
             yield notes.warning((*where, "ORCID"), f"{orcid} does not look like an ORCID (0000-0000-0000-0000).")
         if (ror := author.get("affiliation_identifier")) and not ROR.match(str(ror).rpartition("/")[2]):
-            yield notes.warning((*where, "affiliation_identifier"), f"{ror} does not look like a ROR identifier (0 and eight characters).")
+            yield notes.warning(
+                (*where, "affiliation_identifier"),
+                f"{ror} does not look like a ROR identifier (0 and eight characters).",
+            )
         if author.get("name"):
             natural = Author.natural(author)
             if natural in seen:
@@ -104,7 +129,9 @@ def _dates(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Itera
     if isinstance(dates, dict):
         deposited, released = (str(dates.get(key) or "") for key in ("deposition_date", "release_date"))
         if deposited and released and deposited > released:
-            yield notes.warning((*place, "dates"), f"the release date {released} is before the deposition date {deposited}.")
+            yield notes.warning(
+                (*place, "dates"), f"the release date {released} is before the deposition date {deposited}."
+            )
 
 
 def _references(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Iterator[Finding]:
@@ -117,20 +144,26 @@ def _references(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> 
     for key in ("publications", "related_database_entries", "annotation_publications"):
         for word in str(given.get(key) or "").split(","):
             if word.strip() and not (DOI.match(word.strip()) or ACCESSION.match(word.strip())):
-                yield notes.warning(where[key], f"{word.strip()} is neither a DOI nor an EMPIAR, EMDB or PDB accession.")
+                yield notes.warning(
+                    where[key], f"{word.strip()} is neither a DOI nor an EMPIAR, EMDB or PDB accession."
+                )
 
 
 def _dataset(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Iterator[Finding]:
     title = str(metadata.get("dataset_title") or "")
     if len(title) > LONGEST_TITLE:
-        yield notes.warning((*place, "dataset_title"), f"the title has {len(title)} characters: keep it below {LONGEST_TITLE}.")
+        yield notes.warning(
+            (*place, "dataset_title"), f"the title has {len(title)} characters: keep it below {LONGEST_TITLE}."
+        )
     needed = NEEDED_TERMS.get(str(metadata.get("sample_type")))
     term = metadata.get(needed) if needed else None
     if needed and not (isinstance(term, dict) and term.get("name") and term.get("id")):
         yield notes.warning(place, f"a sample of type {metadata['sample_type']} should have {needed} with name and id.")
     stage = metadata.get("development_stage")
     if isinstance(stage, dict) and (stage.get("name") == "unknown") != (stage.get("id") == "unknown"):
-        yield notes.warning((*place, "development_stage"), "unknown should stand for both the name and the id, or for neither.")
+        yield notes.warning(
+            (*place, "development_stage"), "unknown should stand for both the name and the id, or for neither."
+        )
     for key, block in metadata.items():
         identifier = block.get("id") if isinstance(block, dict) else None
         if identifier and identifier not in {"unknown", "not_reported"} and not ONTOLOGY.match(str(identifier)):
@@ -147,7 +180,10 @@ def _twice(items: Any, natural: Any, place: Location, notes: _Notes) -> Iterator
         except (KeyError, TypeError, AttributeError):
             continue
         if key in seen:
-            yield notes.warning((*place, i), f"{key.replace('|', ', ').strip(', ') or 'an empty item'} stands twice: the second is left out.")
+            yield notes.warning(
+                (*place, i),
+                f"{key.replace('|', ', ').strip(', ') or 'an empty item'} stands twice: the second is left out.",
+            )
         seen.add(key)
 
 
@@ -156,7 +192,9 @@ def _tiltseries(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> 
     for key, known in CAMERAS.items():
         value = camera.get(key) if isinstance(camera, dict) else None
         if isinstance(value, str) and value not in known and "{" not in value:
-            yield notes.warning((*place, "camera", key), f"{value} is not among the known cameras ({', '.join(sorted(known))}).")
+            yield notes.warning(
+                (*place, "camera", key), f"{value} is not among the known cameras ({', '.join(sorted(known))})."
+            )
     angles = metadata.get("tilt_range")
     if isinstance(angles, dict):
         low, high = angles.get("min"), angles.get("max")
@@ -164,21 +202,33 @@ def _tiltseries(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> 
             yield notes.error((*place, "tilt_range"), f"min {low} is larger than max {high}.")
 
 
-def _annotation(metadata: Mapping[str, Any], place: Location, notes: _Notes, seen: dict[str, Location]) -> Iterator[Finding]:
+def _annotation(
+    metadata: Mapping[str, Any], place: Location, notes: _Notes, seen: dict[str, Location]
+) -> Iterator[Finding]:
     ingest_id = metadata.get("annotation_ingest_id")
     where = (*place, "annotation_ingest_id")
     if isinstance(ingest_id, str):
         if ingest_id in seen:
             first = notes.text.where(seen[ingest_id])
-            yield notes.error(where, f"{ingest_id} is used twice, first at {first}: give each annotation an id of its own.")
+            yield notes.error(
+                where, f"{ingest_id} is used twice, first at {first}: give each annotation an id of its own."
+            )
         elif not INGEST_ID.match(ingest_id):
-            yield notes.warning(where, f"{ingest_id} should be small letters and digits with hyphens, ending in -<number>.")
+            yield notes.warning(
+                where, f"{ingest_id} should be small letters and digits with hyphens, ending in -<number>."
+            )
         seen.setdefault(ingest_id, where)
     if metadata.get("ground_truth_status") is True and metadata.get("method_type") == "automated":
         yield notes.warning((*place, "ground_truth_status"), "an automated annotation is not a ground truth.")
     confidence = metadata.get("confidence")
-    if isinstance(confidence, dict) and not confidence.get("ground_truth_used") and any(confidence.get(k) is not None for k in ("precision", "recall")):
-        yield notes.warning((*place, "confidence"), "precision and recall need ground_truth_used: say what they were measured against.")
+    if (
+        isinstance(confidence, dict)
+        and not confidence.get("ground_truth_used")
+        and any(confidence.get(k) is not None for k in ("precision", "recall"))
+    ):
+        yield notes.warning(
+            (*place, "confidence"), "precision and recall need ground_truth_used: say what they were measured against."
+        )
     yield from _twice(metadata.get("method_links"), AnnotationMethodLink.natural, (*place, "method_links"), notes)
 
 
@@ -188,7 +238,9 @@ def _shapes(entry: Entry, notes: _Notes) -> Iterator[Finding]:
     for shape, count in counts.items():
         unfiltered = [s for s in entry.sources if s.shape == shape and not s.filters.model_fields_set]
         if count > 1 and unfiltered:
-            yield notes.error(unfiltered[0].location, f"{shape} is given {count} times: tell them apart with parent_filters.")
+            yield notes.error(
+                unfiltered[0].location, f"{shape} is given {count} times: tell them apart with parent_filters."
+            )
 
 
 def _not_carried(entry: Entry, notes: _Notes) -> Iterator[Finding]:
@@ -197,8 +249,14 @@ def _not_carried(entry: Entry, notes: _Notes) -> Iterator[Finding]:
     if name not in language.CARRIED_CONTAINERS:
         yield notes.error(entry.location, f"this release does not take in {name}: leave the block out for now.")
         return
-    if name == "alignments" and entry.metadata and (form := entry.metadata.get("format")) not in {*language.CARRIED_ALIGNMENTS, None}:
-        yield notes.error((*entry.location, "metadata", "format"), f"this release does not read alignments of format {form}.")
+    if (
+        name == "alignments"
+        and entry.metadata
+        and (form := entry.metadata.get("format")) not in {*language.CARRIED_ALIGNMENTS, None}
+    ):
+        yield notes.error(
+            (*entry.location, "metadata", "format"), f"this release does not read alignments of format {form}."
+        )
     for source in entry.sources:
         yield from _source_not_carried(source, notes)
 
@@ -214,8 +272,16 @@ def _source_not_carried(source: Source, notes: _Notes) -> Iterator[Finding]:
         yield notes.error((*source.location, source.shape), f"this release does not take in the shape {source.shape}.")
     elif (form := getattr(source.finder, "file_format", "")) not in formats:
         done = ", ".join(sorted(formats))
-        yield notes.error((*source.location, source.shape, "file_format"), f"this release does not read {source.shape} from {form}, only from {done}.")
+        yield notes.error(
+            (*source.location, source.shape, "file_format"),
+            f"this release does not read {source.shape} from {form}, only from {done}.",
+        )
     if getattr(source.finder, "rescale", False):
-        yield notes.error((*source.location, source.shape, "rescale"), "this release does not rescale masks: give one of the tomogram's size.")
+        yield notes.error(
+            (*source.location, source.shape, "rescale"),
+            "this release does not rescale masks: give one of the tomogram's size.",
+        )
     if getattr(source.finder, "mesh_source_path", None):
-        yield notes.error((*source.location, source.shape, "mesh_source_path"), "this release does not place meshes at points.")
+        yield notes.error(
+            (*source.location, source.shape, "mesh_source_path"), "this release does not place meshes at points."
+        )

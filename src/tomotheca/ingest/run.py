@@ -8,16 +8,21 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tomotheca.desk.desk import Desk
 from tomotheca.desk.marks import restore_from
 from tomotheca.errors import ConfigurationError, Finding, FindingsError, FormatError, StorageError
 from tomotheca.ingest.commit import commit
 from tomotheca.ingest.plan import IngestOptions, plan
 from tomotheca.ingest.work import Context, Draft, Plan, Step
 from tomotheca.store import documents, layout
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from tomotheca.desk.desk import Desk
+    from tomotheca.store.files import Files
+
+WORTH_A_PROCESS = 256 << 20
+"""Bytes below which starting processes takes longer than the work: a conversion has threads of its own."""
 
 BATCH = 50
 """Finished steps that are written into the journal at once."""
@@ -104,7 +109,9 @@ def ingest(options: IngestOptions, *, files: Files, desk: Desk, progress: Progre
             (progress or Silent()).finish()
     findings = tuple(dict.fromkeys([*planned.findings, *done.findings]))
     seconds = time.monotonic() - began
-    return IngestResult(planned.datasets, planned.depositions, done.written, done.unchanged, findings, seconds, done.bytes)
+    return IngestResult(
+        planned.datasets, planned.depositions, done.written, done.unchanged, findings, seconds, done.bytes
+    )
 
 
 def _restore(files: Files, desk: Desk) -> None:
@@ -168,7 +175,11 @@ class _Run:
     def _blocked(self, step: Step) -> bool:
         """Whether something below this document failed: it would promise what is not there."""
         folder = step.key.rpartition("/")[0] + "/"
-        if step.kind == "run" and any(key.startswith(folder) for key in self._failed) and not self.files.exists(step.key):
+        if (
+            step.kind == "run"
+            and any(key.startswith(folder) for key in self._failed)
+            and not self.files.exists(step.key)
+        ):
             self._failed.append(step.key)
             return True
         return False
@@ -177,7 +188,7 @@ class _Run:
         """Give steps as they finish, with a function that gives their draft or raises."""
         context = Context(self.files, self.plan.origin, self.options.memory, force=self.options.force)
         workers = min(self.options.workers, len(steps))
-        if workers <= 1 or steps[0].stage > 1:
+        if workers <= 1 or sum(step.bytes for step in steps) < WORTH_A_PROCESS:
             for step in steps:
                 progress.step(step.natural)
                 seen = _Counted(progress, step.bytes)
@@ -202,10 +213,17 @@ class _Run:
         except StorageError:
             raise
         except OSError as error:
-            self._fail(step, Finding("error", str(error.filename or step.natural), f"cannot be read: {error.strerror or error}."))
+            self._fail(
+                step,
+                Finding("error", str(error.filename or step.natural), f"cannot be read: {error.strerror or error}."),
+            )
             return None
         if draft is None:
-            self.findings.append(Finding("note", step.natural, "nothing to keep: the mask has no voxel of its label, or there are no points."))
+            self.findings.append(
+                Finding(
+                    "note", step.natural, "nothing to keep: the mask has no voxel of its label, or there are no points."
+                )
+            )
             self.desk.journal.mark(step.key, self._fingerprints[step.key])
         return draft
 
@@ -215,7 +233,7 @@ class _Run:
 
     def _commit(self, step: Step, draft: Draft) -> None:
         try:
-            wrote = commit(self.files, self.desk, draft)
+            wrote = commit(self.files, self.desk, draft, previous=step.previous)
         except FindingsError as error:
             for finding in error.findings:
                 self._fail(step, finding)
@@ -228,7 +246,10 @@ class _Run:
     def note(self) -> None:
         """Keep the findings at the desk."""
         for dataset in self.plan.datasets:
-            self.desk.keep_findings(f"ingest {dataset} {self.options.config.name}", list(dict.fromkeys([*self.plan.findings, *self.findings])))
+            self.desk.keep_findings(
+                f"ingest {dataset} {self.options.config.name}",
+                list(dict.fromkeys([*self.plan.findings, *self.findings])),
+            )
 
 
 class _Counted:
@@ -260,7 +281,9 @@ def perform(step: Step, context: Context) -> Draft | None:
     return step.work.draft(context)
 
 
-def _pooled(pool: ProcessPoolExecutor, ahead: int, jobs: _Jobs, progress: Progress) -> Iterator[tuple[Step, Callable[[], Draft | None]]]:
+def _pooled(
+    pool: ProcessPoolExecutor, ahead: int, jobs: _Jobs, progress: Progress
+) -> Iterator[tuple[Step, Callable[[], Draft | None]]]:
     """Give the largest steps out first, a few ahead of what is running."""
     waiting = sorted(jobs.steps, key=lambda s: -s.bytes)
     running: dict[Future[Draft | None], Step] = {}

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from tomotheca.errors import Finding, Severity
-from tomotheca.ingest.archive import RunArchive
 from tomotheca.ingest.config import Configuration, Entry, problems
 from tomotheca.ingest.discover import Discovery, Item
-from tomotheca.ingest.listing import Listing
-from tomotheca.ingest.maps import Maps
 from tomotheca.ingest.template import UnknownVariableError, expand
 from tomotheca.ingest.work import Input, Origin
 from tomotheca.schema import SCHEMA
 from tomotheca.schema.configuration import relaxed
 from tomotheca.schema.core import fields
 from tomotheca.schema.markers import Rows
-from tomotheca.store import layout
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.archive import RunArchive
+    from tomotheca.ingest.listing import Listing
+    from tomotheca.ingest.maps import Maps
+    from tomotheca.store import layout
+    from tomotheca.store.files import Files
 
 SUFFIXES = (
     ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
@@ -85,7 +87,11 @@ class Scene:
             try:
                 given = expand(given, self.maps.of(run))
             except UnknownVariableError as unknown:
-                self.add("error", entry, f"run {run} has no {unknown.name} in the map file {self.maps.file or '(none is named)'}: add it or exclude the run.")
+                self.add(
+                    "error",
+                    entry,
+                    f"run {run} has no {unknown.name} in the map file {self.maps.file or '(none is named)'}: add it or exclude the run.",
+                )
                 return None
             except ValueError as error:
                 self.add("error", entry, f"run {run}: a value of the map file is no number ({error}).")
@@ -117,7 +123,9 @@ def without_twins(kind: str, document: dict[str, Any]) -> dict[str, Any]:
         natural = SCHEMA.kinds[rows.kind].natural
         if natural is not None:
             kept = {natural(i if isinstance(i, Mapping) else {"value": i}): i for i in reversed(items)}
-            document[name] = [i for i in items if any(i is k for k in kept.values())] if len(kept) < len(items) else items
+            document[name] = (
+                [i for i in items if any(i is k for k in kept.values())] if len(kept) < len(items) else items
+            )
     return document
 
 

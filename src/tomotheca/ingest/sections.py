@@ -77,8 +77,12 @@ def join(angles: Sequence[float], exposures: Sequence[Exposure], *, first: int =
     free = max((e.z for e in exposures), default=-1) + 1
     sections, unknown = [], []
     for z, angle in enumerate(angles):
-        match = next((e for e in open_ if e.angle is not None and round(e.angle, DECIMALS) == round(angle, DECIMALS)), None)
-        match = match or next((e for e in open_ if e.angle is not None and abs(e.angle - angle) <= 0.6 * 10**-DECIMALS), None)
+        match = next(
+            (e for e in open_ if e.angle is not None and round(e.angle, DECIMALS) == round(angle, DECIMALS)), None
+        )
+        match = match or next(
+            (e for e in open_ if e.angle is not None and abs(e.angle - angle) <= 0.6 * 10**-DECIMALS), None
+        )
         if match is not None:
             open_.remove(match)
             sections.append(Section(z, angle, first + match.z, recorded=True))
@@ -103,7 +107,9 @@ class FrameRecord:
     frame: str = ""
 
 
-def frames(exposures: Sequence[Exposure], sections: Sequence[Section], *, rate: float | None, first: int = 0) -> tuple[FrameRecord, ...]:
+def frames(
+    exposures: Sequence[Exposure], sections: Sequence[Section], *, rate: float | None, first: int = 0
+) -> tuple[FrameRecord, ...]:
     """List the frames of one series: one per exposure, and one without a movie per section that none was recorded for.
 
     Parameters

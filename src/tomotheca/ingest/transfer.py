@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import Finding, FormatError, TomothecaError
 from tomotheca.ingest import pyramid
-from tomotheca.ingest.work import Context, Input
 from tomotheca.store import documents, layout, manifest
-from tomotheca.store.files import Files
 from tomotheca.store.manifest import Entry
 from tomotheca.store.members import Member
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.work import Context, Input
+    from tomotheca.store.files import Files
 
 BLOCK = 4 << 20
 
@@ -63,7 +64,11 @@ class Past:
 
     def hashes(self) -> dict[tuple[str, int, int], str]:
         """Give the hashes of sources by path, size and time."""
-        return {(s["path"], s["size"], s["mtime"]): s["sha256"] for s in self.provenance.get("sources", ()) if s.get("sha256")}
+        return {
+            (s["path"], s["size"], s["mtime"]): s["sha256"]
+            for s in self.provenance.get("sources", ())
+            if s.get("sha256")
+        }
 
     def unchanged(self, inputs: Iterable[Input]) -> bool:
         """Whether these sources are what the document was made from."""
@@ -91,7 +96,9 @@ def sha256(path: Path) -> str:
     if not path.is_dir():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    members = [Member(p.relative_to(path).as_posix(), p.stat().st_size, sha256(p)) for p in path.rglob("*") if p.is_file()]
+    members = [
+        Member(p.relative_to(path).as_posix(), p.stat().st_size, sha256(p)) for p in path.rglob("*") if p.is_file()
+    ]
     return manifest.tree_digest(members)
 
 
@@ -218,6 +225,7 @@ class _Bytes:
 
 def facts(volume: Volume, made: pyramid.Conversion) -> dict[str, Any]:
     """Say of a conversion what documents keep."""
+
     def xyz(values: Sequence[float]) -> dict[str, Any]:
         z, y, x = values
         return {"x": x, "y": y, "z": z}
@@ -248,4 +256,6 @@ def kept(context: Context, past: Past, volume: Volume, recipe: str) -> Converted
         return None
     if context.progress:
         context.progress(volume.source.size)
-    return Converted(Brought(tuple(e for e in entries if e is not None)), {name: past.document.get(name) for name in FACTS})
+    return Converted(
+        Brought(tuple(e for e in entries if e is not None)), {name: past.document.get(name) for name in FACTS}
+    )

@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from tomotheca.errors import Finding
-from tomotheca.schema.core import Document
-from tomotheca.store.files import Files
-from tomotheca.store.manifest import Entry
+if TYPE_CHECKING:
+    from tomotheca.errors import Finding
+    from tomotheca.schema.core import Document
+    from tomotheca.store.files import Files
+    from tomotheca.store.manifest import Entry
 
 LOGIC = "1"
 """Raised when importers write something else for the same input: every step is then done again."""
@@ -73,6 +74,9 @@ class Step:
 
     stage: int = 0
     """Steps of one stage may run side by side; stages follow each other."""
+
+    previous: str = ""
+    """Key of the document that this one takes the place of, where it has another name now."""
 
     always: bool = False
     """Whether to do it even when it was done before: it is cheap and looks at the archive."""
@@ -140,7 +144,6 @@ class Draft:
     findings: tuple[Finding, ...] = ()
     written: int = 0
     """Bytes of files that were written."""
-
 
 
 def digest(value: Any) -> str:

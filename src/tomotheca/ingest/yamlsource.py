@@ -59,7 +59,9 @@ def read(path: Path) -> Source:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ConfigurationError([Finding("error", str(path), f"cannot be read: {error.strerror or error}.")]) from error
+        raise ConfigurationError(
+            [Finding("error", str(path), f"cannot be read: {error.strerror or error}.")]
+        ) from error
     return parse(raw, path)
 
 
@@ -68,7 +70,9 @@ def parse(raw: bytes, path: Path) -> Source:
     try:
         node = yaml.compose(raw.decode("utf-8-sig"), Loader=yaml.CSafeLoader)
     except UnicodeDecodeError as error:
-        raise ConfigurationError([Finding("error", str(path), f"is not UTF-8 text (byte {error.start}): save it as UTF-8.")]) from error
+        raise ConfigurationError(
+            [Finding("error", str(path), f"is not UTF-8 text (byte {error.start}): save it as UTF-8.")]
+        ) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigurationError([_syntax(path, error)]) from error
     builder = _Builder(path)
@@ -82,7 +86,9 @@ def parse(raw: bytes, path: Path) -> Source:
 def _syntax(path: Path, error: Exception) -> Finding:
     mark = getattr(error, "problem_mark", None)
     where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
-    problem = getattr(error, "problem", None) or (str(error) if not isinstance(error, RecursionError) else "it is nested too deeply")
+    problem = getattr(error, "problem", None) or (
+        str(error) if not isinstance(error, RecursionError) else "it is nested too deeply"
+    )
     return Finding("error", where, f"is not valid YAML: {problem}.")
 
 

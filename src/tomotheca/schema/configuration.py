@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, create_model
@@ -71,7 +72,7 @@ def _strict(annotation: Any) -> Any:
     if origin is Annotated:
         return Annotated[(_strict(arguments[0]), *arguments[1:])]
     if origin in {Union, types.UnionType}:
-        return Union[tuple(_strict(a) for a in arguments)]  # made from a tuple
+        return reduce(or_, (_strict(a) for a in arguments))
     if origin is list:
         return list[_strict(arguments[0])]  # type: ignore[misc]  # made at run time
     return annotation

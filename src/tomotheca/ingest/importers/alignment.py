@@ -12,20 +12,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import FormatError
 from tomotheca.formats import imod
 from tomotheca.ingest import archive
-from tomotheca.ingest.config import Source
-from tomotheca.ingest.discover import Item
 from tomotheca.ingest.importers.common import provenance
-from tomotheca.ingest.importers.tiltseries import Series
 from tomotheca.ingest.scene import RunScene, stem
 from tomotheca.ingest.transfer import Copy, Past, copy, hashed
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Alignment, TiltSeries, Tomogram
 from tomotheca.store import layout
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.config import Source
+    from tomotheca.ingest.discover import Item
+    from tomotheca.ingest.importers.tiltseries import Series
 
 IDENTITY = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
 DEFAULTS: Mapping[str, Any] = {
@@ -169,7 +171,11 @@ class Alignments:
             key = self._key(metadata, tiltseries)
             if key in planned:
                 other = planned[key].item
-                self.run.add("error", item, f"{item.path} and {other.path if other else ''} are alignments of one format and method: give them different method_type.")
+                self.run.add(
+                    "error",
+                    item,
+                    f"{item.path} and {other.path if other else ''} are alignments of one format and method: give them different method_type.",
+                )
                 continue
             names = " ".join(dict.fromkeys(stem(p) for p in item.paths))
             words = f"{metadata.get('method_type') or ''} {metadata.get('format') or ''} {names}".strip()
@@ -187,14 +193,22 @@ class Alignments:
     def _series_of(self, item: Item) -> tuple[str | None, float | None, int | None]:
         """Find the tilt series of an alignment: key of its document, pixel size, number of sections."""
         if self._series:
-            owned = [s for s in self._series if s.item is item.parent] or (list(self._series) if len(self._series) == 1 else [])
+            owned = [s for s in self._series if s.item is item.parent] or (
+                list(self._series) if len(self._series) == 1 else []
+            )
             owned = owned or [s for s in self._series if s.stem in {stem(p) for p in item.paths}]
             if owned:
                 return owned[0].place.document, float(owned[0].metadata["pixel_spacing"]), owned[0].look.shape[0]
-            self.run.add("warning", item, f"{item.path} belongs to none of the run's tilt series by name: its shifts stay without Å.")
+            self.run.add(
+                "warning",
+                item,
+                f"{item.path} belongs to none of the run's tilt series by name: its shifts stay without Å.",
+            )
             return None, None, None
         found = list(self.run.archive.of(TiltSeries))
-        same = [e for e in found if stem(str(e.document.get("source") or "")) in {stem(p) for p in item.paths}] or (found if len(found) == 1 else [])
+        same = [e for e in found if stem(str(e.document.get("source") or "")) in {stem(p) for p in item.paths}] or (
+            found if len(found) == 1 else []
+        )
         if not same:
             return None, None, None
         size = same[0].document.get("size") or {}
@@ -202,7 +216,9 @@ class Alignments:
 
     def _in_archive(self, spacing: layout.Spacing) -> list[Aligned]:
         """List the archive's alignments, those of its tomograms at this spacing first."""
-        tomograms = sorted(self.run.archive.of(Tomogram, spacing.folder), key=lambda e: not e.document.get("is_visualization_default"))
+        tomograms = sorted(
+            self.run.archive.of(Tomogram, spacing.folder), key=lambda e: not e.document.get("is_visualization_default")
+        )
         order = [str(e.document.get("alignment_metadata_path")) for e in tomograms]
         return sorted(self._existing, key=lambda a: order.index(a.key) if a.key in order else len(order))
 
@@ -231,7 +247,9 @@ def _step(run: RunScene, aligned: Aligned) -> Step | None:
     sections = _sections(run, aligned, copies)
     if sections is None:
         return None
-    work = AlignmentWork(aligned.key, aligned.metadata, run.deposition, copies, sections, aligned.tiltseries, aligned.volume)
+    work = AlignmentWork(
+        aligned.key, aligned.metadata, run.deposition, copies, sections, aligned.tiltseries, aligned.volume
+    )
     natural = f"run {run.name}, {aligned.words}"
     return Step("alignment", aligned.key, natural, work, tuple(c.source for c in copies), tuple(c.key for c in copies))
 
@@ -248,7 +266,11 @@ def _copies(run: RunScene, item: Item, place: layout.Alignment, inputs: Sequence
         name = source.path.rpartition("/")[2]
         suffix = next((s for s in KNOWN if name.lower().endswith(s)), None)
         if suffix is None:
-            run.add("warning", item, f"{source.path} is no file of an IMOD alignment ({', '.join(KNOWN)}): it is kept and not read.")
+            run.add(
+                "warning",
+                item,
+                f"{source.path} is no file of an IMOD alignment ({', '.join(KNOWN)}): it is kept and not read.",
+            )
         key = place.renamed(suffix) if suffix else place.file(name)
         if key in taken:
             key = place.file(name)
@@ -273,7 +295,11 @@ def _sections(run: RunScene, aligned: Aligned, copies: Sequence[Copy]) -> tuple[
     except FormatError as error:
         run.about("error", Path(error.path), error.reason)
         return None
-    counts = {c.source.path: len(v) for c, v in ((xf, transforms), (tlt, tilts), (xtilt, x_tilts)) if c is not None and v is not None}
+    counts = {
+        c.source.path: len(v)
+        for c, v in ((xf, transforms), (tlt, tilts), (xtilt, x_tilts))
+        if c is not None and v is not None
+    }
     if len(set(counts.values())) > 1 and aligned.item:
         said = ", ".join(f"{path} {count}" for path, count in counts.items())
         run.add("error", aligned.item, f"the files of the alignment have different numbers of sections: {said}.")

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import Finding, FormatError
 from tomotheca.formats import ndjson
 from tomotheca.ingest import archive
 from tomotheca.ingest.discover import Item, variables
 from tomotheca.ingest.headers import Triple, look
-from tomotheca.ingest.importers.alignment import Aligned, Alignments
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.importers.points import PointFile, outside, point_file
-from tomotheca.ingest.importers.tomogram import PlannedTomogram
 from tomotheca.ingest.language import OrientedPointShape, PointShape, SegmentationMaskShape
-from tomotheca.ingest.scene import RunScene
 from tomotheca.ingest.template import UnknownVariableError, fill
 from tomotheca.ingest.transfer import EmptyMaskError, Past, Volume, convert, hashed, kept
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Annotation, Tomogram
 from tomotheca.store import layout, manifest, names
 from tomotheca.store.manifest import Entry
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.importers.alignment import Aligned, Alignments
+    from tomotheca.ingest.importers.tomogram import PlannedTomogram
+    from tomotheca.ingest.scene import RunScene
 
 ROW_TYPES: Mapping[str, ndjson.RowType] = {"Point": "point", "OrientedPoint": "orientedPoint"}
 
@@ -86,12 +88,14 @@ class AnnotationWork:
         }
         entries = tuple(e for _, m in made for e in m.entries)
         findings = tuple(f for _, m in made for f in m.findings)
-        return Draft(Annotation, self.key, document, entries, findings=findings, written=sum(m.written for _, m in made))
+        return Draft(
+            Annotation, self.key, document, entries, findings=findings, written=sum(m.written for _, m in made)
+        )
 
 
 def _source(shape: ShapeWork) -> Input:
     made_from = shape.points or shape.mask
-    assert made_from is not None  # noqa: S101  # a shape is a mask or points
+    assert made_from is not None  # a shape is a mask or points
     return made_from.source
 
 
@@ -125,7 +129,9 @@ def _points(context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWor
         context.progress(file.source.size)
     if not len(points):
         return None
-    recipe = recipes.note(shape.file, [file.file_format, file.binning, file.order, file.filter_value, file.delimiter, shape.shape])
+    recipe = recipes.note(
+        shape.file, [file.file_format, file.binning, file.order, file.filter_value, file.delimiter, shape.shape]
+    )
     entry = past.entry(shape.file)
     if entry and past.unchanged([file.source]) and past.provenance.get("recipes", {}).get(shape.file) == recipe:
         return ShapeMade((entry,), len(points), 0)
@@ -138,7 +144,9 @@ def _points(context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWor
 class Annotations:
     """Plans the annotations of one voxel spacing."""
 
-    def __init__(self, run: RunScene, spacing: layout.Spacing, alignments: Alignments, tomograms: Sequence[PlannedTomogram]) -> None:
+    def __init__(
+        self, run: RunScene, spacing: layout.Spacing, alignments: Alignments, tomograms: Sequence[PlannedTomogram]
+    ) -> None:
         self.run, self.spacing, self.alignments, self.tomograms = run, spacing, alignments, tomograms
         self._numbers = archive.Numbers(run.archive.of(Annotation, spacing.folder), archive.annotation)
 
@@ -164,7 +172,8 @@ class Annotations:
         work = AnnotationWork(place.document(stem), metadata, self.run.deposition, aligned.key, kept_shapes)
         inputs = tuple(dict.fromkeys(_source(s) for s in kept_shapes))
         said = f"run {self.run.name}, {self.spacing.spacing} Å, {metadata['annotation_ingest_id']}"
-        return Step("annotation", work.key, said, work, inputs, tuple(k for s in kept_shapes for k in s.keys))
+        outputs = tuple(k for s in kept_shapes for k in s.keys)
+        return Step("annotation", work.key, said, work, inputs, outputs, previous=self._numbers.document(natural))
 
     def _each_once(self, items: Sequence[Item]) -> list[Item]:
         """Leave out a second source of one shape, with a finding."""
@@ -172,10 +181,18 @@ class Annotations:
         for item in items:
             name = layout.shape_name(item.source.shape)
             if name in found:
-                self.run.add("error", item, f"{found[name].path} and {item.path} are both {item.source.shape} of one annotation: tell them apart with parent_filters.")
+                self.run.add(
+                    "error",
+                    item,
+                    f"{found[name].path} and {item.path} are both {item.source.shape} of one annotation: tell them apart with parent_filters.",
+                )
                 continue
             if len(item.paths) > 1:
-                self.run.add("error", item, f"{item.paths[0]} and {item.paths[1]} both match one shape of an annotation: make the pattern narrower.")
+                self.run.add(
+                    "error",
+                    item,
+                    f"{item.paths[0]} and {item.paths[1]} both match one shape of an annotation: make the pattern narrower.",
+                )
                 continue
             found[name] = item
         return list(found.values())
@@ -188,7 +205,11 @@ class Annotations:
         volume = self._volume(aligned)
         if isinstance(finder, SegmentationMaskShape):
             mask = self._mask(item, place, stem, volume)
-            return ShapeWork(item.source.shape, None, "", mask, finder.is_visualization_default, finder.is_portal_standard) if mask else None
+            return (
+                ShapeWork(item.source.shape, None, "", mask, finder.is_visualization_default, finder.is_portal_standard)
+                if mask
+                else None
+            )
         if not isinstance(finder, PointShape | OrientedPointShape):
             return None
         wanted = self._filter(item, finder.filter_value)
@@ -215,23 +236,31 @@ class Annotations:
             self.run.about("error", file.source.local, error.reason)
             return False
         if not len(points):
-            reason = f"no row of {file.filter_value} in {item.path}" if file.filter_value else f"{item.path} has no points"
+            reason = (
+                f"no row of {file.filter_value} in {item.path}" if file.filter_value else f"{item.path} has no points"
+            )
             self.run.add("note", item, f"{reason}: skipped.")
             return False
         if item.source.shape == "OrientedPoint" and points.rotations is None:
-            self.run.about("error", file.source.local, "has no angles: take it in as Point, or add the columns of angles.")
+            self.run.about(
+                "error", file.source.local, "has no angles: take it in as Point, or add the columns of angles."
+            )
             return False
         rows = outside(points.locations, volume).tolist() if volume else []
         if rows:
             x, y, z = points.locations[rows[0]]
             size = " x ".join(str(n) for n in reversed(volume or ()))
             where = f"the first is point {rows[0] + 1} at {x:.1f}, {y:.1f}, {z:.1f}"
-            self.run.about("warning", file.source.local, f"run {self.run.name}: {len(rows)} of {len(points)} points are outside the volume of {size} voxels, {where}; they are kept.")
+            self.run.about(
+                "warning",
+                file.source.local,
+                f"run {self.run.name}: {len(rows)} of {len(points)} points are outside the volume of {size} voxels, {where}; they are kept.",
+            )
         return True
 
     def _mask(self, item: Item, place: layout.Annotation, stem: str, volume: Triple | None) -> Volume | None:
         source, finder = self.run.scene.input(item.path), item.source.finder
-        assert isinstance(finder, SegmentationMaskShape)  # noqa: S101  # `_shape` looked
+        assert isinstance(finder, SegmentationMaskShape)  # `_shape` looked
         if source is None or (seen := look(self.run, source)) is None:
             return None
         if volume and seen.shape != volume:
@@ -239,7 +268,9 @@ class Annotations:
             self.run.about("warning", source.local, f"the mask has {sizes[0]} voxels, its tomogram {sizes[1]}.")
         spacing = float(self.spacing.spacing)
         mrc, zarr = (place.shape(stem, item.source.shape, suffix) for suffix in (".mrc", ".zarr/"))
-        return Volume(source, mrc, zarr, "annotation", (spacing, spacing, spacing), "mask", finder.mask_label, finder.threshold)
+        return Volume(
+            source, mrc, zarr, "annotation", (spacing, spacing, spacing), "mask", finder.mask_label, finder.threshold
+        )
 
     def _volume(self, aligned: Aligned) -> Triple | None:
         """Give the size of the volume: that of a planned tomogram, else of one in the archive; z, y, x."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import FormatError
 from tomotheca.ingest import render
-from tomotheca.ingest.discover import Item
 from tomotheca.ingest.importers.common import provenance
-from tomotheca.ingest.scene import Scene
 from tomotheca.ingest.transfer import Brought, Past, hashed, put
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Dataset, Deposition, Tomogram
 from tomotheca.store import documents, layout, tree
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.discover import Item
+    from tomotheca.ingest.scene import Scene
+    from tomotheca.store.files import Files
 
 Place = layout.Dataset | layout.Deposition
 SIZES = ("snapshot", "thumbnail")
@@ -47,7 +49,9 @@ class PageWork:
         document = {
             **({"deposition_id": self.deposition} if is_dataset else {}),
             **self.metadata,
-            "key_photos": {size: key for size in SIZES if (key := self.place.image(f"{size}.png")) in kept} if kept else None,
+            "key_photos": {size: key for size in SIZES if (key := self.place.image(f"{size}.png")) in kept}
+            if kept
+            else None,
             "visibility": visibility(self.metadata, past.document, private=self.private),
             "provenance": provenance(context.origin, hashed([source for _, source in self.pictures], past)),
         }
@@ -121,7 +125,9 @@ def plan(scene: Scene, item: Item, datasets: tuple[int, ...]) -> Step | None:
     pictures = _pictures(scene, item)
     work = PageWork(place, metadata, int(deposition.name) if deposition else number, pictures, datasets, scene.private)
     inputs = tuple(source for _, source in pictures)
-    return Step(item.kind, place.document, f"{item.kind} {number}", work, inputs, stage=2 if is_dataset else 3, always=True)
+    return Step(
+        item.kind, place.document, f"{item.kind} {number}", work, inputs, stage=2 if is_dataset else 3, always=True
+    )
 
 
 def _pictures(scene: Scene, item: Item) -> tuple[tuple[str, Input], ...]:
@@ -131,7 +137,9 @@ def _pictures(scene: Scene, item: Item) -> tuple[tuple[str, Input], ...]:
         path = photo.path or _below(scene, photo.picture or "")
         if path is None:
             if photo.picture:
-                scene.add("note", photo, f"{photo.picture} is not below the source: the first tomogram's picture is taken.")
+                scene.add(
+                    "note", photo, f"{photo.picture} is not below the source: the first tomogram's picture is taken."
+                )
             continue
         source = scene.input(path)
         if source is None:

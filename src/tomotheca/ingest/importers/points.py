@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,9 @@ import numpy.typing as npt
 from tomotheca.formats.points import Options, Order, Points
 from tomotheca.formats.registry import read_points
 from tomotheca.ingest.language import OrientedPointShape, PointShape
-from tomotheca.ingest.work import Input
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.work import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ class PointFile:
         FormatError
             If the file is not what its format says.
         """
-        options = Options(binning=self.binning, order=self.order, filter_value=self.filter_value, delimiter=self.delimiter)
+        options = Options(
+            binning=self.binning, order=self.order, filter_value=self.filter_value, delimiter=self.delimiter
+        )
         return read_points(self.source.local, self.file_format, options)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tomotheca.ingest.discover import Item
 from tomotheca.ingest.importers.common import provenance
 from tomotheca.ingest.importers.tiltseries import Series, read_mdoc
 from tomotheca.ingest.scene import RunScene, stem
@@ -14,7 +13,10 @@ from tomotheca.ingest.sections import Exposure, FrameRecord, frames
 from tomotheca.ingest.transfer import Copy, Past, copy, hashed
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Frames, Run
-from tomotheca.store import layout
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.discover import Item
+    from tomotheca.store import layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class RunWork:
         known = past.document.get("ids") or {}
         ids = {
             "tomogram_voxel_spacing": dict.fromkeys([*known.get("tomogram_voxel_spacing", {}), *self.spacings], 0),
-            "gain_file": dict.fromkeys([c.key.rpartition("/")[2] for c in self.gains] or ([] if self.owned else known.get("gain_file", {})), 0),
+            "gain_file": dict.fromkeys(
+                [c.key.rpartition("/")[2] for c in self.gains] or ([] if self.owned else known.get("gain_file", {})), 0
+            ),
         }
         document = {"run_name": place.name, "ids": ids, "provenance": provenance(context.origin, sources)}
         keeps = not self.owned and not copies and bool(past.document)
@@ -129,7 +133,9 @@ def _frames(run: RunScene, series: Sequence[Series], movies: Sequence[Copy]) -> 
     paths = {c.source.path.rpartition("/")[2]: c.key for c in movies}
     found = {r.frame for r in records}
     _unused(run, items, [name for name in paths if name not in found], recorded=bool(recorded))
-    mdocs = tuple(Copy(source, run.place.mdoc(name if len(recorded) > 1 else ""), "mdoc") for source, _, name in recorded)
+    mdocs = tuple(
+        Copy(source, run.place.mdoc(name if len(recorded) > 1 else ""), "mdoc") for source, _, name in recorded
+    )
     with_paths = tuple((r, paths.get(r.frame)) for r in records)
     if not recorded and movies and not any(r.frame for r in records):
         with_paths = _without_mdoc(records, movies)
@@ -145,9 +151,17 @@ def _without_mdoc(records: Sequence[FrameRecord], movies: Sequence[Copy]) -> tup
 
 def _unused(run: RunScene, items: Sequence[Item], names: Sequence[str], *, recorded: bool) -> None:
     if names and items and recorded:
-        run.add("warning", items[0], f"{len(names)} movies are in no mdoc file (first {names[0]}): they are copied and not listed as frames.")
+        run.add(
+            "warning",
+            items[0],
+            f"{len(names)} movies are in no mdoc file (first {names[0]}): they are copied and not listed as frames.",
+        )
     elif names and items:
-        run.add("warning", items[0], f"no mdoc file says which of {len(names)} movies belongs to which tilt: they are listed in the order of their names.")
+        run.add(
+            "warning",
+            items[0],
+            f"no mdoc file says which of {len(names)} movies belongs to which tilt: they are listed in the order of their names.",
+        )
 
 
 def _recorded(run: RunScene, series: Sequence[Series]) -> list[tuple[Input, tuple[Exposure, ...], str]]:

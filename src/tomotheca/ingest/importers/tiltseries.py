@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tomotheca.errors import FormatError
 from tomotheca.formats import mdoc, rawtlt
 from tomotheca.ingest import archive, sections
-from tomotheca.ingest.discover import Item
 from tomotheca.ingest.headers import Look, compare, look
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.scene import RunScene, stem
@@ -17,7 +16,10 @@ from tomotheca.ingest.sections import Exposure, Section
 from tomotheca.ingest.transfer import Copy, Past, Volume, convert, copy, hashed, kept
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import TiltSeries
-from tomotheca.store import layout
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.discover import Item
+    from tomotheca.store import layout
 
 T = TypeVar("T")
 
@@ -89,14 +91,20 @@ def plan(run: RunScene) -> tuple[Series, ...]:
     """Plan the tilt series of a run."""
     items = run.of("tiltseries")
     angles = {item: _angles(run, found) for item, found in pair(run, "rawtilts", items, lambda i: i).items()}
-    recorded = {item: read_mdoc(run, found) for item, found in pair(run, "collection_metadata", items, lambda i: i).items()}
+    recorded = {
+        item: read_mdoc(run, found) for item, found in pair(run, "collection_metadata", items, lambda i: i).items()
+    }
     numbers = archive.Numbers(run.archive.of(TiltSeries), archive.tilt_series)
     planned: list[Series] = []
     claimed: dict[str, Item] = {}
     first = 0
     for item in items:
         if item.path in claimed:
-            run.add("error", item, f"{item.path} is named by two sources, the other in {_place(run, claimed[item.path])}: keep one.")
+            run.add(
+                "error",
+                item,
+                f"{item.path} is named by two sources, the other in {_place(run, claimed[item.path])}: keep one.",
+            )
             continue
         claimed[item.path] = item
         series = _series(run, item, numbers)
@@ -125,13 +133,21 @@ def _series(run: RunScene, item: Item, numbers: archive.Numbers) -> Series | Non
 
 def _step(run: RunScene, series: Series, rawtilt: tuple[tuple[float, ...], Input] | None) -> Step:
     place, source = series.place, run.scene.input(series.item.path)
-    assert source is not None  # noqa: S101  # `_series` looked
+    assert source is not None  # `_series` looked
     spacing = float(series.metadata["pixel_spacing"])
     volume = Volume(source, place.mrc(), place.zarr(), "tilt_series", (spacing, spacing, spacing), kind="tilt_series")
     angles = Copy(rawtilt[1], place.rawtilt(), "angles") if rawtilt else None
     count = len(series.exposures) or None
     work = TiltSeriesWork(
-        place.document, volume, angles, series.metadata, run.deposition, run.name, series.item.path, series.sections, count
+        place.document,
+        volume,
+        angles,
+        series.metadata,
+        run.deposition,
+        run.name,
+        series.item.path,
+        series.sections,
+        count,
     )
     outputs = (volume.mrc, volume.zarr, *([angles.key] if angles else []))
     inputs = (source, *([angles.source] if angles else []))
@@ -150,11 +166,17 @@ def pair(run: RunScene, container: str, series: Sequence[Item], key: Callable[[I
         owner = _owner(item, series)
         if owner is None and series:
             names = ", ".join(stem(s.path) for s in series)
-            run.add("error", item, f"{item.path} belongs to none of the tilt series {names}: give it the name of one, or {{tiltseries_name}} in the pattern.")
+            run.add(
+                "error",
+                item,
+                f"{item.path} belongs to none of the tilt series {names}: give it the name of one, or {{tiltseries_name}} in the pattern.",
+            )
             continue
         where = key(owner) if owner else None
         if where in found and found[where].path != item.path:
-            run.add("error", item, f"{found[where].path} and {item.path} are both {container} of one tilt series: keep one.")
+            run.add(
+                "error", item, f"{found[where].path} and {item.path} are both {container} of one tilt series: keep one."
+            )
             continue
         found[where] = item
     return found
@@ -190,7 +212,9 @@ def read_mdoc(run: RunScene, item: Item) -> tuple[tuple[Exposure, ...], Input | 
         run.about("error", source.local, error.reason)
         return (), None
     exposures = tuple(
-        Exposure(s.number, s.tilt_angle, s.exposure_dose, s.number_of("PriorRecordDose"), s.exposure_time, s.frame_name or "")
+        Exposure(
+            s.number, s.tilt_angle, s.exposure_dose, s.number_of("PriorRecordDose"), s.exposure_time, s.frame_name or ""
+        )
         for s in read.images
     )
     numbers = [e.z for e in exposures]
@@ -200,13 +224,23 @@ def read_mdoc(run: RunScene, item: Item) -> tuple[tuple[Exposure, ...], Input | 
     return exposures, source
 
 
-def _join(run: RunScene, series: Series, rawtilt: tuple[tuple[float, ...], Input] | None, exposures: tuple[Exposure, ...], first: int) -> sections.Joined:
+def _join(
+    run: RunScene,
+    series: Series,
+    rawtilt: tuple[tuple[float, ...], Input] | None,
+    exposures: tuple[Exposure, ...],
+    first: int,
+) -> sections.Joined:
     """Join angles and exposures, and report what does not fit."""
     count, local = series.look.shape[0], run.scene.listing.local(series.item.path)
     if rawtilt is not None:
         angles = rawtilt[0]
         if len(angles) != count:
-            run.about("warning", rawtilt[1].local, f"has {len(angles)} angles, the tilt series {series.item.path} {count} sections.")
+            run.about(
+                "warning",
+                rawtilt[1].local,
+                f"has {len(angles)} angles, the tilt series {series.item.path} {count} sections.",
+            )
     elif len(exposures) == count and all(e.angle is not None for e in exposures):
         angles = tuple(e.angle or 0.0 for e in sorted(exposures, key=lambda e: e.z))
         run.about("warning", local, "has no rawtlt file: the angles are those of the mdoc file in the order of ZValue.")
@@ -217,6 +251,9 @@ def _join(run: RunScene, series: Series, rawtilt: tuple[tuple[float, ...], Input
     joined = sections.join(angles[:count], exposures, first=first)
     if joined.unknown:
         some = ", ".join(f"{a:g}°" for a in joined.unknown[:3])
-        run.about("warning", rawtilt[1].local if rawtilt else local, f"{len(joined.unknown)} angles are not in the mdoc file (first {some}).")
+        run.about(
+            "warning",
+            rawtilt[1].local if rawtilt else local,
+            f"{len(joined.unknown)} angles are not in the mdoc file (first {some}).",
+        )
     return joined
-

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import FormatError
 from tomotheca.ingest import archive, render
 from tomotheca.ingest.discover import Item, variables
 from tomotheca.ingest.headers import Triple, compare, look
-from tomotheca.ingest.importers.alignment import Alignments
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.importers.points import PointFile, point_file
 from tomotheca.ingest.language import OrientedPointShape, PointShape
-from tomotheca.ingest.scene import RunScene
 from tomotheca.ingest.template import UnknownVariableError, fill
 from tomotheca.ingest.transfer import Brought, Past, Volume, convert, hashed, kept, put
 from tomotheca.ingest.work import Context, Draft, Input, Step, plain
 from tomotheca.schema import Tomogram
 from tomotheca.store import layout
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.importers.alignment import Alignments
+    from tomotheca.ingest.scene import RunScene
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp")
 
@@ -73,7 +75,10 @@ class TomogramWork:
         keys = {size: place.key_photo(size) for size in layout.PHOTO_SIZES}
         made_from = [recipes.made[self.volume.mrc], self.volume.source.size, self.volume.source.mtime]
         picture, overlays = self.photo.picture, self.photo.overlays
-        recipe = recipes.note(keys["original"], [made_from, _stamp(picture), [[_stamp(o.source), plain(o)[1]["filter_value"]] for o in overlays]])
+        recipe = recipes.note(
+            keys["original"],
+            [made_from, _stamp(picture), [[_stamp(o.source), plain(o)[1]["filter_value"]] for o in overlays]],
+        )
         entries = [past.entry(key) for key in keys.values()]
         if past.provenance.get("recipes", {}).get(keys["original"]) == recipe and all(entries):
             return Brought(tuple(e for e in entries if e is not None))
@@ -120,7 +125,9 @@ class Tomograms:
             one = self._plan(item)
             if one is None:
                 continue
-            natural = archive.tomogram({"deposition_id": self.run.deposition, "alignment_metadata_path": one.alignment, **one.metadata})
+            natural = archive.tomogram(
+                {"deposition_id": self.run.deposition, "alignment_metadata_path": one.alignment, **one.metadata}
+            )
             if natural in planned:
                 other = planned[natural].item.path
                 message = f"{other} and {item.path} are one tomogram by alignment, method, processing and software: correct the metadata of one, or keep one."
@@ -142,8 +149,12 @@ class Tomograms:
         if aligned.volume is None:
             z, y, x = seen.shape
             aligned.volume = (round(x * spacing, 3), round(y * spacing, 3), round(z * spacing, 3))
-        natural = archive.tomogram({"deposition_id": self.run.deposition, "alignment_metadata_path": aligned.key, **metadata})
-        return PlannedTomogram(item, self.spacing.tomogram(self._numbers.of(natural)), seen.shape, aligned.key, metadata)
+        natural = archive.tomogram(
+            {"deposition_id": self.run.deposition, "alignment_metadata_path": aligned.key, **metadata}
+        )
+        return PlannedTomogram(
+            item, self.spacing.tomogram(self._numbers.of(natural)), seen.shape, aligned.key, metadata
+        )
 
     def _is_here(self, item: Item, wanted: float) -> bool:
         """Whether a tomogram belongs to this spacing: its metadata may name another one of the run."""
@@ -153,7 +164,9 @@ class Tomograms:
             self.run.add("note", item, f"{item.path} has the voxel spacing {wanted:g} Å: not taken for {here:g} Å.")
             return False
         if abs(wanted - here) > 0.0015:  # noqa: PLR2004  # what three decimals lose
-            self.run.add("warning", item, f"{item.path} has the voxel spacing {wanted:g} Å in its metadata: {here:g} Å is taken.")
+            self.run.add(
+                "warning", item, f"{item.path} has the voxel spacing {wanted:g} Å in its metadata: {here:g} Å is taken."
+            )
         return True
 
     def step(self, one: PlannedTomogram, shapes: Sequence[tuple[Item, str]]) -> Step | None:
@@ -165,14 +178,27 @@ class Tomograms:
         volume = Volume(source, place.mrc(), place.zarr(), "tomogram", (spacing, spacing, spacing))
         overlays = [p for item, alignment in shapes if alignment == one.alignment and (p := self._overlay(item))]
         photo = PhotoWork(place, self._picture(one.item), tuple(overlays))
-        work = TomogramWork(place.document, volume, photo, one.metadata, self.run.deposition, self.run.name, one.alignment)
+        work = TomogramWork(
+            place.document, volume, photo, one.metadata, self.run.deposition, self.run.name, one.alignment
+        )
         outputs = (volume.mrc, volume.zarr, *(place.key_photo(size) for size in layout.PHOTO_SIZES))
         inputs = (source, *((photo.picture,) if photo.picture else ()))
-        return Step("tomogram", place.document, f"run {self.run.name}, {self.spacing.spacing} Å, {one.item.path}", work, inputs, outputs)
+        return Step(
+            "tomogram",
+            place.document,
+            f"run {self.run.name}, {self.spacing.spacing} Å, {one.item.path}",
+            work,
+            inputs,
+            outputs,
+        )
 
     def _overlay(self, item: Item) -> PointFile | None:
         finder, source = item.source.finder, self.run.scene.input(item.path)
-        if source is None or not isinstance(finder, PointShape | OrientedPointShape) or not finder.is_visualization_default:
+        if (
+            source is None
+            or not isinstance(finder, PointShape | OrientedPointShape)
+            or not finder.is_visualization_default
+        ):
             return None
         try:
             file = point_file(source, finder, fill(finder.filter_value or "", variables(item, self.run.scene.maps)))
@@ -191,5 +217,9 @@ class Tomograms:
                 else:
                     return source
             elif item.path:
-                self.run.add("note", item, f"{item.path} is no picture that is read ({', '.join(PICTURES)}): one is made from the volume.")
+                self.run.add(
+                    "note",
+                    item,
+                    f"{item.path} is no picture that is read ({', '.join(PICTURES)}): one is made from the volume.",
+                )
         return None
