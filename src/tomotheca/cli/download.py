@@ -22,7 +22,7 @@ Token = Annotated[str, typer.Option(envvar="TOMOTHECA_TOKEN", help="Curator's to
 
 
 def download(
-    ids: Ids, source: From, to: To = Path(), only: Only = "", form: Format = "",
+    ids: Ids, *, source: From, to: To = Path(), only: Only = "", form: Format = "",
     dry_run: Dry = False, jobs: Jobs = 4, token: Token = "", json: Json = False,
 ) -> None:  # fmt: skip
     """Bring datasets, runs, tilt series, tomograms, annotations or depositions from a server. Run it again to continue."""

@@ -1,6 +1,97 @@
-"""`tomotheca ingest`."""
+"""`tomotheca ingest`: a lab's files -> the archive."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tomotheca.cli.options import Json, Root, load
+from tomotheca.cli.output import emit, plain, show_findings, size
+
+if TYPE_CHECKING:
+    from tomotheca.ingest import IngestOptions, Plan
+    from tomotheca.settings import Settings
+
+Config = Annotated[Path, typer.Argument(help="Ingest configuration, a YAML file.", show_default=False)]
+Source = Annotated[Path | None, typer.Option(help="Folder of the files; its source_prefix lies below. Default: that of the configuration.", show_default=False)]
+Planned = Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")]
+Only = Annotated[str, typer.Option(help="Take in only these, with commas: tiltseries, alignments, tomograms, annotations.")]
+Run = Annotated[str, typer.Option(help="Take in only runs whose name matches this regular expression.")]
+Private = Annotated[bool, typer.Option("--private", help="Hide what is described here until `tomotheca publish`.")]
+Force = Annotated[bool, typer.Option("--force", help="Do everything again, also what is there and unchanged.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes. Default: the cores.", show_default=False)]
+NoIndex = Annotated[bool, typer.Option("--no-index", help="Leave the catalogue as it is.")]
 
 
-def ingest() -> None:
-    """Say that it is not there yet."""
-    raise NotImplementedError
+def ingest(
+    config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False,
+    workers: Workers = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
+    from tomotheca.ingest import IngestOptions  # noqa: PLC0415 - heavy
+
+    settings = load(root)
+    words = tuple(part.strip() for part in only.split(",") if part.strip())
+    options = IngestOptions(config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory)
+    code = _plan(settings, options, json=json) if plan else _ingest(settings, options, index=not no_index, json=json)
+    if code:
+        raise typer.Exit(code)
+
+
+def _plan(settings: "Settings", options: "IngestOptions", *, json: bool) -> int:
+    from tomotheca.errors import ConfigurationError  # noqa: PLC0415 - heavy
+    from tomotheca.ingest import plan  # noqa: PLC0415
+    from tomotheca.store.files import LocalFiles  # noqa: PLC0415
+
+    try:
+        planned = plan(options, LocalFiles(settings.archive_folder))
+    except ConfigurationError as error:
+        return _refused(error, json=json)
+    if not json:
+        show_findings(planned.findings)
+    emit(_described(planned), as_json=json, text=_summary(planned))
+    return 1 if planned.errors else 0
+
+
+def _described(planned: "Plan") -> dict[str, Any]:
+    steps = [{"kind": s.kind, "key": s.key, "name": s.natural, "files": s.outputs, "bytes": s.bytes} for s in planned.steps]
+    named = {"matched": planned.matched, "unmatched": planned.unmatched, "findings": planned.findings}
+    return {"datasets": planned.datasets, "depositions": planned.depositions, "steps": steps, **named}
+
+
+def _summary(planned: "Plan") -> str:
+    lines = [f"{s.kind:<12} {size(s.bytes):>9}  {s.key}" for s in planned.steps]
+    lines += [f"not named: {path}" for path in planned.unmatched[:20]]
+    if len(planned.unmatched) > 20:  # noqa: PLR2004 - as many as fit
+        lines.append(f"… and {len(planned.unmatched) - 20} more files that nothing names")
+    total = size(sum(s.bytes for s in planned.steps))
+    return "\n".join([*lines, f"{len(planned.steps)} documents from {total}; nothing was written."])
+
+
+def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json: bool) -> int:
+    from tomotheca.cli.opened import opened  # noqa: PLC0415 - heavy
+    from tomotheca.cli.taking_in import index_touched, take_in  # noqa: PLC0415
+    from tomotheca.errors import ConfigurationError  # noqa: PLC0415
+
+    if not options.config.is_file():
+        message = f"there is no configuration {options.config}"
+        raise typer.BadParameter(message)
+    with opened(settings, create=True) as portal:
+        try:
+            done = take_in(portal, options, quiet=json)
+        except ConfigurationError as error:
+            return _refused(error, json=json)
+        version = index_touched(portal, [done], quiet=json) if index else None
+    if not json:
+        show_findings(done.findings)
+    words = f"{done.written} documents written, {done.unchanged} unchanged, {size(done.bytes)} of files in {done.seconds:.1f} s."
+    emit({**plain(done), "version": version}, as_json=json, text=words)
+    return 1 if done.failed else 0
+
+
+def _refused(error: Exception, *, json: bool) -> int:
+    findings = getattr(error, "findings", ())
+    if json:
+        emit({"findings": findings, "written": 0}, as_json=True, text="")
+        return 1
+    raise error

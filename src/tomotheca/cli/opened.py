@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tomotheca.catalog.build import Indexed, Indexer
+from sqlalchemy.exc import OperationalError
+
+from tomotheca.catalog.build import Indexed, Indexer, fingerprint
+from tomotheca.catalog.catalog import Catalog
 from tomotheca.desk import Desk, export_marks
 from tomotheca.errors import NotFoundError
 from tomotheca.settings import Settings
@@ -26,12 +29,31 @@ class Opened:
         emails = self.settings.privacy_publish_emails
         return Indexer(self.files, self.desk, self.settings.catalog_database, publish_emails=emails, progress=progress)
 
+    def has_catalog(self) -> bool:
+        """Say whether there is a catalogue that this version of the program reads."""
+        if self.settings.catalog_url is None and not (self.settings.state_folder / "catalog.sqlite").is_file():
+            return False
+        return is_current(self.settings.catalog_database)
+
     def index(self, datasets: list[int] | None = None, depositions: list[int] | None = None, *, progress: Callable[[str], None] = lambda _: None) -> Indexed:
         """Index what was named, or everything, and keep the marks from which a lost desk is made again."""
         indexer = self.indexer(progress)
         done = indexer.rebuild() if datasets is None else indexer.replace(datasets, depositions or ())
         export_marks(self.files, self.desk)
         return done
+
+
+def is_current(url: str) -> bool:
+    """Say whether a catalogue has the tables that this version of the program reads."""
+    catalog = Catalog(url)
+    meta = catalog.tables.meta
+    try:
+        found = catalog.execute(meta.select().where(meta.c.name == "schema"))
+    except OperationalError:
+        return False
+    finally:
+        catalog.engine.dispose()
+    return bool(found) and found[0]["value"] == fingerprint(catalog.tables)
 
 
 @contextmanager

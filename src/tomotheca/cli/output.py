@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 MOST_FINDINGS = 40
+SECONDS = 3.0
+"""Between two lines of progress where there is no terminal."""
 
 
 def emit(value: Any, *, as_json: bool, text: str) -> None:
@@ -67,7 +70,8 @@ class Bar:
         self._rich, self._task, self._bytes, self._quiet = rich, task, bytes_, quiet
         self._done = 0.0
         self._total: float | None = None
-        self._said = -1
+        self._words = ""
+        self._said = time.monotonic()
 
     def total(self, total: float) -> None:
         """Say how much there is to do."""
@@ -80,12 +84,10 @@ class Bar:
         self._done += amount
         if self._rich and self._task is not None:
             self._rich.advance(self._task, amount)
-        elif self._total and not self._quiet:
-            tenth = int(10 * self._done / self._total)
-            if tenth > self._said:
-                self._said = tenth
-                shown = f"{size(self._done)} of {size(self._total)}" if self._bytes else f"{self._done:g} of {self._total:g}"
-                note(f"{min(100, tenth * 10)} % ({shown})")
+        elif self._total and not self._quiet and time.monotonic() > self._said + SECONDS:
+            self._said = time.monotonic()
+            shown = f" ({size(self._done)} of {size(self._total)})" if self._bytes else ""
+            note(f"{self._words}: {min(100, 100 * self._done / self._total):.0f} %{shown}")
 
     def at(self, part: float) -> None:
         """Say which part of the whole is done."""
@@ -93,6 +95,7 @@ class Bar:
 
     def say(self, words: str) -> None:
         """Name what is being done."""
+        self._words = words
         if self._rich and self._task is not None:
             self._rich.update(self._task, description=words)
 
@@ -108,7 +111,9 @@ class Bar:
 def progress(words: str, *, bytes_: bool = False, quiet: bool = False) -> Iterator[Bar]:
     """Show the progress of a block on the error stream."""
     if quiet or not sys.stderr.isatty():
-        yield Bar(None, None, bytes_=bytes_, quiet=quiet)
+        plain_bar = Bar(None, None, bytes_=bytes_, quiet=quiet)
+        plain_bar.say(words)
+        yield plain_bar
         return
     from rich.console import Console  # noqa: PLC0415 - only where a bar is shown
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415

@@ -13,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from tomotheca.cli.app import app
+from tomotheca.cli.output import show_findings
 from tomotheca.errors import (
     AccessError,
     ConflictError,
@@ -57,7 +58,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in words
-    words = [word for word in words if word != DEBUG]
+    words = [word for word in words if word != DEBUG] or ["--help"]
     try:
         return int(app(words, prog_name="tomotheca", standalone_mode=False) or 0)
     except typer.Exit as done:
@@ -65,25 +66,29 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         say("stopped")
         return INTERRUPTED
-    except TyperException as error:
-        if not words:
-            print(error.format_message())
-            return 0
-        say(f"{error.format_message().rstrip('.')}; see `{_help(error)}`")
-        return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except TomothecaError as error:
+    except Exception as error:  # noqa: BLE001 - the top of the program: a user sees a sentence, the rest goes to a file
         if debug:
             traceback.print_exc()
-        say(str(error))
-        return exit_code(error)
-    except Exception as error:
-        if debug:
-            raise
-        say(f"this is a mistake in the program, not yours: {type(error).__name__}: {error}; the details are in {_kept()}")
-        return UNEXPECTED
+        return tell(error)
+
+
+def tell(error: Exception) -> int:
+    """Say in a sentence what went wrong, and give the exit code."""
+    match error:
+        case TyperException():
+            say(f"{error.format_message().rstrip('.')}; see `{_help(error)}`")
+            return error.exit_code
+        case FindingsError():
+            show_findings(error.findings)
+            say("nothing was written")
+        case TomothecaError():
+            say(str(error))
+        case _:
+            say(f"this is a mistake in the program, not yours: {type(error).__name__}: {error}; the details are in {_kept(error)}")
+    return exit_code(error)
 
 
 def exit_code(error: BaseException) -> int:
@@ -101,9 +106,9 @@ def _help(error: TyperException) -> str:
     return f"{context.command_path if context else 'tomotheca'} --help"
 
 
-def _kept() -> Path:
+def _kept(error: Exception) -> Path:
     """Write the traceback to a file that nobody else can have put there."""
     descriptor, name = tempfile.mkstemp(prefix="tomotheca-error-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        traceback.print_exc(file=out)
+        traceback.print_exception(error, file=out)
     return Path(name)

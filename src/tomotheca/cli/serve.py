@@ -61,8 +61,7 @@ def require_catalog(settings: "Settings") -> None:
     NotFoundError
         If there is no catalogue, or one of another version of the program.
     """
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - heavy
-
+    from tomotheca.cli.opened import is_current  # noqa: PLC0415 - heavy
     from tomotheca.errors import NotFoundError  # noqa: PLC0415
 
     own_file = settings.catalog_url is None
@@ -71,26 +70,9 @@ def require_catalog(settings: "Settings") -> None:
         if settings.archive_folder.is_dir():
             message = f"{settings.root} has an archive and no catalogue; run `tomotheca index --root {settings.root}`"
         raise NotFoundError(message)
-    try:
-        current = is_current(settings.catalog_database)
-    except SQLAlchemyError as error:
-        message = f"the catalogue {settings.catalog_database} cannot be read; run `tomotheca index --root {settings.root}`"
-        raise NotFoundError(message) from error
-    if not current:
-        message = f"the catalogue in {settings.root} is of another version of this program; run `tomotheca index --root {settings.root}`"
+    if not is_current(settings.catalog_database):
+        message = f"the catalogue in {settings.root} cannot be read by this version of the program; run `tomotheca index --root {settings.root}`"
         raise NotFoundError(message)
-
-
-def is_current(url: str) -> bool:
-    """Say whether a catalogue has the tables that this version of the program reads."""
-    from tomotheca.catalog.build import fingerprint  # noqa: PLC0415 - heavy
-    from tomotheca.catalog.catalog import Catalog  # noqa: PLC0415
-
-    catalog = Catalog(url)
-    meta = catalog.tables.meta
-    found = catalog.execute(meta.select().where(meta.c.name == "schema"))
-    catalog.engine.dispose()
-    return bool(found) and found[0]["value"] == fingerprint(catalog.tables)
 
 
 def require_port(host: str, port: int) -> None:
