@@ -1,2 +1,3 @@
 """Tomotheca: a self-hosted data portal for cryo-electron tomography."""
 
+__version__ = "0.1.0"
