@@ -94,7 +94,8 @@ def measure(way: str, source: Path, folder: Path) -> dict[str, float]:
         raise SystemExit(f"{way} failed")
     stored = sum(path.stat().st_size for path in (out / "o.zarr").rglob("*") if path.is_file())
     shutil.rmtree(out)
-    return {"seconds": round(seconds, 2), "maxrss": usage.ru_maxrss * 1024, "zarr_bytes": stored}
+    cpu = round(usage.ru_utime + usage.ru_stime, 2)
+    return {"seconds": round(seconds, 2), "cpu_seconds": cpu, "maxrss": usage.ru_maxrss * 1024, "zarr_bytes": stored}
 
 
 def main() -> None:
@@ -122,9 +123,12 @@ def report(runs: dict[str, list[dict[str, float]]], shape: tuple[int, int, int])
     """Print what was measured."""
     seconds = {way: float(np.median([run["seconds"] for run in results])) for way, results in runs.items()}
     memory = {way: max(run["maxrss"] for run in results) for way, results in runs.items()}
+    cpu = {way: float(np.median([run["cpu_seconds"] for run in results])) for way, results in runs.items()}
     for way in runs:
         stored = runs[way][0]["zarr_bytes"] / 1e6
-        print(f"{way:12} {seconds[way]:8.2f} s  {memory[way] / 2**20:8.0f} MiB resident  {stored:8.0f} MB of OME-Zarr")
+        print(
+            f"{way:12} {seconds[way]:8.2f} s  {cpu[way]:8.2f} s of CPU  {memory[way] / 2**20:8.0f} MiB resident  {stored:8.0f} MB of OME-Zarr"
+        )
     ratio = seconds["whole-array"] / seconds["streaming"]
     print(f"{ratio:.2f} times faster, {memory['whole-array'] / memory['streaming']:.1f} times less memory")
     print(json.dumps({"benchmark": "convert", "shape": shape, "ratio": round(ratio, 2), "ways": runs}))

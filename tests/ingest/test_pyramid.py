@@ -4,9 +4,10 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import mrcfile
 import numpy as np
@@ -82,6 +83,55 @@ def test_every_level_is_the_true_mean(tmp_path_factory, shape, dtype, memory):
     assert result.statistics.max == volume.max()
     assert result.statistics.mean == pytest.approx(volume.mean(dtype="f8"), rel=1e-6)
     assert [result.statistics.p1, result.statistics.p99] == pytest.approx(list(np.percentile(volume, [1, 99])))
+
+
+@pytest.mark.parametrize("shape", [(40, 200, 256), (40, 201, 259)])
+@pytest.mark.parametrize("dtype", ["f4", "u2"])
+def test_large_files_are_the_same_on_every_file_system(tmp_path, shape, dtype):
+    """A disk takes writes past the page cache when rows are aligned; a memory file system takes none."""
+    volume, recipe = noise(shape, dtype), Recipe(chunks=(64, 64, 256))
+    results = [converted(tmp_path, volume, recipe)]
+    check_members(tmp_path, results[0])
+    np.testing.assert_array_equal(mrcfile.read(tmp_path / "out.mrc"), volume)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        results.append(converted(Path(name), volume, recipe))
+        check_members(Path(name), results[1])
+    assert results[0] == results[1]
+
+
+def test_a_large_mask_and_other_byte_orders_are_hashed_as_written(tmp_path):
+    volume = noise((40, 200, 256), "i2")
+    orders: dict[str, Literal["<", ">"]] = {"little": "<", "big": ">"}
+    for name, order in orders.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        layout = mrc.Layout(
+            shape=(40, 200, 256),
+            dtype=np.dtype("i2"),
+            voxel_size=(1.0, 1.0, 1.0),
+            byte_order=order,
+            extended=bytes(512),
+        )
+        write_layout(folder / "in.mrc", volume, layout)
+        with (folder / "in.mrc").open("ab") as file:
+            file.write(b"more")
+        check_members(folder, convert(folder / "in.mrc", target(folder)))
+        np.testing.assert_array_equal(mrcfile.read(folder / "out.mrc"), volume)
+        (folder / "mask").mkdir()
+        result = convert(folder / "in.mrc", target(folder / "mask"), Recipe(kind="mask", threshold=60))
+        check_members(folder / "mask", result)
+        np.testing.assert_array_equal(mrcfile.read(folder / "mask" / "out.mrc"), volume >= 60)
+
+
+def test_a_source_that_changes_meanwhile_is_an_error(tmp_path):
+    mrc.write(tmp_path / "in.mrc", noise((40, 50, 60)), voxel_size=1.0)
+
+    def touch(_: int) -> None:
+        with (tmp_path / "in.mrc").open("ab") as file:
+            file.write(b"more")
+
+    with pytest.raises(FormatError, match="changed while it was read"):
+        convert(tmp_path / "in.mrc", target(tmp_path), progress=touch)
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
