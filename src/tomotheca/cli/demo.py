@@ -1,6 +1,7 @@
 """`tomotheca demo`: a portal to look at, made by the real ingest."""
 
 import json as json_text
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -113,6 +114,7 @@ def _build(root: Path, asked: Asked, *, quiet: bool) -> list[Built]:
         plan = build(folder, seed=asked.seed, runs=asked.runs, size=asked.size, cache=cache, progress=told)
         for sentence in plan.notes:
             bar.note(sentence)
+    shutil.rmtree(root / CACHE, ignore_errors=True)  # 50 MB for two small maps that are unpacked now
     if not quiet:
         note(f"The lab's files are in {folder}.")
     return [Built(d.config.relative_to(folder).as_posix(), d.source.relative_to(folder).as_posix(), d.private) for d in plan.depositions]

@@ -187,11 +187,11 @@ def studies() -> tuple[Study, ...]:
     )
     return (
         Study(
-            "pombe_cytosol", 10001, 10301, yeast, (72, 256, 256),
+            "pombe_cytosol", 10001, 10301, yeast, (60, 216, 216),
             (Run("TS_001", 5), Run("TS_002", 4), Run("TS_003", 3)), cytosol, "int8", "int8", 4,
         ),
         Study(
-            "virions", 10002, 10302, virus, (108, 224, 224),
+            "virions", 10002, 10302, virus, (88, 192, 192),
             (Run("Position_01", 5), Run("Position_02", 2, tiles=2), Run("Position_03", 1, annotated=False)), virions, "int8", "int8", 8,
         ),
         Study(
