@@ -189,7 +189,7 @@ class Compiler:
         left = self.shown(column, row) if operator not in SAME else self.missing(column, row)
         if isinstance(value, list | tuple):
             value = together(value)
-        if operator != "_is_null" and (column.type is datetime or column.location or operator.endswith("regex")):
+        if operator != "_is_null" and (column.type is datetime or column.location or operator.endswith(("like", "regex"))):
             step = partial(self._convert, column, operator)
             value = resolve(value, (lambda items: [step(item) for item in items]) if operator in LISTS else step)
         if column.enum and operator in ORDERED:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tomotheca.api.graphql import GraphQL
 from tomotheca.api.graphql.wire import is_matrix
 from tomotheca.catalog.catalog import Catalog

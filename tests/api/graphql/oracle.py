@@ -9,6 +9,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from graphql import GraphQLResolveInfo, execute_sync, parse, validate
+
 from tomotheca.api.graphql.types import build
 from tomotheca.api.graphql.wire import Wire, is_matrix, type_name
 from tomotheca.catalog.catalog import Catalog
@@ -67,8 +68,9 @@ class Oracle:
         found = self.select(relation.target, self.related(source, relation), where, orderBy)
         return found[0] if found else None
 
-    def many(self, source: Row, relation: Relation, *, where: Any, orderBy: Any, before: Any, after: Any, first: Any, last: Any) -> Any:  # noqa: N803
-        found = list(enumerate(self.select(relation.target, self.related(source, relation), where, orderBy)))
+    def many(self, source: Row, relation: Relation, **given: Any) -> Any:
+        found = list(enumerate(self.select(relation.target, self.related(source, relation), given["where"], given["orderBy"])))
+        before, after, first, last = (given[name] for name in ("before", "after", "first", "last"))
         begin = int(b64decode(after).decode().split(":")[1]) + 1 if after else 0
         end = int(b64decode(before).decode().split(":")[1]) if before else len(found)
         end = min(end, len(found))

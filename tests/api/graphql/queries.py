@@ -8,6 +8,7 @@ from base64 import b64encode
 from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLSchema, get_named_type
+
 from tomotheca.api.graphql.wire import Wire, type_name
 from tomotheca.schema import Relation
 

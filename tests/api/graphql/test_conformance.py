@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from graphql import (
@@ -21,6 +21,7 @@ from graphql import (
 )
 from graphql.utilities import print_type
 from graphql.utilities.print_schema import print_input_value
+
 from tomotheca.api.graphql.types import build
 from tomotheca.schema import ENTITIES, SCHEMA, Schema
 from tomotheca.schema.markers import Enum, Internal
@@ -54,7 +55,7 @@ def reachable(schema: GraphQLSchema) -> set[str]:
     return found
 
 
-def differences(theirs: GraphQLNamedType, ours: GraphQLNamedType | None) -> Iterator[str]:
+def differences(theirs: GraphQLNamedType, ours: Any) -> Iterator[str]:
     """Everything of a type that the other does not have."""
     if type(theirs) is not type(ours):
         yield f"{theirs.name}: {ours!r}"
@@ -66,15 +67,17 @@ def differences(theirs: GraphQLNamedType, ours: GraphQLNamedType | None) -> Iter
                 yield from compare(f"{theirs.name}.{name}", field, ours.fields.get(name))
     elif isinstance(theirs, GraphQLObjectType | GraphQLInterfaceType):
         yield from (f"{theirs.name}: {i.name}" for i in theirs.interfaces if i.name not in {o.name for o in ours.interfaces})
-        for name, field in theirs.fields.items():
-            if NEXT.search(name):
-                continue
-            other = ours.fields.get(name)
-            if other is None or str(field.type) != str(other.type):
-                yield f"{theirs.name}.{name}: {field.type}, ours {other and other.type}"
-                continue
-            for argument, value in field.args.items():
-                yield from compare(f"{theirs.name}.{name}({argument})", value, other.args.get(argument))
+        yield from (d for name in theirs.fields if not NEXT.search(name) for d in compare_field(theirs, ours, name))
+
+
+def compare_field(theirs: GraphQLObjectType | GraphQLInterfaceType, ours: Any, name: str) -> Iterator[str]:
+    """Type and arguments of a field."""
+    field, other = theirs.fields[name], ours.fields.get(name)
+    if other is None or str(field.type) != str(other.type):
+        yield f"{theirs.name}.{name}: {field.type}, ours {other and other.type}"
+        return
+    for argument, value in field.args.items():
+        yield from compare(f"{theirs.name}.{name}({argument})", value, other.args.get(argument))
 
 
 def compare(where: str, theirs: GraphQLArgument | GraphQLInputField, ours: GraphQLArgument | GraphQLInputField | None) -> Iterator[str]:

@@ -8,12 +8,12 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.api.graphql.oracle import Oracle
+from tests.api.graphql.queries import Writer
+
 from tomotheca.api.graphql import GraphQL
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR, Viewer
-
-from tests.api.graphql.oracle import Oracle
-from tests.api.graphql.queries import Writer
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def oracles(catalog: Catalog) -> dict[Viewer, Oracle]:
 
 
 @given(draw=st.randoms(use_true_random=True), viewer=st.sampled_from([ANONYMOUS, CURATOR]))
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 def test_answers_are_those_of_plain_resolvers(service: GraphQL, oracles: dict[Viewer, Oracle], draw: random.Random, viewer: Viewer) -> None:
     oracle = oracles[viewer]
     text, variables = Writer(draw, oracle.schema, oracle.wire).query()

@@ -107,6 +107,7 @@ class Planner:
             query = Query(self.compiler, self.dialect, kind, where, clauses.order(self.wire, kind, arguments["orderBy"]))
         except QueryError as error:
             raise FieldError(str(error), selected.node, selected.path) from error
+        self.collector.take_list(selected)
         level = Level(selected, query)
 
         def finish(views: list[_Unfinished]) -> None:

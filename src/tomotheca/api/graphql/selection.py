@@ -22,6 +22,9 @@ from tomotheca.api.graphql.values import Scope
 MAX_FIELDS = 2000
 """Most fields that one query may select."""
 
+MAX_LISTS = 200
+"""Most lists and relations that one query may select."""
+
 
 @dataclass(slots=True)
 class Selected:
@@ -46,6 +49,7 @@ class Collector:
     scope: Scope
     max_depth: int
     count: int = field(default=0)
+    lists: int = field(default=0)
 
     def below(self, selected: Selected, kind: GraphQLObjectType) -> dict[str, Selected]:
         """Collect the fields selected below a field."""
@@ -105,6 +109,19 @@ class Collector:
             raise FieldError(message, node, found.path)
         found.nodes.append(node)
         self._measure(found)
+
+    def take_list(self, selected: Selected) -> None:
+        """Count a list.
+
+        Raises
+        ------
+        FieldError
+            If there are too many.
+        """
+        self.lists += 1
+        if self.lists > MAX_LISTS:
+            message = f"The query asks for more than {MAX_LISTS} lists and relations; ask in several queries."
+            raise FieldError(message, selected.node, selected.path)
 
     def _measure(self, selected: Selected) -> None:
         self.count += 1
