@@ -1,0 +1,53 @@
+"""The address of a page as a value: parameters that can be changed without touching the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A path with its parameters, in order. Parameters without a value are not there."""
+
+    path: str
+    pairs: Pairs = ()
+
+    def first(self, name: str, default: str = "") -> str:
+        return next((v for k, v in self.pairs if k == name), default)
+
+    def all(self, name: str) -> tuple[str, ...]:
+        return tuple(v for k, v in self.pairs if k == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(k for k, _ in self.pairs))
+
+    def put(self, **changes: object) -> Address:
+        """Set parameters; None removes. Write ``-`` in a name as ``_``."""
+        return self.set({k.replace("_", "-"): v for k, v in changes.items()})
+
+    def set(self, changes: dict[str, object]) -> Address:
+        kept = tuple((k, v) for k, v in self.pairs if k not in changes)
+        return Address(self.path, kept + tuple((k, str(v)) for k, v in changes.items() if v not in {None, ""}))
+
+    def without(self, names: Iterable[str]) -> Address:
+        gone = set(names)
+        return Address(self.path, tuple((k, v) for k, v in self.pairs if k not in gone))
+
+    def drop(self, name: str, value: str) -> Address:
+        return Address(self.path, tuple((k, v) for k, v in self.pairs if (k, v) != (name, value)))
+
+    def only(self, names: Iterable[str]) -> Address:
+        kept = set(names)
+        return Address(self.path, tuple((k, v) for k, v in self.pairs if k in kept))
+
+    def at(self, path: str) -> Address:
+        return Address(path, self.pairs)
+
+    def __str__(self) -> str:
+        query = "&".join(f"{quote_plus(k)}={quote_plus(v, safe='/:,')}" for k, v in self.pairs)
+        return quote(self.path, safe="/.-_~:@") + ("?" + query if query else "")

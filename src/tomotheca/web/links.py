@@ -1,0 +1,110 @@
+"""Addresses that a value leads to: other databases, ontologies, people, and pages of this site."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+PATHS = {
+    "dataset": "/datasets", "run": "/runs", "deposition": "/depositions", "tiltseries": "/tilt-series", "tomogram": "/tomograms",
+    "annotation": "/annotations", "alignment": "/alignments",
+}  # fmt: skip
+"""Page of each kind of entity that has one."""
+
+OBO = "https://purl.obolibrary.org/obo/{prefix}_{number}"
+ONTOLOGIES = {
+    "GO": "https://amigo.geneontology.org/amigo/term/GO:{number}",
+    "UNIPROTKB": "https://www.uniprot.org/uniprotkb/{number}",
+    "PDB": "https://www.rcsb.org/structure/{number}",
+    "NCBITAXON": "https://www.ncbi.nlm.nih.gov/Taxonomy/Browser/wwwtax.cgi?id={number}",
+    "CVCL": "https://www.cellosaurus.org/CVCL_{number}",
+    "WBSTRAIN": "https://www.wormbase.org/species/c_elegans/strain/WBStrain{number}",
+    "EFO": "https://www.ebi.ac.uk/efo/EFO_{number}",
+    "ORCID": "https://orcid.org/{number}",
+    "ROR": "https://ror.org/{number}",
+    **dict.fromkeys(("CHEBI", "UBERON", "CL", "MONDO", "CLO", "HSAPDV", "BTO", "PATO", "FBBT", "WBBT", "ZFA", "PO"), OBO),
+}
+"""Page of a term by the prefix of its identifier. An unknown prefix has none."""
+
+IDENTIFIER = re.compile(r"^(?P<prefix>CVCL|WBStrain|[A-Za-z]+(?=[:_-]))[:_-]?(?P<number>[A-Za-z0-9.-]+)$")
+TOKEN = re.compile(
+    r"(?P<empiar>\bEMPIAR-(\d+)\b)|(?P<emdb>\bEMD-(\d+)\b)|(?P<pdb>\bPDB-([0-9A-Za-z]{4,12})\b)"
+    r"|(?P<doi>\b(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9}/[^\s,;\"<>]+))|(?P<url>\bhttps?://[^\s,;\"<>]+)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of text, and where it leads."""
+
+    text: str
+    href: str = ""
+    external: bool = False
+
+
+def ontology(identifier: Any, prefix: str = "") -> str:
+    """Give the page of an ontology term, or nothing for an identifier of unknown kind."""
+    found = IDENTIFIER.match(f"{prefix}{identifier}")
+    template = ONTOLOGIES.get(found["prefix"].upper()) if found else None
+    return template.format(prefix=found["prefix"], number=found["number"]) if template and found else ""
+
+
+def pieces(value: str) -> tuple[Piece, ...]:
+    """Cut a text into plain pieces and links to other databases."""
+    return tuple(_pieces(value))
+
+
+def _pieces(value: str) -> Iterator[Piece]:
+    end = 0
+    for found in TOKEN.finditer(value):
+        if found.start() > end:
+            yield Piece(value[end : found.start()])
+        yield _piece(found)
+        end = found.end()
+    if end < len(value):
+        yield Piece(value[end:])
+
+
+def _piece(found: re.Match[str]) -> Piece:
+    token = found[0]
+    match found.lastgroup:
+        case "empiar":
+            return Piece(token, f"https://www.ebi.ac.uk/empiar/{token.upper()}/", external=True)
+        case "emdb":
+            return Piece(token, f"https://www.ebi.ac.uk/emdb/{token.upper()}", external=True)
+        case "pdb":
+            return Piece(token, f"https://www.rcsb.org/structure/{token[4:]}", external=True)
+        case "doi":
+            name = token[token.index("10.") :]
+            return Piece(name, f"https://doi.org/{name}", external=True)
+    return Piece(token, token, external=True)
+
+
+def named(value: str | None, database: str) -> tuple[Piece, ...]:
+    """Give the links of one database (``EMPIAR``) in a comma list."""
+    return tuple(p for p in pieces(value or "") if p.href and p.text.upper().startswith(database))
+
+
+def listed(value: str | None) -> tuple[Piece, ...]:
+    """Give every token of a comma list, linked where a rule is known."""
+    tokens = (t.strip() for t in (value or "").split(","))
+    return tuple(p for t in tokens if t for p in pieces(t))
+
+
+def page(kind: str, identifier: int) -> str:
+    return f"{PATHS[kind]}/{identifier}"
+
+
+def is_orcid(value: str | None) -> bool:
+    """Tell whether the check digit of an ORCID is right."""
+    digits = (value or "").replace("-", "").upper()
+    if not re.fullmatch(r"\d{15}[\dX]", digits):
+        return False
+    total = 0
+    for digit in digits[:-1]:
+        total = (total + int(digit)) * 2
+    check = (12 - total % 11) % 11
+    return digits[-1] == ("X" if check == len(digits) - 6 else str(check))

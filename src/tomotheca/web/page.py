@@ -1,0 +1,242 @@
+"""One wrapper for every page: function -> frozen Context -> HTML or JSON, with policy, entity tag and caching."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from tomotheca.catalog.catalog import Row
+from tomotheca.catalog.viewer import ANONYMOUS, Viewer
+from tomotheca.errors import GoneError, NotFoundError
+from tomotheca.schema import SCHEMA
+from tomotheca.settings import Settings
+from tomotheca.web import assets, format as formats
+from tomotheca.web.address import Address
+from tomotheca.web.portal import Portal
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_VALUES = 200
+SILENT = frozenset({"from", "enable-feature", "disable-feature", "showTour"})
+"""Parameters of older links that mean nothing here; they are neither reported nor copied."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a visitor asks a page for."""
+
+    portal: Portal
+    address: Address
+    viewer: Viewer = ANONYMOUS
+    path: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+    """Public address of the site, without a slash at the end."""
+
+    version: int = 0
+    """Version of the catalogue."""
+
+    def get(self, kind: str, identifier: int) -> Row:
+        """Give one row that the viewer sees.
+
+        Raises
+        ------
+        GoneError
+            If it was there once.
+        NotFoundError
+            If there is none.
+        """
+        try:
+            return self.portal.catalog.get(kind, identifier, self.viewer)
+        except NotFoundError as error:
+            if self.portal.desk is None or (grave := self.portal.desk.tombstone(kind, identifier)) is None:
+                raise
+            message = f"{identify(self.portal.settings, kind, identifier)} was withdrawn: {grave.title}. {grave.reason}".strip()
+            raise GoneError(message) from error
+
+    def name(self, kind: str, identifier: int) -> str:
+        """Give the prefixed identifier of something."""
+        return identify(self.portal.settings, kind, identifier)
+
+
+def identify(settings: Settings, kind: str, identifier: int) -> str:
+    """Write an identifier as people write it: ``RN-4512``."""
+    prefix = settings.deposition_prefix if kind == "deposition" else SCHEMA.kinds[kind].prefix
+    return f"{prefix}{identifier}"
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """A step of the breadcrumb."""
+
+    text: str
+    href: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Everything a template may use. Pages add their own fields."""
+
+    title: str
+    description: str = ""
+    crumbs: tuple[Crumb, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Parameters that the page did not understand."""
+
+    notice: str = ""
+    noindex: bool = False
+    canonical: str = ""
+    overlay: Any = None
+    """Open drawer or download dialog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The page is elsewhere."""
+
+    location: str
+    status: int = 302
+
+
+Answer = Callable[[Asked], Context | Moved]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its path, the function that answers and the template that draws."""
+
+    path: str
+    answer: Answer
+    template: str
+    twin: str = ""
+    """Path of the JSON twin where it is not the page's own with `.json`."""
+
+    def routes(self, portal: Portal) -> list[Route]:
+        """Give the route of the JSON twin, then that of the page."""
+        twin = self.twin or self.path + ".json"
+        return [Route(twin, _endpoint(portal, self, json=True)), Route(self.path, _endpoint(portal, self, json=False))]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What the frame around every page shows."""
+
+    site: str
+    tagline: str
+    software: str
+    version: int
+    curator: bool
+    path: str
+    search: str = ""
+    json: str = ""
+    """Address of the JSON twin."""
+
+    url: Callable[[str], str] = assets.url
+
+
+def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Response]:
+    def endpoint(request: Request) -> Response:
+        asked = ask(portal, request, json=json)
+        as_json = json or _prefers_json(request)
+        tag = entity_tag(asked, "json" if as_json else "html")
+        if tag in request.headers.get("if-none-match", ""):
+            return _dressed(Response(status_code=304), asked, tag)
+        found = page.answer(asked)
+        if isinstance(found, Moved):
+            return RedirectResponse(_twin(found.location) if json else found.location, found.status)
+        response = to_json(found) if as_json else to_html(page.template, found, shell(asked, page))
+        return _dressed(response, asked, tag)
+
+    return endpoint
+
+
+def _twin(location: str) -> str:
+    path, mark, query = location.partition("?")
+    return (path if path.endswith(".json") else path + ".json") + mark + query
+
+
+def ask(portal: Portal, request: Request, *, json: bool = False) -> Asked:
+    """Make an `Asked` of a request."""
+    path = request.url.path.removesuffix(".json") if json else request.url.path
+    pairs: list[tuple[str, str]] = []
+    for name, value in request.query_params.multi_items():
+        if value.strip() and name not in SILENT and sum(k == name for k, _ in pairs) < MAX_VALUES:
+            pairs.append((name, value.strip()))
+    viewer = getattr(request.state, "viewer", ANONYMOUS)
+    origin = portal.catalog.public_url or str(request.base_url).rstrip("/")
+    return Asked(portal, Address(path, tuple(pairs)), viewer, request.path_params, origin, portal.catalog.version)
+
+
+def _prefers_json(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def entity_tag(asked: Asked, form: str) -> str:
+    """Give the strong entity tag: what the answer depends on, hashed."""
+    viewer = asked.viewer
+    parts = (asked.version, asked.portal.software, drawn(), asked.origin, asked.address, viewer.name, viewer.curator, asked.portal.settings.site_name, form)
+    return '"' + hashlib.sha256(repr(parts).encode()).hexdigest()[:32] + '"'
+
+
+@cache
+def drawn() -> str:
+    """Give a digest of all templates and of this folder's style sheet and script."""
+    digest = hashlib.sha256()
+    for path in [*sorted(TEMPLATES.rglob("*")), *sorted(assets.STATIC.glob("*.*"))]:
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _dressed(response: Response, asked: Asked, tag: str) -> Response:
+    response.headers["etag"] = tag
+    response.headers["cache-control"] = "no-cache" if asked.viewer == ANONYMOUS else "no-store"
+    response.headers["vary"] = "Accept, Cookie"
+    return guard(response)
+
+
+def guard(response: Response) -> Response:
+    """Set the headers that protect a page."""
+    response.headers["content-security-policy"] = assets.PAGE_CSP
+    response.headers["x-content-type-options"] = "nosniff"
+    response.headers["referrer-policy"] = "strict-origin-when-cross-origin"
+    return response
+
+
+def shell(asked: Asked, page: Page | None = None) -> Shell:
+    """Make the frame around a page."""
+    settings = asked.portal.settings
+    path = asked.address.path
+    twin = asked.address.at((page.twin if page and page.twin else path + ".json"))
+    return Shell(
+        settings.site_name, settings.tagline, asked.portal.software, asked.version, asked.viewer.curator, path, asked.address.first("search"), str(twin)
+    )
+
+
+def to_html(template: str, context: Context, frame: Shell, status: int = 200) -> Response:
+    body = environment().get_template(template).render(page=context, shell=frame)
+    return Response(body, status, media_type="text/html")
+
+
+def to_json(context: Context, status: int = 200) -> Response:
+    body = {f.name: getattr(context, f.name) for f in fields(context)}
+    return Response(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS), status, media_type="application/json")
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Give the templates; whatever is not in a Context is an error."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    env.filters.update(count=formats.count, size=formats.size, date=formats.date, number=formats.number)
+    return env

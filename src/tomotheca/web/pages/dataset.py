@@ -1,0 +1,226 @@
+"""The page of a dataset: what it is, what it holds, its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from tomotheca.catalog.catalog import Row
+from tomotheca.schema.vocabulary import label
+from tomotheca.web import downloads, drawers, links, summaries
+from tomotheca.web import format as formats
+from tomotheca.web.facets import Scope, present
+from tomotheca.web.filters import DATA_TYPES, Active, compose
+from tomotheca.web.format import Badge
+from tomotheca.web.page import Asked, Context, Crumb, Moved
+from tomotheca.web.pages.browse import hidden_note
+from tomotheca.web.pages.common import TABLE, identifier, over, unknown
+from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
+from tomotheca.web.people import People, find_people
+from tomotheca.web.tables import (
+    Column, Sort, Table, column, counted, heads, make_pager, of_related, ordered_ids, read_order, slice_page,
+)  # fmt: skip
+from tomotheca.web.values import Field, Value, field, plain, sections
+
+RUN_COLUMNS = (
+    Column("Preview", style="preview"), Column("Run name", "run-name", also=(("ID", "id"),), style="name"), Column("Quality", "quality", help="Given by the dataset authors; compare only inside this dataset."),
+    Column("Tilt series", "tilt-series", numeric=True), Column("Tilt range", "tilt-range"), Column("Tomograms", "tomograms", numeric=True),
+    Column("Voxel spacing", "voxel-spacing", numeric=True), Column("Annotations", "annotations", numeric=True), Column("Objects", "objects", style="objects"),
+    Column("Size", "size", numeric=True), Column("", style="actions"),
+)  # fmt: skip
+RUN_SORTS: Mapping[str, Sort] = {
+    "run-name": column("name"), "id": column("id"), "quality": of_related("tiltseries", "run_id", lambda t: sa.func.avg(sa.func.nullif(t.c.tilt_series_quality, 0))),
+    "tilt-series": of_related("tiltseries", "run_id", counted), "tilt-range": of_related("tiltseries", "run_id", lambda t: sa.func.max(t.c.tilt_range)),
+    "tomograms": of_related("tomogram", "run_id", counted), "voxel-spacing": of_related("tomogram", "run_id", lambda t: sa.func.min(t.c.voxel_spacing)),
+    "annotations": of_related("annotation", "run_id", counted),
+    "objects": of_related("annotation", "run_id", lambda a: sa.func.count(sa.distinct(a.c.object_name))),
+    "size": of_related("file", "run_id", lambda f: sa.func.sum(f.c.size)),
+}  # fmt: skip
+
+CONTENTS = {
+    "raw-frames": ("Frames", "Raw movies of the camera, one per tilt angle."), "gain": ("Gain reference", "Correction image of the camera."),
+    "tilt-series": ("Tilt series", "Stack of projection images."), "ctf": ("CTF", "Defocus is recorded for the sections of the tilt series."),
+    "tilt-series-alignment": ("Alignment", "How sections and volume relate."), "mdoc": ("mdoc", "File of the microscope that describes the acquisition."),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One line of the contents panel."""
+
+    label: str
+    text: str
+    help: str = ""
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in a list."""
+
+    id: int
+    identifier: str
+    href: str
+    name: str
+    picture: summaries.Picture
+    quality: Badge
+    tilt_series: int
+    tilt_range: str
+    tomograms: int
+    voxels: str
+    annotations: int
+    objects: summaries.Objects
+    size: int
+    view: str
+    download: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetPage(Context):
+    """Everything on the page of a dataset."""
+
+    id: int
+    identifier: str
+    licence: str
+    released: str
+    modified: str
+    hidden: str
+    picture: summaries.Picture
+    text: tuple[links.Piece, ...]
+    authors: People
+    publications: tuple[links.Piece, ...]
+    databases: tuple[links.Piece, ...]
+    sample: tuple[Field, ...]
+    acquisition: tuple[Field, ...]
+    contents: tuple[Content, ...]
+    size: int
+    files: int
+    table: Table[RunRow]
+    panel: Panel
+    side: str
+    deposition: str
+    """Name of the deposition that the table is limited to."""
+
+    info: str
+    download: str
+
+
+def dataset(asked: Asked) -> DatasetPage | Moved:
+    """Make the page of a dataset."""
+    number = identifier(asked, "dataset")
+    if isinstance(number, Moved):
+        return number
+    row = asked.get("dataset", number)
+    found = filtered("run", asked.address, asked.portal.catalog.schema)
+    if (address := canonical(asked.address, found.filters)) != asked.address:
+        return Moved(str(address))
+    overlay, ignored = over(asked, ("dataset", number))
+    name, size = asked.name("dataset", number), summaries.file_sizes(asked, "dataset_id", [number]).get(number, summaries.Bytes())
+    series = asked.portal.catalog.find("tiltseries", asked.viewer, where={"run": {"dataset_id": {"_eq": number}}})
+    return DatasetPage(
+        title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
+        ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *found.parameters})), canonical=asked.origin + links.page("dataset", number),
+        overlay=overlay, id=number, identifier=name, licence=row["licence"] or "", released=formats.date(row["release_date"]),
+        modified=formats.date(row["last_modified_date"]), hidden=hidden_note(row),
+        picture=summaries.picture(asked, row["key_photo_url"] or row["key_photo_thumbnail_url"], f"Key photo of {name}", width=summaries.MIDDLE),
+        text=links.pieces(row["description"]), authors=find_people(asked, "dataset", [number])[number], publications=links.listed(row["dataset_publications"]),
+        databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, series),
+        contents=_contents(asked, number), size=size.size, files=size.files, table=_table(asked, number, found),
+        panel=make_panel(Scope(asked.portal, "run", asked.viewer, asked.version, number), found, asked.address), side=asked.portal.settings.filter_side,
+        deposition="", info=drawers.link(asked, "dataset"), download=downloads.link(asked, "dataset", number),
+    )  # fmt: skip
+
+
+def _back(asked: Asked, found: Filtered) -> str:
+    return str(asked.address.at("/browse-data/datasets").only({a.filter.parameter for a in found.active}))
+
+
+def _sample(asked: Asked, row: Row) -> tuple[Field, ...]:
+    """Give the recorded fields of the sample, the long ones left to the drawer."""
+    found = sections(asked.portal.catalog.schema.columns("dataset"), row).get("Sample and experiment", [])
+    return tuple(f for f in found if f.values[0].style not in {"missing", "long"} and f.label not in {"Sample preparation", "Grid preparation", "Other setup"})
+
+
+def _acquisition(asked: Asked, series: Sequence[Row]) -> tuple[Field, ...]:
+    """Give what all tilt series share, or how it varies."""
+    if not series:
+        return ()
+    spans = {"pixel_spacing": "Å/px", "total_flux": "e⁻/Å²"}
+    lines = [
+        field("Microscope", _together(f"{s['microscope_manufacturer']} {s['microscope_model']}" for s in series)),
+        field("Camera", _together(f"{s['camera_manufacturer']} {s['camera_model']}" for s in series)),
+        field("Voltage", _together(formats.quantity(s["acceleration_voltage"] / formats.KILO, "kV") for s in series)),
+        field("Tilting scheme", _together(s["tilting_scheme"] for s in series)),
+    ]
+    names = {c.name: c.label for c in asked.portal.catalog.schema.columns("tiltseries")}
+    return (*lines, *(field(names[n], formats.span([s[n] for s in series if s[n] is not None], unit)) for n, unit in spans.items()))
+
+
+def _together(values: Iterable[str]) -> Value:
+    found = list(dict.fromkeys(values))
+    return plain(found[0]) if len(found) == 1 else plain("varies: " + ", ".join(found))
+
+
+def _contents(asked: Asked, number: int) -> tuple[Content, ...]:
+    """Count what the dataset holds: runs, tomograms, annotations, and in how many runs each type of data is."""
+    c = asked.portal.catalog.compiler(asked.viewer)
+    row = c.table("run")
+    flags = [sa.func.sum(sa.cast(flag, sa.Integer)).label(name) for name, flag in zip(DATA_TYPES, present(c, row), strict=True)]
+    found = asked.portal.catalog.execute(sa.select(sa.func.count().label("n"), *flags).where(row.c.dataset_id == number, *c.visible("run", row)))[0]
+    annotations = summaries.group(asked, "annotation", "_owner", [number], "ground_truth_status", ("count", ""))
+    total, truth = sum(a["n"] for a in annotations), sum(a["n"] for a in annotations if a["ground_truth_status"])
+    volumes = summaries.counts(asked, "tomogram", "_owner", [number])[number]
+    runs = found["n"]
+    words = f"{formats.count(total)}" + (f" ({formats.count(truth)} ground truth)" if truth else "")
+    first = (Content("Runs", formats.count(runs), "Physical locations that were imaged.", runs), Content("Tomograms", formats.count(volumes), "Reconstructed volumes.", volumes),
+             Content("Annotations", words, "Labels, each for one kind of object.", total))  # fmt: skip
+    return (*first, *(Content(text, _share(found[name] or 0, runs), meaning, found[name] or 0) for name, (text, meaning) in CONTENTS.items()))
+
+
+def _share(number: int, runs: int) -> str:
+    if not number:
+        return "Not submitted"
+    return f"All {formats.count(runs)} runs" if number == runs > 1 else "1 run" if number == runs else f"{formats.count(number)} of {formats.count(runs)} runs"
+
+
+def _table(asked: Asked, number: int, found: Filtered) -> Table[RunRow]:
+    order = read_order(asked.address, RUN_COLUMNS, (("run-name", False),))
+    clause = {"_and": [{"dataset_id": {"_eq": number}}, compose("run", found.active)]}
+    ids = ordered_ids(asked, "run", clause, order, RUN_SORTS)
+    total = asked.portal.catalog.count("run", asked.viewer, {"dataset_id": {"_eq": number}}) if found.active else len(ids)
+    rows = run_rows(asked, slice_page(ids, asked.address), found.active)
+    return Table("Runs", heads(asked.address, RUN_COLUMNS, order), tuple(rows), len(ids), total, make_pager(asked.address, len(ids)))
+
+
+def run_rows(asked: Asked, ids: Sequence[int], active: Sequence[Active] = ()) -> list[RunRow]:
+    """Give runs as lists show them."""
+    series = summaries.group(asked, "tiltseries", "run_id", ids, "tilt_series_quality", "tilt_range", "tilt_min", "tilt_max", ("count", ""))
+    volumes = {r["owner"]: r for r in summaries.group(asked, "tomogram", "run_id", ids, ("count", ""), ("min", "voxel_spacing"), ("max", "voxel_spacing"))}
+    annotations, objects = summaries.counts(asked, "annotation", "run_id", ids), summaries.objects(asked, "run_id", ids)
+    sizes, best = summaries.file_sizes(asked, "run_id", ids), summaries.best_tomograms(asked, ids)
+    carried = asked.address.only({a.filter.parameter for a in active if a.filter.level in {"annotation", "tomogram"}})
+    out = []
+    for r in summaries.find_in_order(asked, "run", ids):
+        i, t, v = r["id"], best.get(r["id"]), volumes.get(r["id"])
+        mine = [s for s in series if s["owner"] == i]
+        alt = f"Central slice of {asked.name('tomogram', t['id'])}, {r['name']}" if t else f"Run {r['name']}"
+        out.append(
+            RunRow(
+                i, asked.name("run", i), str(carried.at(links.page("run", i))), r["name"], summaries.picture(asked, _photo(t), alt),
+                formats.run_quality([s["tilt_series_quality"] for s in mine for _ in range(s["n"])]), sum(s["n"] for s in mine),
+                "; ".join(dict.fromkeys(formats.tilt_range(s["tilt_range"], s["tilt_min"], s["tilt_max"]) for s in mine)), v["n"] if v else 0,
+                formats.span([v["min_voxel_spacing"], v["max_voxel_spacing"]], "Å") if v else "", annotations[i], objects.get(i, summaries.Objects()),
+                sizes.get(i, summaries.Bytes()).size, f"/view/runs/{i}" if t else "", downloads.link(asked, "run", i),
+            )
+        )  # fmt: skip
+    return out
+
+
+def _photo(tomogram: Row | None) -> str | None:
+    return (tomogram["key_photo_thumbnail_url"] or tomogram["key_photo_url"]) if tomogram else None
+
+
+def sample_label(code: str | None) -> str:
+    return label("sample_type_enum", code) if code else ""

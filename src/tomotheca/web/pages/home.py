@@ -1,0 +1,97 @@
+"""The home page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from tomotheca.web import summaries
+from tomotheca.web.address import Address
+from tomotheca.web.format import count
+from tomotheca.web.page import Asked, Context
+from tomotheca.web.pages.browse import DatasetRow, dataset_rows
+from tomotheca.web.pages.common import over, unknown
+
+CARDS = 6
+TOP = 10
+LISTING = "/browse-data/datasets"
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A number that leads to what it counts."""
+
+    label: str
+    value: int
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A name with how often it occurs."""
+
+    name: str
+    count: int
+    href: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home(Context):
+    """Everything on the home page."""
+
+    tagline: str
+    counters: tuple[Counter, ...]
+    newest: tuple[DatasetRow, ...]
+    objects: tuple[Topic, ...]
+    organisms: tuple[Topic, ...]
+    empty: bool
+    graphql: str
+    hero: tuple[summaries.Picture, ...]
+
+
+def home(asked: Asked) -> Home:
+    """Make the home page."""
+    catalog, viewer = asked.portal.catalog, asked.viewer
+    organisms = _organisms(asked)
+    numbers = {kind: catalog.count(kind, viewer) for kind in ("dataset", "run", "tiltseries", "tomogram", "annotation")}
+    newest = catalog.find("dataset", viewer, order=[("release_date", "desc"), ("id", "desc")], limit=CARDS)
+    overlay, ignored = over(asked)
+    rows = dataset_rows(asked, [d["id"] for d in newest])
+    settings = asked.portal.settings
+    return Home(
+        title=settings.site_name, description=settings.tagline, tagline=settings.tagline, overlay=overlay, canonical=f"{asked.origin}/",
+        ignored=(*ignored, *unknown(asked.address, ())),
+        counters=(
+            Counter("Datasets", numbers["dataset"], LISTING), Counter("Runs", numbers["run"], f"{LISTING}?sort=-runs"),
+            Counter("Tilt series", numbers["tiltseries"], f"{LISTING}?files=tilt-series"),
+            Counter("Tomograms", numbers["tomogram"], f"{LISTING}?sort=-tomograms"),
+            Counter("Annotations", numbers["annotation"], f"{LISTING}?sort=-annotations"),
+            Counter("Species", len({o.note or o.name for o in organisms}), f"{LISTING}?sort=organism"),
+        ),
+        newest=tuple(rows), objects=_objects(asked), organisms=organisms[:TOP], empty=not numbers["dataset"], graphql=f"{asked.origin}/graphql",
+        hero=tuple(r.picture for r in rows if r.picture.src)[:3],
+    )  # fmt: skip
+
+
+def _organisms(asked: Asked) -> tuple[Topic, ...]:
+    c = asked.portal.catalog.compiler(asked.viewer)
+    row = c.table("dataset")
+    number = sa.func.count().label("n")
+    statement = sa.select(row.c.organism_name, sa.func.max(row.c.organism_taxid).label("taxid"), number).where(*c.visible("dataset", row), row.c.organism_name.is_not(None))
+    found = asked.portal.catalog.execute(statement.group_by(row.c.organism_name).order_by(number.desc(), row.c.organism_name))
+    return tuple(Topic(r["organism_name"], r["n"], str(Address(LISTING, (("organism", r["organism_name"]),))), str(r["taxid"] or "")) for r in found)
+
+
+def _objects(asked: Asked) -> tuple[Topic, ...]:
+    c = asked.portal.catalog.compiler(asked.viewer)
+    row = c.table("annotation")
+    number = sa.func.count().label("n")
+    statement = sa.select(row.c.object_name, number, sa.func.sum(row.c.object_count).label("instances")).where(*c.visible("annotation", row))
+    found = asked.portal.catalog.execute(statement.group_by(row.c.object_name).order_by(number.desc(), row.c.object_name).limit(TOP))
+    return tuple(Topic(r["object_name"], r["n"], str(Address(LISTING, (("object", r["object_name"]),))), _instances(r["instances"])) for r in found)
+
+
+def _instances(number: int | None) -> str:
+    return f"{count(number)} instances" if number else ""

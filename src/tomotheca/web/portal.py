@@ -1,0 +1,81 @@
+"""What every page is given: the catalogue, the settings, the archive's bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Protocol, TypeVar
+
+from tomotheca import __version__
+from tomotheca.catalog.catalog import Catalog
+from tomotheca.settings import Settings
+
+T = TypeVar("T")
+KEPT = 256
+
+
+class Reader(Protocol):
+    """The part of `store.files.Files` that pages use."""
+
+    def read_bytes(self, key: str) -> bytes: ...
+
+
+class Graves(Protocol):
+    """The part of the desk that pages use."""
+
+    def tombstone(self, kind: str, identifier: int) -> Any: ...
+
+
+class Served(Protocol):
+    """What a running server has open."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def files(self) -> Any: ...
+    @property
+    def desk(self) -> Any: ...
+
+
+class Memory:
+    """The last few answers to expensive questions. The catalogue's version is part of every question."""
+
+    def __init__(self, size: int = KEPT) -> None:
+        self._size, self._kept, self._lock = size, OrderedDict[Hashable, object](), Lock()
+
+    def get(self, question: Hashable, answer: Callable[[], T]) -> T:
+        with self._lock:
+            if question in self._kept:
+                self._kept.move_to_end(question)
+                return self._kept[question]  # type: ignore[return-value]  # one question has one type of answer
+        found = answer()
+        with self._lock:
+            self._kept[question] = found
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return found
+
+
+@dataclass(frozen=True)
+class Portal:
+    """One site: handed to `routes`, and by it to every page."""
+
+    catalog: Catalog
+    settings: Settings
+    files: Reader | None = None
+    """The archive; without it annotation points are not shown in the viewer."""
+
+    desk: Graves | None = None
+    """Knows what was removed."""
+
+    software: str = __version__
+    memory: Memory = field(default_factory=Memory)
+
+
+def portal_of(served: Served) -> Portal:
+    """Give the portal of what a server has open."""
+    return served if isinstance(served, Portal) else Portal(served.catalog, served.settings, served.files, served.desk)

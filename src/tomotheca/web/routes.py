@@ -1,0 +1,88 @@
+"""Every page of the site, top to bottom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from tomotheca.errors import NotFoundError
+from tomotheca.web import assets
+from tomotheca.web.page import Crumb, Page
+from tomotheca.web.pages import browse, dataset, deposition, docs, finding, home, leaf, run, viewing
+from tomotheca.web.portal import Served, portal_of
+
+DOCS = Crumb("Docs", "/docs")
+TYPES = {
+    ".css": "text/css", ".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html", ".json": "application/json",
+    ".png": "image/png", ".wasm": "application/wasm", ".ico": "image/x-icon", ".txt": "text/plain",
+}  # fmt: skip
+FOREVER = "public, max-age=31536000, immutable"
+
+PAGES = (
+    Page("/", home.home, "home.html", "/index.json"),
+    Page("/browse-data", browse.browse, "home.html"),
+    Page("/browse-data/datasets", browse.datasets, "browse_datasets.html"),
+    Page("/browse-data/depositions", browse.depositions, "browse_depositions.html"),
+    Page("/datasets/{id}", dataset.dataset, "dataset.html"),
+    Page("/runs/{id}", run.run, "run.html"),
+    Page("/depositions/{id}", deposition.deposition, "deposition.html"),
+    Page("/tilt-series/{id}", leaf.leaf("tiltseries"), "leaf.html"),
+    Page("/tomograms/{id}", leaf.leaf("tomogram"), "leaf.html"),
+    Page("/annotations/{id}", leaf.leaf("annotation"), "leaf.html"),
+    Page("/alignments/{id}", leaf.leaf("alignment"), "leaf.html"),
+    Page("/view/runs/{id}", viewing.view_run, "view.html"),
+    Page("/view/tomograms/{id}", viewing.view_tomogram, "view.html"),
+    Page("/docs", docs.text("Docs", "Documentation of this site."), "docs.html"),
+    Page("/docs/data-schema", docs.data_schema, "data_schema.html"),
+    Page("/docs/download", docs.text("Download guide", "Every way to take data with you.", DOCS), "docs_download.html"),
+    Page("/docs/api", docs.text("API guide", "GraphQL, files and the S3 endpoint.", DOCS), "docs_api.html"),
+    Page("/about", docs.text("About", "What this site is."), "about.html"),
+    Page("/contribute", docs.text("Contribute", "Bring your data."), "contribute.html"),
+    Page("/login", docs.text("Sign in", "For curators."), "login.html"),
+)
+"""Pages by path, with the function that answers and the template that draws."""
+
+
+def routes(served: Served) -> list[Route]:
+    """Give every route of the pages, their twins, generated states and static files."""
+    portal = portal_of(served)
+    pages = [route for page in PAGES for route in page.routes(portal)]
+    return [*static_routes(), *viewing.state_routes(portal), *docs.schema_routes(), *finding.routes(portal), *pages]
+
+
+def static_routes() -> list[Route]:
+    """Give the routes of static files and of the built viewer."""
+
+    def static(request: Request) -> Response:
+        path = _below(assets.STATIC, request.path_params["name"])
+        headers = {"cache-control": FOREVER if "v" in request.query_params else "public, max-age=3600", "x-content-type-options": "nosniff"}
+        return FileResponse(path, headers=headers, media_type=TYPES.get(path.suffix, "application/octet-stream"))
+
+    def viewer(request: Request) -> Response:
+        path = _below(assets.VIEWER, request.path_params["name"] or "index.html")
+        headers = {"content-security-policy": assets.VIEWER_CSP, "x-content-type-options": "nosniff"}
+        headers["cache-control"] = FOREVER if path.parent.name == "assets" else "no-cache"
+        return FileResponse(path, headers=headers, media_type=TYPES.get(path.suffix, "application/octet-stream"))
+
+    def favicon(_: Request) -> Response:
+        return FileResponse(assets.STATIC / "favicon.svg", media_type="image/svg+xml", headers={"cache-control": "public, max-age=86400"})
+
+    return [Route(assets.STATIC_URL + "{name:path}", static), Route(assets.VIEWER_URL + "{name:path}", viewer), Route("/favicon.ico", favicon)]
+
+
+def _below(folder: Path, name: str) -> Path:
+    """Give a file below a folder.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, or the name leads out of the folder.
+    """
+    path = (folder / name).resolve() if "\x00" not in name else folder
+    if not path.is_file() or not path.is_relative_to(folder.resolve()):
+        message = f"There is no file {name}."
+        raise NotFoundError(message)
+    return path

@@ -1,0 +1,174 @@
+// Pages work without this file. It saves round trips: overlays as modal dialogs, filters that apply themselves, copy buttons.
+const root = document.documentElement;
+const find = (selector, from = document) => from.querySelector(selector);
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+let opener = null;
+
+root.classList.add("script");
+
+// --- theme
+function isDark() {
+  return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function toggleTheme() {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", root.dataset.theme);
+  } catch {
+    // Storage may be forbidden: the choice holds for this page.
+  }
+}
+
+// --- overlays
+function showOverlay() {
+  const dialog = find("#overlay dialog");
+  if (!dialog) return;
+  dialog.removeAttribute("open");
+  dialog.showModal();
+  find("#over-title", dialog)?.focus();
+  dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    closeOverlay(dialog);
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) closeOverlay(dialog);
+  });
+}
+
+function closeOverlay(dialog) {
+  history.pushState({}, "", dialog.dataset.close);
+  dialog.close();
+  find("#overlay").replaceChildren();
+  opener?.focus();
+  opener = null;
+}
+
+function fetchOverlay(url) {
+  return htmx.ajax("GET", url, { target: "#overlay", select: "#overlay", swap: "outerHTML" }).then(() => history.pushState({}, "", url));
+}
+
+// --- filters
+let waiting = 0;
+
+function formAddress(form) {
+  const pairs = [...new FormData(form)].filter(([, value]) => value !== "");
+  const query = new URLSearchParams(pairs).toString();
+  return form.getAttribute("action") + (query ? `?${query}` : "");
+}
+
+function applyFilters(form) {
+  const focused = document.activeElement?.id;
+  const scrolled = find(".filters")?.scrollTop ?? 0;
+  const open = all("details", form).map((details) => details.open);
+  find("#rows")?.setAttribute("aria-busy", "true");
+  const url = formAddress(form);
+  htmx.ajax("GET", url, { target: "#browse", select: "#browse", swap: "outerHTML show:none" }).then(() => {
+    history.pushState({}, "", url);
+    all(".filters details").forEach((details, i) => open[i] !== undefined && (details.open = open[i] || details.open));
+    if (find(".filters")) find(".filters").scrollTop = scrolled;
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  });
+}
+
+function schedule(form, delay) {
+  clearTimeout(waiting);
+  waiting = setTimeout(applyFilters, delay, form);
+}
+
+function findInList(input) {
+  const wanted = input.value.toLowerCase();
+  for (const option of all(".option", input.closest("fieldset"))) option.hidden = !option.textContent.toLowerCase().includes(wanted);
+}
+
+// --- events
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-overlay], .over .close");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
+    event.preventDefault();
+    if (link.classList.contains("close")) return closeOverlay(link.closest("dialog"));
+    if (!link.closest("#overlay")) opener = link;
+    return fetchOverlay(link.getAttribute("href"));
+  }
+  const copy = event.target.closest("[data-copy]");
+  if (copy) copyText(copy);
+  if (event.target.closest("[data-theme-toggle]")) toggleTheme();
+});
+
+async function copyText(button) {
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const label = button.firstChild.textContent;
+  button.firstChild.textContent = "Copied";
+  setTimeout(() => (button.firstChild.textContent = label), 1500);
+}
+
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form");
+  if (!form || event.target.matches("[data-find]")) return;
+  if (form.matches("[data-auto]")) schedule(form, 300);
+  if (form.matches("[data-auto-overlay]")) fetchOverlay(formAddress(form));
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-find]")) findInList(event.target);
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-auto]")) return;
+  event.preventDefault();
+  schedule(event.target, 0);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  event.preventDefault();
+  find("#jump").focus();
+});
+
+addEventListener("popstate", () => location.reload());
+
+// --- the viewer in its frame
+addEventListener("message", (event) => {
+  const frame = find("[data-viewer]");
+  if (event.origin !== location.origin || !frame || event.source !== frame.contentWindow) return;
+  const status = find("[data-viewer-status]");
+  if (event.data?.type === "ready") {
+    frame.dataset.ready = "true";
+    status.textContent = "";
+  }
+  if (event.data?.type === "error") {
+    status.textContent = event.data.message;
+    const impossible = /cannot show volumes/.test(event.data.message);
+    find("[data-viewer-instead]").hidden = !impossible;
+    frame.hidden = impossible;
+  }
+});
+
+function prepare(within) {
+  for (const hidden of all("[data-copy], [data-find], [data-theme-toggle]", within)) hidden.hidden = false;
+  for (const fold of all("[data-fold]", within)) {
+    if (fold.scrollHeight > fold.clientHeight + 8 && !find(".unfold", fold.parentElement)) addUnfold(fold);
+  }
+}
+
+function addUnfold(fold) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "unfold", textContent: "Show all" });
+  button.addEventListener("click", () => {
+    fold.classList.add("unfolded");
+    button.remove();
+  });
+  fold.after(button);
+}
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  prepare(document);
+  if (event.target.id === "overlay" || find("#overlay dialog[open]:not(:modal)")) showOverlay();
+});
+
+prepare(document);
+showOverlay();
+const frame = find("[data-viewer]");
+if (frame) {
+  find("[data-viewer-status]").textContent = "Opening the viewer …";
+  frame.contentWindow?.postMessage({ type: "ready?" }, location.origin);
+}

@@ -1,0 +1,245 @@
+"""Viewer states, generated from the catalogue: which tomogram, which annotations, in which colours. Nothing is made by hand.
+
+Coordinates: the viewer places voxel *i* of an OME-Zarr level with its centre on *i* (scale and translation of every level say so), which
+is the frame that points are written in. So points of the same spacing need no shift.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tomotheca.catalog.catalog import Row
+from tomotheca.errors import NotFoundError, TomothecaError
+from tomotheca.schema.vocabulary import label
+from tomotheca.web.format import number
+from tomotheca.web.page import Asked
+from tomotheca.web.summaries import key_of, preference
+
+PALETTE = ("#ffb000", "#56b4e9", "#00c9a7", "#fe6100", "#785ef0", "#dc267f", "#f0e442", "#009e73", "#648fff", "#cc79a7", "#d55e00", "#a6d854")
+"""Colours that stay apart for colour-blind eyes and on grey."""
+
+ANGSTROM = 1e-10
+MOST_POINTS = 10_000
+MOST_BYTES = 60_000
+"""Bytes of one layer's points; the whole state stays below 64 KiB where it can."""
+
+MOST_LAYERS = 12
+SOURCES = {"dataset_author": 0, "portal_standard": 1, "community": 2}
+POINTS = frozenset({"Point", "OrientedPoint", "InstanceSegmentation"})
+MASKS = frozenset({"SegmentationMask", "InstanceSegmentationMask"})
+
+IMAGE_SHADER = "#uicontrol invlerp contrast(range=[%s, %s])\nvoid main() {\n  emitGrayscale(contrast());\n}\n"
+MASK_SHADER = """#uicontrol vec3 color color(default="%s")
+void main() {
+  float value = float(toRaw(getDataValue()));
+  if (value <= 0.0) {
+    emitTransparent();
+  } else {
+    emitRGBA(vec4(color, 0.6));
+  }
+}
+"""
+POINT_SHADER = """#uicontrol float size slider(min=2, max=24, default=10)
+void main() {
+  setColor(defaultColor());
+  setPointMarkerSize(size);
+  setPointMarkerBorderWidth(1.0);
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a state is asked to show."""
+
+    run: int
+    tomogram: int | None = None
+    annotation: int | None = None
+    deposition: int | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One shape of an annotation with the file that can be shown."""
+
+    annotation: Row
+    shape: str
+    file: Row
+    spacing: float
+    source: int
+
+
+def colour(identifier: str) -> str:
+    """Give the colour of an object: the same in every run."""
+    return PALETTE[int(hashlib.sha256(identifier.encode()).hexdigest()[:8], 16) % len(PALETTE)]
+
+
+def state(asked: Asked, wanted: Wanted) -> dict[str, Any]:
+    """Generate the state of the viewer for one run.
+
+    Raises
+    ------
+    NotFoundError
+        If the viewer sees no such run, or it has no tomogram that can be shown.
+    """
+    asked.get("run", wanted.run)
+    tomogram = choose_tomogram(asked, wanted)
+    spacing = tomogram["voxel_spacing"]
+    dimensions = {axis: [spacing * ANGSTROM, "m"] for axis in "xyz"}
+    size = [tomogram[f"size_{axis}"] for axis in "xyz"]
+    layers = [_image(asked, tomogram), *_annotations(asked, wanted, tomogram)]
+    return {
+        "title": asked.name("tomogram", tomogram["id"]),
+        "dimensions": dimensions,
+        "position": [n / 2 for n in size],
+        "crossSectionScale": max(size[:2]) / 480,
+        "projectionScale": max(size) * 1.3,
+        "layers": layers,
+        "selectedLayer": {"visible": False, "layer": layers[0]["name"]},
+        "layout": "4panel",
+        "showSlices": True,
+    }
+
+
+def choose_tomogram(asked: Asked, wanted: Wanted) -> Row:
+    """Give the tomogram asked for, else the run's preferred one."""
+    found = [t for t in asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": wanted.run}}) if key_of(asked, t["s3_omezarr_dir"])]
+    if wanted.tomogram is not None:
+        found = [t for t in found if t["id"] == wanted.tomogram]
+    if not found:
+        message = f"{asked.name('run', wanted.run)} has no tomogram that the viewer can show."
+        raise NotFoundError(message)
+    return min(found, key=preference)
+
+
+def _source(asked: Asked, address: str) -> str:
+    return f"zarr2:///files/{key_of(asked, address).rstrip('/')}/"
+
+
+def _image(asked: Asked, tomogram: Row) -> dict[str, Any]:
+    name = f"{tomogram['name'] or 'Tomogram'} ({asked.name('tomogram', tomogram['id'])})"
+    layer: dict[str, Any] = {"type": "image", "name": name, "source": _source(asked, tomogram["s3_omezarr_dir"]), "opacity": 1, "blend": "additive"}
+    low, high = tomogram["statistics_p1"], tomogram["statistics_p99"]
+    if low is not None and high is not None and high > low:
+        layer["shader"] = IMAGE_SHADER % (f"{low:.6g}", f"{high:.6g}")
+    return layer
+
+
+def _annotations(asked: Asked, wanted: Wanted, tomogram: Row) -> Iterator[dict[str, Any]]:
+    shapes = _shapes(asked, wanted)
+    shown = _shown(shapes, wanted, tomogram)
+    room = MOST_BYTES
+    for place, shape in enumerate(shapes):
+        layer = _layer(asked, shape, tomogram, room)
+        if layer is None:
+            continue
+        room -= len(orjson.dumps(layer))
+        yield {**layer, "visible": place in shown, "archived": False}
+
+
+def _shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
+    catalog = asked.portal.catalog
+    where: dict[str, Any] = {"run_id": {"_eq": wanted.run}}
+    where |= {"id": {"_eq": wanted.annotation}} if wanted.annotation is not None else {}
+    where |= {"deposition_id": {"_eq": wanted.deposition}} if wanted.deposition is not None else {}
+    annotations = {a["id"]: a for a in catalog.find("annotation", asked.viewer, where=where)}
+    if not annotations:
+        return []
+    kinds = {s["id"]: s for s in catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_in": list(annotations)}})}
+    spacings = {s["id"]: s["voxel_spacing"] for s in catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": wanted.run}})}
+    files = catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}}) if kinds else []
+    found = []
+    for f in files:
+        kind = kinds[f["annotation_shape_id"]]
+        if (kind["shape_type"], f["format"]) in {*((p, "ndjson") for p in POINTS), *((m, "zarr") for m in MASKS)} and key_of(asked, f["s3_path"]):
+            spacing = spacings.get(f["tomogram_voxel_spacing_id"], 0.0)
+            found.append(Shape(annotations[kind["annotation_id"]], kind["shape_type"], f, spacing, SOURCES.get(f["source"], len(SOURCES))))
+    return sorted(found, key=_order)
+
+
+def _order(s: Shape) -> tuple[Any, ...]:
+    """Put first what shows best: chosen by authors, ground truth, author's, precise, newest; points before masks."""
+    a = s.annotation
+    return (
+        not s.file["is_visualization_default"], not a["ground_truth_status"], s.source, -(a["confidence_precision"] or 0), _newest(a), s.shape in MASKS, s.shape != "OrientedPoint",
+        a["id"], s.file["id"],
+    )  # fmt: skip
+
+
+def _newest(annotation: Row) -> int:
+    return -int((annotation["deposition_date"] or "0")[:10].replace("-", ""))
+
+
+def _shown(shapes: Sequence[Shape], wanted: Wanted, tomogram: Row) -> set[int]:
+    """Choose the layers that are on: what was asked for, else one per object in the tomogram's alignment, points before masks."""
+    if wanted.annotation is not None or wanted.deposition is not None:
+        return set(range(len(shapes)))
+    fitting = [i for i, s in enumerate(shapes) if s.file["alignment_id"] == tomogram["alignment_id"]]
+    defaults = [i for i in fitting if shapes[i].file["is_visualization_default"]]
+    if not defaults:
+        seen: set[str] = set()
+        for i in sorted(fitting, key=lambda i: shapes[i].shape in MASKS):
+            if (name := shapes[i].annotation["object_id"]) not in seen:
+                seen.add(name)
+                defaults.append(i)
+    return set(_one_per_annotation(shapes, defaults)[:MOST_LAYERS])
+
+
+def _one_per_annotation(shapes: Sequence[Shape], chosen: Sequence[int]) -> list[int]:
+    """Keep one file of each shape of an annotation: the same points need not be drawn twice."""
+    found: dict[int, int] = {}
+    for i in chosen:
+        found.setdefault(shapes[i].annotation["id"], i)
+    return list(found.values())
+
+
+def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] | None:
+    a = s.annotation
+    name = f"{a['object_name']} · {label('annotation_file_shape_type_enum', s.shape).lower()} ({asked.name('annotation', a['id'])})"
+    if s.spacing and s.spacing != tomogram["voxel_spacing"] and s.shape in MASKS:
+        name += f" {number(s.spacing)} Å"
+    if s.shape in MASKS:
+        shader = MASK_SHADER % colour(a["object_id"])
+        return {"type": "image", "name": name, "source": _source(asked, s.file["s3_path"]), "shader": shader, "opacity": 0.75, "blend": "default"}
+    points = read_points(asked, key_of(asked, s.file["s3_path"]))
+    if len(points) > MOST_POINTS:
+        name += f" first {number(MOST_POINTS)} of {number(len(points))}"
+    scale = s.spacing / tomogram["voxel_spacing"] if s.spacing else 1.0
+    marks = list(_marks(points[:MOST_POINTS], scale, tomogram))
+    if not marks:
+        return None
+    if len(orjson.dumps(marks)) > room:
+        marks = [m for m in marks if m["type"] == "point"]
+    spacing = {axis: [tomogram["voxel_spacing"] * ANGSTROM, "m"] for axis in "xyz"}
+    return {
+        "type": "annotation", "name": name, "source": {"url": "local://annotations", "transform": {"outputDimensions": spacing}},
+        "annotations": marks, "annotationColor": colour(a["object_id"]), "shader": POINT_SHADER, "crossSectionAnnotationSpacing": 1,
+    }  # fmt: skip
+
+
+def read_points(asked: Asked, key: str) -> list[Mapping[str, Any]]:
+    """Read an annotation's points; a file that cannot be read has none."""
+    if asked.portal.files is None:
+        return []
+    try:
+        lines = asked.portal.files.read_bytes(key).splitlines()
+        return [orjson.loads(line) for line in lines if line.strip()]
+    except (TomothecaError, OSError, orjson.JSONDecodeError):
+        return []
+
+
+def _marks(points: Sequence[Mapping[str, Any]], scale: float, tomogram: Row) -> Iterator[dict[str, Any]]:
+    """Give a point for each, and for oriented ones a short line along their own z axis."""
+    reach = max(tomogram["size_x"], tomogram["size_y"]) / 40
+    for place, point in enumerate(points):
+        at = [round(float(point["location"][axis]) * scale, 2) for axis in "xyz"]
+        yield {"type": "point", "id": str(place), "point": at}
+        rotation = point.get("xyz_rotation_matrix")
+        if rotation:
+            tip = [round(at[i] + float(rotation[i][2]) * reach, 2) for i in range(3)]
+            yield {"type": "line", "id": f"{place}z", "pointA": at, "pointB": tip}
