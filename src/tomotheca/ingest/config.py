@@ -129,7 +129,7 @@ class _Reader:
         known = ["version", "standardization_config", *CONTAINERS]
         for key in self.data:
             if key not in known:
-                self.error((key,), f"the key {key} is unknown{meant(str(key), known)}.")
+                self.error((key,), f"the key {key} is unknown{meant(str(key), known)}")
         required = ["version", "standardization_config", *(n for n, c in CONTAINERS.items() if c.required)]
         for key in required:
             if self.data.get(key) is None:
@@ -167,7 +167,7 @@ class _Reader:
             return Entry(container, name, location, None, ())
         for key in item:
             if key not in {"metadata", "sources"}:
-                self.error((*location, key), f"the key {key} is unknown{meant(str(key), ['metadata', 'sources'])}.")
+                self.error((*location, key), f"the key {key} is unknown{meant(str(key), ['metadata', 'sources'])}")
         sources = tuple(self._sources(name, item.get("sources"), (*location, "sources")))
         metadata = item.get("metadata")
         if metadata is None and not container.optional_metadata and any(not refers(s) for s in sources):
@@ -238,13 +238,10 @@ def _inside(given: Any, location: Sequence[str | int], *, missing: bool) -> Loca
     kept: list[str | int] = []
     value = given
     for part in location:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            continue
-        kept.append(part)
+        inside = dict(enumerate(value)) if isinstance(value, list) else value
+        if isinstance(inside, dict) and part in inside:
+            value = inside[part]
+            kept.append(part)
     return (*kept, location[-1]) if missing else tuple(kept)
 
 
@@ -252,12 +249,12 @@ def _sentence(detail: Any, location: Location, model: type[BaseModel]) -> str:
     key = location[-1] if location else "this block"
     match detail["type"]:
         case "extra_forbidden":
-            return f"the key {key} is unknown{meant(str(key), _siblings(model, location))}."
+            return f"the key {key} is unknown{meant(str(key), _siblings(model, location))}"
         case "missing":
             return f"{key} is missing: it is required."
         case "literal_error":
             expected = str(detail["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
-            return f"{key} is {short(detail['input'])}, which is none of {expected}{meant(str(detail['input']), expected.split(', '))}."
+            return f"{key} is {short(detail['input'])}, which is none of {expected}{meant(str(detail['input']), expected.split(', '))}"
         case "value_error":
             return f"{key}: {str(detail['msg']).removeprefix('Value error, ')}."
     text = str(detail["msg"]).removeprefix("Input should be ").removeprefix("a valid ")
@@ -281,10 +278,10 @@ def _siblings(model: type[BaseModel], location: Location) -> list[str]:
 
 
 def meant(word: str, known: Sequence[str]) -> str:
-    """Say which known word is like a wrong one."""
+    """End a sentence about a wrong word: with the known one that is like it, if there is one."""
     lowered = {k.lower(): k for k in known}
     close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return f"; did you mean {lowered[close[0]]}?" if close else ""
+    return f"; did you mean {lowered[close[0]]}?" if close else "."
 
 
 def refers(source: Source) -> bool:

@@ -219,7 +219,7 @@ def _with_bar(image: Image.Image, pixels_per_nm: float) -> Image.Image:
 def _png(image: Image.Image) -> bytes:
     data = io.BytesIO()
     grey = image.convert("L") if _is_grey(image) else image
-    grey.save(data, "PNG", optimize=False, compress_level=6)
+    grey.save(data, "PNG", compress_level=4)
     return data.getvalue()
 
 

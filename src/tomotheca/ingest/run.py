@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tomotheca.desk.marks import restore_from
 from tomotheca.errors import ConfigurationError, Finding, FindingsError, FormatError, StorageError
-from tomotheca.ingest.commit import commit
+from tomotheca.ingest.commit import Identifiers, commit
 from tomotheca.ingest.plan import IngestOptions, plan
 from tomotheca.ingest.work import Context, Draft, Plan, Step
 from tomotheca.store import documents, layout
@@ -128,6 +129,7 @@ class _Run:
         self.written = self.unchanged = self.bytes = 0
         self.findings: list[Finding] = []
         self._failed: list[str] = []
+        self._identifiers = Identifiers(desk)
         self._done: dict[str, str] = {}
         self._fingerprints = {step.key: step.fingerprint for step in planned.steps}
 
@@ -160,8 +162,11 @@ class _Run:
     def _stage(self, steps: list[Step], progress: Progress) -> None:
         ready = [s for s in steps if not self._blocked(s)]
         finished: dict[str, str] = {}
+        left = Counter(step.kind for step in ready)
         try:
             for step, outcome in self._outcomes(ready, progress):
+                self._identifiers.like = left[step.kind]
+                left[step.kind] -= 1
                 if (draft := self._draft(step, outcome)) is not None:
                     self._commit(step, draft)
                     finished[step.key] = self._fingerprints[step.key]
@@ -225,6 +230,8 @@ class _Run:
                 )
             )
             self.desk.journal.mark(step.key, self._fingerprints[step.key])
+            if not self.files.exists(step.key):
+                self.files.remove(step.key.rpartition("/")[0] + "/")
         return draft
 
     def _fail(self, step: Step, finding: Finding) -> None:
@@ -233,7 +240,7 @@ class _Run:
 
     def _commit(self, step: Step, draft: Draft) -> None:
         try:
-            wrote = commit(self.files, self.desk, draft, previous=step.previous)
+            wrote = commit(self.files, self._identifiers, draft, previous=step.previous)
         except FindingsError as error:
             for finding in error.findings:
                 self._fail(step, finding)
