@@ -29,10 +29,21 @@ from tomotheca.settings import Settings
 
 DATASETS = int(sys.argv[1]) if len(sys.argv) > 1 else 50
 RUNS = 40
-CHILDREN = {"tiltseries": 1, "tomogram_voxel_spacing": 1, "alignment": 1, "tomogram": 2, "annotation": 3, "annotation_shape": 3, "annotation_file": 3, "annotation_author": 6}
+CHILDREN = {
+    "tiltseries": 1,
+    "tomogram_voxel_spacing": 1,
+    "alignment": 1,
+    "tomogram": 2,
+    "annotation": 3,
+    "annotation_shape": 3,
+    "annotation_file": 3,
+    "annotation_author": 6,
+}
 WANTED = 20
 
-LIST = "{ runs(limitOffset: {limit: 100}) { id name datasetId s3Prefix httpsPrefix _id __typename dataset { id title } } }"
+LIST = (
+    "{ runs(limitOffset: {limit: 100}) { id name datasetId s3Prefix httpsPrefix _id __typename dataset { id title } } }"
+)
 """100 runs, ten fields each."""
 
 PAGES = {
@@ -68,12 +79,16 @@ def value(column: Column, number: int) -> Any:
         return f"10/{column.name}/{number}.mrc"
     if column.type is datetime:
         return f"2024-01-{1 + number % 28:02d}T00:00:00+00:00"
-    return {int: number % 100, float: number / 7, bool: number % 2 == 0, list: "[[1.0, 0.0], [0.0, 1.0]]"}.get(column.type, f"{column.name} {number}")
+    return {int: number % 100, float: number / 7, bool: number % 2 == 0, list: "[[1.0, 0.0], [0.0, 1.0]]"}.get(
+        column.type, f"{column.name} {number}"
+    )
 
 
 def fill(catalog: Catalog) -> int:
     """Write the catalogue; give the number of rows."""
-    counts = {"deposition": 1, "dataset": DATASETS, "run": DATASETS * RUNS} | {k: n * DATASETS * RUNS for k, n in CHILDREN.items()}
+    counts = {"deposition": 1, "dataset": DATASETS, "run": DATASETS * RUNS} | {
+        k: n * DATASETS * RUNS for k, n in CHILDREN.items()
+    }
     tables, total = catalog.tables, 0
     with catalog.engine.begin() as connection:
         tables.metadata.create_all(connection)
@@ -81,14 +96,23 @@ def fill(catalog: Catalog) -> int:
             columns = SCHEMA.columns(kind)[1:]
             rows = []
             for number in range(1, count + 1):
-                row: dict[str, Any] = {"id": number, "_gate": None, "_owner": 1 if kind == "deposition" else 1 + (number - 1) * DATASETS // count}
+                row: dict[str, Any] = {
+                    "id": number,
+                    "_gate": None,
+                    "_owner": 1 if kind == "deposition" else 1 + (number - 1) * DATASETS // count,
+                }
                 for column in columns:
                     of = counts.get(column.ref.kind) if column.ref else None
-                    row[column.name] = value(column, number) if column.ref is None else of and 1 + (number - 1) * of // count
+                    row[column.name] = (
+                        value(column, number) if column.ref is None else of and 1 + (number - 1) * of // count
+                    )
                 rows.append(row)
             connection.execute(tables.kinds[kind].insert(), rows)
             total += count
-        connection.execute(sa.insert(tables.deposition_dataset), [{"deposition_id": 1, "dataset_id": n} for n in range(1, DATASETS + 1)])
+        connection.execute(
+            sa.insert(tables.deposition_dataset),
+            [{"deposition_id": 1, "dataset_id": n} for n in range(1, DATASETS + 1)],
+        )
     return total
 
 
@@ -120,8 +144,17 @@ def plain(catalog: Catalog, service: GraphQL) -> Callable[[], bytes]:
 
     def runs(_: GraphQLResolveInfo, **__: Any) -> list[dict[str, Any]]:
         keys = '"run:" || id AS _id, id, name, dataset_id AS "datasetId"'
-        found = dictionaries(f"SELECT {keys}, 's3://x/' || s3_prefix AS \"s3Prefix\", 'http://x/' || https_prefix AS \"httpsPrefix\" FROM run ORDER BY id LIMIT 100".replace('"run:"', "'run:'"))
-        datasets = {d["id"]: d for d in dictionaries(f"SELECT id, title FROM dataset WHERE id IN ({','.join({str(r['datasetId']) for r in found})})")}
+        found = dictionaries(
+            f"SELECT {keys}, 's3://x/' || s3_prefix AS \"s3Prefix\", 'http://x/' || https_prefix AS \"httpsPrefix\" FROM run ORDER BY id LIMIT 100".replace(
+                '"run:"', "'run:'"
+            )
+        )
+        datasets = {
+            d["id"]: d
+            for d in dictionaries(
+                f"SELECT id, title FROM dataset WHERE id IN ({','.join({str(r['datasetId']) for r in found})})"
+            )
+        }
         for row in found:
             row["dataset"] = datasets[row["datasetId"]]
         return found
@@ -144,10 +177,14 @@ def main() -> None:
         theirs = plain(catalog, service)
         ours = best(lambda: service.handle({"query": LIST}, ANONYMOUS))
         other = best(theirs)
-        if len(orjson.loads(theirs())["data"]["runs"]) != len(orjson.loads(service.handle({"query": LIST}, ANONYMOUS))["data"]["runs"]):
+        if len(orjson.loads(theirs())["data"]["runs"]) != len(
+            orjson.loads(service.handle({"query": LIST}, ANONYMOUS))["data"]["runs"]
+        ):
             message = "the answers differ"
             raise SystemExit(message)
-        print(f"100 runs x 10 fields: ours {ours:.3f} ms, graphql-core's execute {other:.2f} ms: {other / ours:.1f}x (at least {WANTED}x)")
+        print(
+            f"100 runs x 10 fields: ours {ours:.3f} ms, graphql-core's execute {other:.2f} ms: {other / ours:.1f}x (at least {WANTED}x)"
+        )
         for name, (query, variables) in PAGES.items():
             request = {"query": query, "variables": variables}
             size = len(service.handle(request, ANONYMOUS))

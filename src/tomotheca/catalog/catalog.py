@@ -122,7 +122,8 @@ class Catalog:
 
 def connect(url: str) -> sa.Engine:
     """Open a database for reading and writing, with our functions and settings."""
-    engine = sa.create_engine(url)
+    # GraphQL plans are many statements; the driver keeps them prepared.
+    engine = sa.create_engine(url, connect_args={"cached_statements": 512} if url.startswith("sqlite") else {})
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine

@@ -189,7 +189,9 @@ class Compiler:
         left = self.shown(column, row) if operator not in SAME else self.missing(column, row)
         if isinstance(value, list | tuple):
             value = together(value)
-        if operator != "_is_null" and (column.type is datetime or column.location or operator.endswith(("like", "regex"))):
+        if operator != "_is_null" and (
+            column.type is datetime or column.location or operator.endswith(("like", "regex"))
+        ):
             step = partial(self._convert, column, operator)
             value = resolve(value, (lambda items: [step(item) for item in items]) if operator in LISTS else step)
         if column.enum and operator in ORDERED:
@@ -246,7 +248,11 @@ class Compiler:
 
     def shown(self, column: Column, row: sa.FromClause) -> sa.ColumnElement[Any]:
         """Give a column's value as the wire shows it: an address for a key, a number for one that is missing."""
-        return address(row.c[column.name], self.prefixes[column.location]) if column.location else self.missing(column, row)
+        return (
+            address(row.c[column.name], self.prefixes[column.location])
+            if column.location
+            else self.missing(column, row)
+        )
 
     def missing(self, column: Column, row: sa.FromClause) -> sa.ColumnElement[Any]:
         """Give a column; where the wire answers a value for a null, that value."""

@@ -18,12 +18,29 @@ from tomotheca.schema import SCHEMA
 from tomotheca.schema.core import Column
 from tomotheca.settings import Settings
 
-WORDS = ("ribosome", "Ribosome", "RIBOSOME 80S", "membrane", "Membrane_inner", "100% ice", "Ångström", "ångström", "a\nb", "", "mikrotubuľ", "Kinase 5")
+WORDS = (
+    "ribosome",
+    "Ribosome",
+    "RIBOSOME 80S",
+    "membrane",
+    "Membrane_inner",
+    "100% ice",
+    "Ångström",
+    "ångström",
+    "a\nb",
+    "",
+    "mikrotubuľ",
+    "Kinase 5",
+)
 COUNTS = {
     "deposition": 5, "dataset": 7, "run": 16, "tomogram_voxel_spacing": 18, "tiltseries": 14, "alignment": 12, "tomogram": 30, "annotation": 40,
     "annotation_shape": 50, "annotation_file": 70, "frame": 30, "per_section_parameters": 40, "annotation_author": 60,
 }  # fmt: skip
-STATES = {1: ("private", None), 2: ("embargoed", "2999-01-01T00:00:00+00:00"), 3: ("embargoed", "2001-01-01T00:00:00+00:00")}
+STATES = {
+    1: ("private", None),
+    2: ("embargoed", "2999-01-01T00:00:00+00:00"),
+    3: ("embargoed", "2001-01-01T00:00:00+00:00"),
+}
 """Visibility of the first datasets and depositions by number; the others are public."""
 
 HIDDEN = "only a curator knows"
@@ -93,9 +110,14 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
             connection.execute(tables.kinds[kind].insert(), row)
             if row.get("deposition_id") and kind not in {"deposition_author", "deposition_type"}:
                 pairs.add((row["deposition_id"], row["_owner"]))
-        connection.execute(tables.deposition_dataset.insert(), [{"deposition_id": d, "dataset_id": s} for d, s in sorted(pairs)])
+        connection.execute(
+            tables.deposition_dataset.insert(), [{"deposition_id": d, "dataset_id": s} for d, s in sorted(pairs)]
+        )
         states = [
-            {"kind": k, "id": n, "state": state, "until": until} for k in ("dataset", "deposition") for n, (state, until) in STATES.items() if (k, n) != ("deposition", 2)
+            {"kind": k, "id": n, "state": state, "until": until}
+            for k in ("dataset", "deposition")
+            for n, (state, until) in STATES.items()
+            if (k, n) != ("deposition", 2)
         ]
         connection.execute(tables.visibility.insert(), states)
     return opened

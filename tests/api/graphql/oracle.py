@@ -40,7 +40,9 @@ class Oracle:
     def answer(self, text: str, variables: dict[str, Any]) -> Any:
         document = parse(text)
         assert validate(self.schema, document) == [], text
-        result = execute_sync(self.schema, document, {"kind": ""}, variable_values=variables, field_resolver=self.resolve)
+        result = execute_sync(
+            self.schema, document, {"kind": ""}, variable_values=variables, field_resolver=self.resolve
+        )
         assert result.errors is None, (text, result.errors)
         return result.data
 
@@ -69,7 +71,9 @@ class Oracle:
         return found[0] if found else None
 
     def many(self, source: Row, relation: Relation, **given: Any) -> Any:
-        found = list(enumerate(self.select(relation.target, self.related(source, relation), given["where"], given["orderBy"])))
+        found = list(
+            enumerate(self.select(relation.target, self.related(source, relation), given["where"], given["orderBy"]))
+        )
         before, after, first, last = (given[name] for name in ("before", "after", "first", "last"))
         begin = int(b64decode(after).decode().split(":")[1]) + 1 if after else 0
         end = int(b64decode(before).decode().split(":")[1]) if before else len(found)
@@ -85,7 +89,10 @@ class Oracle:
         page = {
             "hasNextPage": end < len(found) and begin < len(found), "hasPreviousPage": begin > 0, "startCursor": (cursors or [None])[0], "endCursor": (cursors or [None])[-1],
         }  # fmt: skip
-        return {"pageInfo": page, "edges": [{"cursor": c, "node": row} for c, (_, row) in zip(cursors, part, strict=True)]}
+        return {
+            "pageInfo": page,
+            "edges": [{"cursor": c, "node": row} for c, (_, row) in zip(cursors, part, strict=True)],
+        }
 
     def related(self, source: Row, relation: Relation) -> list[Row]:
         if relation.many:

@@ -12,5 +12,7 @@ from tomotheca.catalog.catalog import Catalog
 from tomotheca.settings import Settings
 
 app = Starlette(
-    routes=service_routes(GraphQL(Catalog(os.environ["CATALOG"], public_url="http://portal.test", bucket="lab"), Settings()))
+    routes=service_routes(
+        GraphQL(Catalog(os.environ["CATALOG"], public_url="http://portal.test", bucket="lab"), Settings())
+    )
 )

@@ -33,9 +33,15 @@ class Writer:
 
     def query(self) -> tuple[str, dict[str, Any]]:
         roots = self.draw.sample(sorted(self.wire.roots), self.draw.choice([1, 1, 2]))
-        fields = [f"r{n}: {name}{self.arguments('Query', name, 0.6)}{self.node(self.wire.roots[name], 3)}" for n, name in enumerate(roots)]
+        fields = [
+            f"r{n}: {name}{self.arguments('Query', name, 0.6)}{self.node(self.wire.roots[name], 3)}"
+            for n, name in enumerate(roots)
+        ]
         head = f"({', '.join(self.declared)})" if self.declared else ""
-        return f"query Q{head} {{ {' '.join([*fields, *self.chance(0.2, '__typename')])} }} {' '.join(self.fragments)}", self.variables
+        return (
+            f"query Q{head} {{ {' '.join([*fields, *self.chance(0.2, '__typename')])} }} {' '.join(self.fragments)}",
+            self.variables,
+        )
 
     def chance(self, share: float, text: str) -> list[str]:
         return [text] if self.draw.random() < share else []
@@ -45,10 +51,18 @@ class Writer:
         columns = [n for n, f in fields.items() if not isinstance(f, Relation)]
         chosen = self.draw.sample(columns, min(len(columns), self.draw.randrange(1, 5)))
         parts = [self.directed(self.draw.choice(["", f"x{i}: "]) + name) for i, name in enumerate(chosen)]
-        parts += [*self.chance(0.2, "_id"), *self.chance(0.2, "t: __typename"), *self.chance(0.1, "... on Node { g: _id }"), *self.chance(0.1, f"... on {type_name(kind)} {{ id }}")]
+        parts += [
+            *self.chance(0.2, "_id"),
+            *self.chance(0.2, "t: __typename"),
+            *self.chance(0.1, "... on Node { g: _id }"),
+            *self.chance(0.1, f"... on {type_name(kind)} {{ id }}"),
+        ]
         relations = [n for n, f in fields.items() if isinstance(f, Relation)]
         if depth and relations:
-            parts += [self.relation(kind, name, depth - 1, f"k{i}") for i, name in enumerate(self.draw.choices(relations, k=self.draw.randrange(3)))]
+            parts += [
+                self.relation(kind, name, depth - 1, f"k{i}")
+                for i, name in enumerate(self.draw.choices(relations, k=self.draw.randrange(3)))
+            ]
         self.draw.shuffle(parts)
         if self.draw.random() < 0.15:
             name = f"F{len(self.fragments)}"
@@ -72,7 +86,11 @@ class Writer:
         edge += [f"node {self.node(field.target, depth)}"] if self.draw.random() < 0.9 else []
         edge += [f"second: node {self.node(field.target, 0)}"] if self.draw.random() < 0.05 else []
         page = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor __typename }"
-        inside = [*self.chance(0.4, page), f"edges {{ {' '.join(edge or ['cursor'])} }}", *self.chance(0.05, "other: edges { cursor }")]
+        inside = [
+            *self.chance(0.4, page),
+            f"edges {{ {' '.join(edge or ['cursor'])} }}",
+            *self.chance(0.05, "other: edges { cursor }"),
+        ]
         return f"{key}: {name}{arguments} {{ {' '.join(inside)} }}"
 
     def arguments(self, parent: str, name: str, share: float) -> str:
@@ -88,7 +106,10 @@ class Writer:
             elif argument == "orderBy":
                 value = [self.order(kind, 1) for _ in range(self.draw.randrange(3))]
             elif argument == "limitOffset":
-                value = {"limit": self.draw.randrange(12), **({"offset": self.draw.randrange(5)} if self.draw.random() < 0.5 else {})}
+                value = {
+                    "limit": self.draw.randrange(12),
+                    **({"offset": self.draw.randrange(5)} if self.draw.random() < 0.5 else {}),
+                }
             elif argument in {"first", "last"}:
                 value = self.draw.randrange(1, 6)
             else:
@@ -157,5 +178,3 @@ def written(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(written, value)) + "]"
     return value if isinstance(value, Bare) else json.dumps(value, ensure_ascii=False)
-
-

@@ -27,7 +27,9 @@ from tomotheca.schema import ENTITIES, SCHEMA, Schema
 from tomotheca.schema.markers import Enum, Internal
 from tomotheca.schema.run import Run
 
-NEXT = re.compile(r"Aggregate$|Aggregate(WhereClause|Functions|WhereClauseCount)|GroupByOptions$|CountColumns$|MinMaxColumns$|NumericalColumns$")
+NEXT = re.compile(
+    r"Aggregate$|Aggregate(WhereClause|Functions|WhereClauseCount)|GroupByOptions$|CountColumns$|MinMaxColumns$|NumericalColumns$"
+)
 """Names of the aggregates, which are an issue of their own."""
 
 
@@ -50,7 +52,9 @@ def reachable(schema: GraphQLSchema) -> set[str]:
         if name in found or NEXT.search(name):
             continue
         found.add(name)
-        waiting += re.findall(r"\w+", re.sub(r'""".*?"""|"[^"\n]*"', "", print_type(schema.type_map[name]), flags=re.DOTALL))
+        waiting += re.findall(
+            r"\w+", re.sub(r'""".*?"""|"[^"\n]*"', "", print_type(schema.type_map[name]), flags=re.DOTALL)
+        )
         waiting = [w for w in waiting if w in schema.type_map]
     return found
 
@@ -66,7 +70,9 @@ def differences(theirs: GraphQLNamedType, ours: Any) -> Iterator[str]:
             if not NEXT.search(name):
                 yield from compare(f"{theirs.name}.{name}", field, ours.fields.get(name))
     elif isinstance(theirs, GraphQLObjectType | GraphQLInterfaceType):
-        yield from (f"{theirs.name}: {i.name}" for i in theirs.interfaces if i.name not in {o.name for o in ours.interfaces})
+        yield from (
+            f"{theirs.name}: {i.name}" for i in theirs.interfaces if i.name not in {o.name for o in ours.interfaces}
+        )
         yield from (d for name in theirs.fields if not NEXT.search(name) for d in compare_field(theirs, ours, name))
 
 
@@ -80,7 +86,9 @@ def compare_field(theirs: GraphQLObjectType | GraphQLInterfaceType, ours: Any, n
         yield from compare(f"{theirs.name}.{name}({argument})", value, other.args.get(argument))
 
 
-def compare(where: str, theirs: GraphQLArgument | GraphQLInputField, ours: GraphQLArgument | GraphQLInputField | None) -> Iterator[str]:
+def compare(
+    where: str, theirs: GraphQLArgument | GraphQLInputField, ours: GraphQLArgument | GraphQLInputField | None
+) -> Iterator[str]:
     """Type and default of an argument or input field."""
     wanted, found = print_input_value("x", theirs), ours and print_input_value("x", ours)
     if wanted != found:
@@ -89,7 +97,13 @@ def compare(where: str, theirs: GraphQLArgument | GraphQLInputField, ours: Graph
 
 def test_everything_in_the_clients_schema_is_in_ours(theirs: GraphQLSchema, ours: GraphQLSchema) -> None:
     names = reachable(theirs)
-    assert {"Tiltseries", "Tiltseries_microscope_manufacturer_enumEnumComparators", "PageInfo", "RunOrderByClause", "orderBy"} <= names
+    assert {
+        "Tiltseries",
+        "Tiltseries_microscope_manufacturer_enumEnumComparators",
+        "PageInfo",
+        "RunOrderByClause",
+        "orderBy",
+    } <= names
     assert len([n for n in names if n.endswith("WhereClause")]) == 23
     assert len([n for n in names if n.endswith("Connection")]) >= 18
     assert [d for name in sorted(names) for d in differences(theirs.type_map[name], ours.type_map.get(name))] == []

@@ -19,7 +19,7 @@ values = st.one_of(
 
 @given(st.lists(values, min_size=1))
 def test_literals_come_out_and_the_rest_stays(found: list[object]) -> None:
-    text = "{ " + " # 5 \"\n".join(f"a{n}x1(y: {json.dumps(v)}) " for n, v in enumerate(found)) + "}"
+    text = "{ " + ' # 5 "\n'.join(f"a{n}x1(y: {json.dumps(v)}) " for n, v in enumerate(found)) + "}"
     lifted = lift(text)
     assert list(lifted.values) == found
     parse(lifted.text)
@@ -33,7 +33,15 @@ def test_numbers_out_of_range_blocks_and_names_stay() -> None:
 
 
 def test_one_plan_for_all_ids(service: GraphQL) -> None:
-    made = [service.documents.get(f'{{ runs(where: {{id: {{_in: {list(range(n + 1))}}}, name: {{_eq: "{n}"}}}}) {{ id }} }}')[0] for n in range(5)]
+    made = [
+        service.documents.get(
+            f'{{ runs(where: {{id: {{_in: {list(range(n + 1))}}}, name: {{_eq: "{n}"}}}}) {{ id }} }}'
+        )[0]
+        for n in range(5)
+    ]
     assert len({id(document) for document in made}) == 1
     for n in (1, 2):
-        assert service.handle({"query": f"{{ runs(limitOffset: {{limit: {n}}}) {{ id }} }}"}, ANONYMOUS).count(b'"id"') == n
+        assert (
+            service.handle({"query": f"{{ runs(limitOffset: {{limit: {n}}}) {{ id }} }}"}, ANONYMOUS).count(b'"id"')
+            == n
+        )

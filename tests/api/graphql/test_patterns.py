@@ -30,7 +30,10 @@ def test_nothing_runs_for_ever() -> None:
     assert time.perf_counter() - started < 1
 
 
-@pytest.mark.parametrize(("operator", "pattern"), [("_regex", "(a"), ("_niregex", "(?=a)"), ("_regex", r"(a)\1"), ("_like", "a\\"), ("_ilike", "\\\\\\")])
+@pytest.mark.parametrize(
+    ("operator", "pattern"),
+    [("_regex", "(a"), ("_niregex", "(?=a)"), ("_regex", r"(a)\1"), ("_like", "a\\"), ("_ilike", "\\\\\\")],
+)
 def test_what_cannot_be_run_is_refused(operator: str, pattern: str) -> None:
     with pytest.raises(QueryError):
         check(operator, pattern)

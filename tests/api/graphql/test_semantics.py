@@ -49,22 +49,44 @@ def test_limit_zero_is_no_limit_and_order_is_by_id(ask: Ask) -> None:
     assert ids(ask("{ annotations(limitOffset: {limit: 0}) { id } }")["annotations"]) == everything
     assert ids(ask("{ annotations(limitOffset: {limit: 3, offset: 2}) { id } }")["annotations"]) == everything[2:5]
     assert ids(ask("{ annotations(limitOffset: {limit: 0, offset: 2}) { id } }")["annotations"]) == everything[2:]
-    assert ids(ask("query($l: Int) { annotations(limitOffset: {limit: $l}) { id } }", l=4)["annotations"]) == everything[:4]
+    assert (
+        ids(ask("query($l: Int) { annotations(limitOffset: {limit: $l}) { id } }", l=4)["annotations"])
+        == everything[:4]
+    )
 
 
 def test_offset_needs_a_limit(refuse: Ask) -> None:
     error = refuse("{ runs(\n limitOffset: {offset: 5}) { id } }")
-    assert error == {"message": "Cannot use offset without limit", "locations": [{"line": 1, "column": 3}], "path": ["runs"]}
+    assert error == {
+        "message": "Cannot use offset without limit",
+        "locations": [{"line": 1, "column": 3}],
+        "path": ["runs"],
+    }
     assert "offset" in refuse("query($o: Int) { runs(limitOffset: {offset: $o}) { id } }", o=1)["message"]
     assert "non-negative" in refuse("{ runs(limitOffset: {limit: -1}) { id } }")["message"]
 
 
-@pytest.mark.parametrize("where", ["null", "{}", "{id: {}}", "$absent", "$null", "{id: {_eq: $number}}", "{objectName: {_eq: $text, _gt: $text}}", "{_and: []}", "{_not: null}"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "null",
+        "{}",
+        "{id: {}}",
+        "$absent",
+        "$null",
+        "{id: {_eq: $number}}",
+        "{objectName: {_eq: $text, _gt: $text}}",
+        "{_and: []}",
+        "{_not: null}",
+    ],
+)
 def test_what_filters_nothing(ask: Ask, where: str) -> None:
     declared = {"$absent": "($absent: AnnotationWhereClause)", "$null": "($null: AnnotationWhereClause)"}.get(where, "")
     declared = declared or ("($number: Int)" if "$number" in where else "($text: String)" if "$text" in where else "")
     given = {"null": None} if where == "$null" else {}
-    assert ask(f"query Q{declared} {{ annotations(where: {where}) {{ id }} }}", **given) == ask("{ annotations { id } }")
+    assert ask(f"query Q{declared} {{ annotations(where: {where}) {{ id }} }}", **given) == ask(
+        "{ annotations { id } }"
+    )
 
 
 def test_nulls_in_filters(ask: Ask, refuse: Ask, catalog: Catalog) -> None:
@@ -72,9 +94,16 @@ def test_nulls_in_filters(ask: Ask, refuse: Ask, catalog: Catalog) -> None:
     without = [r["id"] for r in rows if r["object_state"] is None]
     for where in ("{_eq: null}", "{_is_null: true}"):
         assert ids(ask(f"{{ annotations(where: {{objectState: {where}}}) {{ id }} }}")["annotations"]) == without
-    assert ids(ask("query($v: String) { annotations(where: {objectState: {_eq: $v}}) { id } }", v=None)["annotations"]) == without
-    assert ids(ask("{ annotations(where: {objectState: {_neq: null}}) { id } }")["annotations"]) == [r["id"] for r in rows if r["id"] not in without]
-    assert not set(without) & set(ids(ask('{ annotations(where: {objectState: {_nin: ["x"]}}) { id } }')["annotations"]))
+    assert (
+        ids(ask("query($v: String) { annotations(where: {objectState: {_eq: $v}}) { id } }", v=None)["annotations"])
+        == without
+    )
+    assert ids(ask("{ annotations(where: {objectState: {_neq: null}}) { id } }")["annotations"]) == [
+        r["id"] for r in rows if r["id"] not in without
+    ]
+    assert not set(without) & set(
+        ids(ask('{ annotations(where: {objectState: {_nin: ["x"]}}) { id } }')["annotations"])
+    )
     assert ask("{ annotations(where: {id: {_in: []}}) { id } }")["annotations"] == []
     assert "cannot be null" in refuse("{ annotations(where: {id: null}) { id } }")["message"]
     assert "needs a value" in refuse("{ annotations(where: {id: {_in: null}}) { id } }")["message"]
@@ -99,7 +128,9 @@ def test_dates(ask: Ask, refuse: Ask) -> None:
 
 def test_depth_of_filters(ask: Ask, refuse: Ask) -> None:
     ask("{ annotationFiles(where: {annotationShape: {annotation: {run: {dataset: {id: {_gt: 0}}}}}}) { id } }")
-    error = refuse("{ annotationFiles(where: {annotationShape: {annotation: {run: {dataset: {deposition: {id: {_gt: 0}}}}}}}) { id } }")
+    error = refuse(
+        "{ annotationFiles(where: {annotationShape: {annotation: {run: {dataset: {deposition: {id: {_gt: 0}}}}}}}) { id } }"
+    )
     assert error["message"].startswith("Max filter depth exceeded")
 
 
@@ -113,13 +144,19 @@ def test_pages_of_connections(ask: Ask, refuse: Ask) -> None:
     total = len(whole["edges"])
     assert total > 2
     assert not whole["pageInfo"]["hasNextPage"]
-    assert page("(first: 0)") == {"edges": [], "pageInfo": {"hasNextPage": True, "hasPreviousPage": False, "startCursor": None, "endCursor": None}}
+    assert page("(first: 0)") == {
+        "edges": [],
+        "pageInfo": {"hasNextPage": True, "hasPreviousPage": False, "startCursor": None, "endCursor": None},
+    }
     first = page("(first: 1)")
     assert len(first["edges"]) == 1
     assert first["pageInfo"]["hasNextPage"]
     assert first["pageInfo"]["endCursor"] == first["edges"][0]["cursor"] == "YXJyYXljb25uZWN0aW9uOjA="
     for name in ("first", "last"):
-        assert refuse(f"{{ runs {{ annotations({name}: 101) {{ edges {{ cursor }} }} }} }}")["message"] == f"Argument '{name}' cannot be higher than 100."
+        assert (
+            refuse(f"{{ runs {{ annotations({name}: 101) {{ edges {{ cursor }} }} }} }}")["message"]
+            == f"Argument '{name}' cannot be higher than 100."
+        )
     error = refuse('{ runs { a: annotations(after: "nonsense") { edges { cursor } } } }')
     assert error["path"] == ["runs", "a"]
     assert "not a cursor" in error["message"]
@@ -139,13 +176,20 @@ def test_order_over_a_relation_leaves_out_rows_without_one(ask: Ask, catalog: Ca
 
 
 def test_values(ask: Ask) -> None:
-    for row in ask("{ tiltseries { tiltSeriesQuality isAligned s3MrcFile httpsMrcFile _id id __typename } }")["tiltseries"]:
+    for row in ask("{ tiltseries { tiltSeriesQuality isAligned s3MrcFile httpsMrcFile _id id __typename } }")[
+        "tiltseries"
+    ]:
         assert isinstance(row["tiltSeriesQuality"], int)
         assert isinstance(row["isAligned"], bool)
         assert row["s3MrcFile"] is None or row["s3MrcFile"].startswith(("s3://lab/10/", "https://elsewhere.org/"))
-        assert row["httpsMrcFile"] is None or row["httpsMrcFile"].startswith(("http://portal.test/files/10/", "https://elsewhere.org/"))
+        assert row["httpsMrcFile"] is None or row["httpsMrcFile"].startswith(
+            ("http://portal.test/files/10/", "https://elsewhere.org/")
+        )
         assert row["__typename"] == "Tiltseries"
-    matrices = [r["inPlaneRotation"] for r in ask("{ perSectionAlignmentParameters { inPlaneRotation } }")["perSectionAlignmentParameters"]]
+    matrices = [
+        r["inPlaneRotation"]
+        for r in ask("{ perSectionAlignmentParameters { inPlaneRotation } }")["perSectionAlignmentParameters"]
+    ]
     assert any(isinstance(m, list) and m[1] == [0.5, -1.25] for m in matrices)
     assert ask('{ tiltseries(where: {httpsMrcFile: {_eq: "10/tiltseries/1.mrc"}}) { id } }')["tiltseries"] == []
 
@@ -156,14 +200,21 @@ def test_email_is_private(ask: Ask, catalog: Catalog) -> None:
     by_email = ask("{ datasetAuthors(orderBy: [{email: desc}]) { id } }")
     assert by_email == ask("{ datasetAuthors { id } }")
     public = GraphQL(catalog, Settings(privacy_publish_emails=True))
-    assert any(r["email"] for r in orjson.loads(public.handle({"query": "{ datasetAuthors { email } }"}, ANONYMOUS))["data"]["datasetAuthors"])
+    assert any(
+        r["email"]
+        for r in orjson.loads(public.handle({"query": "{ datasetAuthors { email } }"}, ANONYMOUS))["data"][
+            "datasetAuthors"
+        ]
+    )
 
 
 def test_hidden_rows_are_nowhere(service: GraphQL, ask: Ask) -> None:
     every = "{ datasets { id title } depositions { id title datasets { edges { node { id title } } } tomograms { edges { node { run { dataset { id title } } } } } } runs { dataset { id title } } }"
     assert HIDDEN in service.handle({"query": every}, CURATOR).decode()
     assert HIDDEN not in service.handle({"query": every}, ANONYMOUS).decode()
-    assert ids(ask("{ datasets { id } }")["datasets"]) == [3, 4, 5, 6, 7] or set(ids(ask("{ datasets { id } }")["datasets"])) <= {3, 4, 5, 6, 7}
+    assert ids(ask("{ datasets { id } }")["datasets"]) == [3, 4, 5, 6, 7] or set(
+        ids(ask("{ datasets { id } }")["datasets"])
+    ) <= {3, 4, 5, 6, 7}
     assert ask(f'{{ runs(where: {{dataset: {{title: {{_eq: "{HIDDEN}"}}}}}}) {{ id }} }}')["runs"] == []
     assert ask(f'{{ runs(where: {{_not: {{dataset: {{title: {{_neq: "{HIDDEN}"}}}}}}}}) {{ id }} }}')["runs"] == []
 
@@ -185,16 +236,27 @@ def test_names_fragments_and_directives(ask: Ask) -> None:
 
 
 def test_one_field_twice_with_different_arguments(ask: Ask, refuse: Ask) -> None:
-    found = ask("{ runs { x: annotations(first: 1) { edges { node { id } } } y: annotations(first: 2) { edges { node { id } } } } }")["runs"]
+    found = ask(
+        "{ runs { x: annotations(first: 1) { edges { node { id } } } y: annotations(first: 2) { edges { node { id } } } } }"
+    )["runs"]
     assert max(len(r["y"]["edges"]) for r in found) == 2
     assert all(r["x"]["edges"] == r["y"]["edges"][:1] for r in found)
-    assert "conflict" in refuse("{ runs { annotations(first: 1) { edges { node { id } } } annotations(first: 2) { edges { node { id } } } } }")["message"]
-    merged = ask("{ runs { annotations(first: 1) { edges { node { id } } } annotations(first: 1) { edges { cursor } } } }")["runs"]
+    assert (
+        "conflict"
+        in refuse(
+            "{ runs { annotations(first: 1) { edges { node { id } } } annotations(first: 2) { edges { node { id } } } } }"
+        )["message"]
+    )
+    merged = ask(
+        "{ runs { annotations(first: 1) { edges { node { id } } } annotations(first: 1) { edges { cursor } } } }"
+    )["runs"]
     assert any(set(r["annotations"]["edges"][0]) == {"node", "cursor"} for r in merged if r["annotations"]["edges"])
 
 
 def test_questions_about_the_schema(ask: Ask, service: GraphQL) -> None:
-    found = ask('{ __typename x: __type(name: "Run") { name } runs(limitOffset: {limit: 1}) { id } __schema { queryType { name } } }')
+    found = ask(
+        '{ __typename x: __type(name: "Run") { name } runs(limitOffset: {limit: 1}) { id } __schema { queryType { name } } }'
+    )
     assert list(found) == ["__typename", "x", "runs", "__schema"]
     assert found["x"] == {"name": "Run"}
     reference = "kind name " + "ofType { kind name " * 9 + "}" * 9

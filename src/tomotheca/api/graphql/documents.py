@@ -25,7 +25,9 @@ from tomotheca.api.graphql.lift import Lifted, lift, whole
 from tomotheca.errors import QueryError
 
 MAX_TOKENS = 20_000
-RULES = tuple(dict.fromkeys(r for r in (*specified_rules, *recommended_rules) if r is not OverlappingFieldsCanBeMergedRule))
+RULES = tuple(
+    dict.fromkeys(r for r in (*specified_rules, *recommended_rules) if r is not OverlappingFieldsCanBeMergedRule)
+)
 """Rules of validation. Fields that cannot be merged are found while the selection is collected: graphql-core's rule takes quadratic time."""
 
 
@@ -125,7 +127,9 @@ class Documents:
             raise RequestError([GraphQLError("The query is nested too deeply.")]) from error
         if errors:
             raise RequestError(errors)
-        operations = {d.name.value if d.name else "": d for d in node.definitions if isinstance(d, OperationDefinitionNode)}
+        operations = {
+            d.name.value if d.name else "": d for d in node.definitions if isinstance(d, OperationDefinitionNode)
+        }
         fragments = {d.name.value: d for d in node.definitions if isinstance(d, FragmentDefinitionNode)}
         return Document(node, text, {place: number for number, place in enumerate(places)}, operations, fragments)
 
@@ -134,4 +138,6 @@ def described(error: FieldError, text: str, lifted: Lifted) -> GraphQLError:
     """Give a field's error with its place in the original text."""
     source = Source(text)
     place = lifted.original(error.node.loc.start) if error.node is not None and error.node.loc else None
-    return GraphQLError(str(error), source=source, positions=None if place is None else [place], path=list(error.path) or None)
+    return GraphQLError(
+        str(error), source=source, positions=None if place is None else [place], path=list(error.path) or None
+    )

@@ -54,7 +54,11 @@ def service_routes(service: GraphQL) -> list[Route]:
     """Give the routes of a service."""
 
     async def endpoint(request: Request) -> Response:
-        if request.method == "GET" and "query" not in request.query_params and "text/html" in request.headers.get("accept", ""):
+        if (
+            request.method == "GET"
+            and "query" not in request.query_params
+            and "text/html" in request.headers.get("accept", "")
+        ):
             return _page("ide.html", "text/html")
         try:
             asked = await _posted(request) if request.method == "POST" else _in_address(request)
@@ -91,7 +95,9 @@ async def _posted(request: Request) -> dict[str, Any]:
         if len(body) > MAX_BODY:
             message = f"the request is longer than {MAX_BODY} bytes"
             raise _BadRequestError(message, 413)
-    if request.headers.get("content-type", "").startswith("application/graphql") and not request.headers["content-type"].startswith("application/graphql+json"):
+    if request.headers.get("content-type", "").startswith("application/graphql") and not request.headers[
+        "content-type"
+    ].startswith("application/graphql+json"):
         return _checked({"query": _text(bytes(body))})
     try:
         return _checked(orjson.loads(body))
@@ -146,4 +152,8 @@ async def _asset(name: str, media_type: str, _: Request) -> Response:
 
 def _page(name: str, media_type: str) -> Response:
     content = (files("tomotheca.api.graphql") / "static" / name).read_bytes()
-    return Response(content, media_type=media_type, headers={"Content-Security-Policy": "default-src 'self'", "Cache-Control": "no-cache"})
+    return Response(
+        content,
+        media_type=media_type,
+        headers={"Content-Security-Policy": "default-src 'self'", "Cache-Control": "no-cache"},
+    )

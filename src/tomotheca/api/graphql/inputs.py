@@ -24,8 +24,12 @@ from tomotheca.schema import Relation
 from tomotheca.schema.core import Column
 
 WAYS = ("asc", "asc_nulls_first", "asc_nulls_last", "desc", "desc_nulls_first", "desc_nulls_last")
-DATE_TIME = GraphQLScalarType("DateTime", parse_value=str, description="Date with time, as `YYYY-MM-DDTHH:MM:SS+00:00`.")
-ORDER_BY = GraphQLEnumType("orderBy", {way: way for way in WAYS}, description="Direction of an order, and where nulls go.")
+DATE_TIME = GraphQLScalarType(
+    "DateTime", parse_value=str, description="Date with time, as `YYYY-MM-DDTHH:MM:SS+00:00`."
+)
+ORDER_BY = GraphQLEnumType(
+    "orderBy", {way: way for way in WAYS}, description="Direction of an order, and where nulls go."
+)
 LIMIT_OFFSET = GraphQLInputObjectType(
     "LimitOffsetClause",
     {"limit": GraphQLInputField(GraphQLInt), "offset": GraphQLInputField(GraphQLInt)},
@@ -79,7 +83,8 @@ class Inputs:
     def enum_comparators(self) -> dict[str, GraphQLInputObjectType]:
         """Comparators of enums, by name of the enum."""
         return {
-            name: _comparators(f"{name[:1].upper()}{name[1:]}EnumComparators", enum, EQUAL + COMPARED) for name, enum in self.enums.items()
+            name: _comparators(f"{name[:1].upper()}{name[1:]}EnumComparators", enum, EQUAL + COMPARED)
+            for name, enum in self.enums.items()
         }
 
     def scalar(self, column: Column) -> GraphQLEnumType | GraphQLScalarType:
@@ -88,7 +93,11 @@ class Inputs:
 
     def _where(self, kind: str) -> GraphQLInputObjectType:
         def fields() -> dict[str, GraphQLInputField]:
-            found = {name: GraphQLInputField(self._condition(f)) for name, f in self.wire.fields[kind].items() if not _unfiltered(kind, f)}
+            found = {
+                name: GraphQLInputField(self._condition(f))
+                for name, f in self.wire.fields[kind].items()
+                if not _unfiltered(kind, f)
+            }
             several = GraphQLInputField(GraphQLList(GraphQLNonNull(self.wheres[kind])))
             return {**found, "_and": several, "_or": several, "_not": GraphQLInputField(self.wheres[kind])}
 

@@ -77,7 +77,11 @@ def _value(match: re.Match[str]) -> tuple[str, Any] | None:
     try:
         if kind == "number":
             value = orjson.loads(found)
-            return None if isinstance(value, int) and not -LIMIT <= value < LIMIT else ("0" if isinstance(value, int) else "0.0", value)
+            return (
+                None
+                if isinstance(value, int) and not -LIMIT <= value < LIMIT
+                else ("0" if isinstance(value, int) else "0.0", value)
+            )
         if kind == "string":
             return '""', orjson.loads(found)
         if kind == "numbers":

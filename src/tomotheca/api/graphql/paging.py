@@ -105,7 +105,9 @@ class Paging:
         QueryError
             If an argument is out of range or not a cursor.
         """
-        first, last, before, after = (v.read(values) if isinstance(v, Later) else v for v in (self.first, self.last, self.before, self.after))
+        first, last, before, after = (
+            v.read(values) if isinstance(v, Later) else v for v in (self.first, self.last, self.before, self.after)
+        )
         for name, number in (("first", first), ("last", last)):
             if number is not None and _natural(name, number) > MAX_PAGE:
                 message = f"Argument '{name}' cannot be higher than {MAX_PAGE}."

@@ -149,12 +149,18 @@ class Many:
         except QueryError as error:
             raise FieldError(str(error), self.level.selected.node, self.level.selected.path) from error
         related = run.all(self.of_one if single else self.of_several, self.level.selected)
-        groups = self._last(related) if self.page.paging.backwards else _groups(related, bounds.start, bounds.size if self.page.more else None)
+        groups = (
+            self._last(related)
+            if self.page.paging.backwards
+            else _groups(related, bounds.start, bounds.size if self.page.more else None)
+        )
         kept = groups.rows
         made = self.level.nodes(run, kept)
         whole, make = len(groups.spans) == 1, self.make
         found = {
-            parent: make(made if whole else [nodes[begin : begin + count] for nodes in made], start, count, after, start > 0)
+            parent: make(
+                made if whole else [nodes[begin : begin + count] for nodes in made], start, count, after, start > 0
+            )
             for parent, begin, count, start, after in groups.spans
         }
         empty = make([[] for _ in made], bounds.start, 0, False, bounds.start > 0)

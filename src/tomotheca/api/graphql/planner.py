@@ -78,7 +78,11 @@ class Planner:
             operation=operation.operation, variable_definitions=operation.variable_definitions, directives=(),
             selection_set=SelectionSetNode(selections=tuple(selected.nodes)),
         )  # fmt: skip
-        answer = execute_sync(self.schema, DocumentNode(definitions=(only, *self.document.fragments.values())), variable_values=dict(self.given))
+        answer = execute_sync(
+            self.schema,
+            DocumentNode(definitions=(only, *self.document.fragments.values())),
+            variable_values=dict(self.given),
+        )
         if answer.errors or answer.data is None:
             raise RequestError(answer.errors or [])
         return orjson.dumps(answer.data[selected.key])
@@ -101,10 +105,14 @@ class Planner:
             found[name] = None if value is Undefined else value
         return found
 
-    def _level(self, kind: str, selected: Selected, arguments: Mapping[str, Any]) -> tuple[Level, Callable[[list[_Unfinished]], None]]:
+    def _level(
+        self, kind: str, selected: Selected, arguments: Mapping[str, Any]
+    ) -> tuple[Level, Callable[[list[_Unfinished]], None]]:
         try:
             where = clauses.clause(self.wire, kind, arguments["where"])
-            query = Query(self.compiler, self.dialect, kind, where, clauses.order(self.wire, kind, arguments["orderBy"]))
+            query = Query(
+                self.compiler, self.dialect, kind, where, clauses.order(self.wire, kind, arguments["orderBy"])
+            )
         except QueryError as error:
             raise FieldError(str(error), selected.node, selected.path) from error
         self.collector.take_list(selected)
@@ -146,9 +154,22 @@ class Planner:
     def _many(self, index: int, relation: Relation, level: Level, finish: Any, arguments: Mapping[str, Any]) -> Many:
         kind, selected = relation.target, level.selected
         fields = self.collector.below(selected, self._object(f"{type_name(kind)}Connection"))
-        edges = [(k, self.collector.below(f, self._object(f"{type_name(kind)}Edge"))) for k, f in fields.items() if f.name == "edges"]
-        pages = {k: self.collector.below(f, self._object("PageInfo")) for k, f in fields.items() if f.name == "pageInfo"}
-        finish([self._view(level, self._below(f, kind)) for _, chosen in edges for f in chosen.values() if f.name == "node"])
+        edges = [
+            (k, self.collector.below(f, self._object(f"{type_name(kind)}Edge")))
+            for k, f in fields.items()
+            if f.name == "edges"
+        ]
+        pages = {
+            k: self.collector.below(f, self._object("PageInfo")) for k, f in fields.items() if f.name == "pageInfo"
+        }
+        finish(
+            [
+                self._view(level, self._below(f, kind))
+                for _, chosen in edges
+                for f in chosen.values()
+                if f.name == "node"
+            ]
+        )
         more = any(f.name == "hasNextPage" for page in pages.values() for f in page.values())
         paging = Paging(*(arguments[name] for name in ("first", "last", "before", "after")))
         many = Many(selected.key, index, level, relation, Page(paging, more), connection(fields, edges, pages, kind))

@@ -75,7 +75,9 @@ class Projection:
     def build(self) -> Callable[[Sequence[Row]], list[Node]]:
         """Compile the function. Columns must not be added any more."""
         row = ", ".join(f"c{i}" for i in range(len(self.columns) + 1))
-        function: Callable[[Sequence[Row]], list[Node]] = compiled(f"lambda rows: [{{{', '.join(self.items)}}} for ({row},) in rows]", self.names)
+        function: Callable[[Sequence[Row]], list[Node]] = compiled(
+            f"lambda rows: [{{{', '.join(self.items)}}} for ({row},) in rows]", self.names
+        )
         return function
 
 
@@ -84,7 +86,12 @@ def compiled(source: str, names: Mapping[str, Any]) -> Any:
     return eval(source, dict(names))
 
 
-def connection(fields: Mapping[str, Selected], edges: Sequence[tuple[str, Mapping[str, Selected]]], pages: Mapping[str, Mapping[str, Selected]], kind: str) -> Any:
+def connection(
+    fields: Mapping[str, Selected],
+    edges: Sequence[tuple[str, Mapping[str, Selected]]],
+    pages: Mapping[str, Mapping[str, Selected]],
+    kind: str,
+) -> Any:
     """Compile the function that makes a connection from its nodes.
 
     Parameters

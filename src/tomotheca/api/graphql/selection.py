@@ -55,7 +55,9 @@ class Collector:
         """Collect the fields selected below a field."""
         return self.collect((n.selection_set for n in selected.nodes), kind, selected.path)
 
-    def collect(self, sets: Iterable[SelectionSetNode | None], kind: GraphQLObjectType, path: tuple[str, ...]) -> dict[str, Selected]:
+    def collect(
+        self, sets: Iterable[SelectionSetNode | None], kind: GraphQLObjectType, path: tuple[str, ...]
+    ) -> dict[str, Selected]:
         """Collect the fields that selection sets ask of a type.
 
         Raises
@@ -75,7 +77,9 @@ class Collector:
             self._measure(found[key])
         return found
 
-    def _fields(self, sets: Iterable[SelectionSetNode | None], conditions: set[str], seen: set[str]) -> Iterable[FieldNode]:
+    def _fields(
+        self, sets: Iterable[SelectionSetNode | None], conditions: set[str], seen: set[str]
+    ) -> Iterable[FieldNode]:
         for selection in (s for chosen in sets if chosen for s in chosen.selections):
             if not self._included(selection):
                 continue
@@ -96,7 +100,10 @@ class Collector:
     def _included(self, node: SelectionNode) -> bool:
         for directive in node.directives or ():
             wanted = {"include": True, "skip": False}.get(directive.name.value)
-            if wanted is not None and self.scope.evaluate((directive.arguments or ())[0].value, GraphQLBoolean) is not wanted:
+            if (
+                wanted is not None
+                and self.scope.evaluate((directive.arguments or ())[0].value, GraphQLBoolean) is not wanted
+            ):
                 return False
         return True
 

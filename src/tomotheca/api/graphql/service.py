@@ -104,7 +104,9 @@ class GraphQL:
             log.exception("GraphQL request %s failed: %s %s", number, text[:2000], str(given)[:2000])
             raise RequestError([GraphQLError(f"Internal error {number}")]) from error
 
-    def _prepare(self, document: Document, lifted: Lifted, request: Mapping[str, Any], viewer: Viewer) -> tuple[Plan, list[Any]]:
+    def _prepare(
+        self, document: Document, lifted: Lifted, request: Mapping[str, Any], viewer: Viewer
+    ) -> tuple[Plan, list[Any]]:
         name = request.get("operationName") or ""
         variables, plans = self._operation(document, name)
         given = request.get("variables") or {}
@@ -123,18 +125,29 @@ class GraphQL:
         if found is None:
             operation = document.operation(name)
             if operation.operation is not OperationType.QUERY:
-                raise RequestError([GraphQLError(f"There is no {operation.operation.value} here; this server only answers queries.", operation)])
+                raise RequestError(
+                    [
+                        GraphQLError(
+                            f"There is no {operation.operation.value} here; this server only answers queries.",
+                            operation,
+                        )
+                    ]
+                )
             found = document.plans.setdefault(name, (Variables(self.schema, operation), {}))
         variables, plans = found
         return variables, plans
 
-    def _plan(self, document: Document, variables: Variables, shape: Shape, given: Mapping[str, Any], viewer: Viewer) -> Plan:
+    def _plan(
+        self, document: Document, variables: Variables, shape: Shape, given: Mapping[str, Any], viewer: Viewer
+    ) -> Plan:
         meaning = scope(document, variables, shape)
         compiler, dialect = self.catalog.compiler(viewer), positional(self.catalog.engine.dialect)
         if not self.settings.privacy_publish_emails:
             compiler = replace(compiler, private=EMAILS)
         collector = Collector(document, meaning, self.settings.max_depth)
-        return Planner(self.schema, self.wire, compiler, dialect, document, meaning, collector, given).plan(variables.operation)
+        return Planner(self.schema, self.wire, compiler, dialect, document, meaning, collector, given).plan(
+            variables.operation
+        )
 
     def _run(self, plan: Plan, values: list[Any]) -> Iterator[bytes]:
         pooled = self.catalog.engine.raw_connection()

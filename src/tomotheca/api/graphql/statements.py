@@ -70,23 +70,36 @@ class Query:
     def by_id(self) -> Statement:
         """List the rows whose identifiers are the keys."""
         row, terms, _ = self._parts()
-        return compiled(sa.select(row.c.id, *self._columns(row)).where(row.c.id.in_(self._keys()), *terms), self.dialect)
+        return compiled(
+            sa.select(row.c.id, *self._columns(row)).where(row.c.id.in_(self._keys()), *terms), self.dialect
+        )
 
     def of_parent(self, relation: Relation, page: Page) -> Statement:
         """List a page of the rows that belong to the one parent whose identifier is the key."""
         row, terms, ordering = self._parts()
         key = row.c[relation.ref.column]
-        found = sa.select(key, *self._columns(row)).where(key == sa.literal(at(KEYS), sa.Integer()), *terms).order_by(*ordering)
+        found = (
+            sa.select(key, *self._columns(row))
+            .where(key == sa.literal(at(KEYS), sa.Integer()), *terms)
+            .order_by(*ordering)
+        )
         return compiled(page.cut(found), self.dialect)
 
     def of_parents(self, relation: Relation, page: Page) -> Statement:
         """List a page of the rows of each parent among the keys, parents together."""
         keys = self._table()
         inner, terms, ordering = self._parts()
-        chosen = page.cut(sa.select(inner.c.id).where(inner.c[relation.ref.column] == keys.c.value, *terms).order_by(*ordering))
+        chosen = page.cut(
+            sa.select(inner.c.id).where(inner.c[relation.ref.column] == keys.c.value, *terms).order_by(*ordering)
+        )
         row = self.compiler.table(self.kind)
         joins, outer = self.compiler.order_through(self.kind, row, self.order)
-        found = sa.select(keys.c.value, *self._columns(row)).select_from(keys).where(row.c.id.in_(chosen), *joins).order_by(keys.c.key, *outer)
+        found = (
+            sa.select(keys.c.value, *self._columns(row))
+            .select_from(keys)
+            .where(row.c.id.in_(chosen), *joins)
+            .order_by(keys.c.key, *outer)
+        )
         return compiled(found, self.dialect)
 
     def last_of_parents(self, relation: Relation, page: Page) -> Statement:
@@ -95,7 +108,11 @@ class Query:
         key = inner.c[relation.ref.column]
         place = sa.func.row_number().over(partition_by=key, order_by=ordering).label("_place")
         total = sa.func.count().over(partition_by=key).label("_total")
-        found = sa.select(key.label("_key"), *self._columns(inner), place, total).where(key.in_(self._keys()), *terms).subquery()
+        found = (
+            sa.select(key.label("_key"), *self._columns(inner), place, total)
+            .where(key.in_(self._keys()), *terms)
+            .subquery()
+        )
         end = sa.case((found.c._total < _number(page.end), found.c._total), else_=_number(page.end))
         kept = [found.c._place > _number(page.start), found.c._place <= end, found.c._place > end - _number(page.last)]
         return compiled(sa.select(found).where(*kept).order_by(found.c._key, found.c._place), self.dialect)
@@ -103,7 +120,11 @@ class Query:
     def _parts(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]], list[sa.ColumnElement[Any]]]:
         row = self.compiler.table(self.kind)
         joins, ordering = self.compiler.order_through(self.kind, row, self.order)
-        return row, [*self.compiler.visible(self.kind, row), *self.compiler.joined(self.kind, row, self.where), *joins], ordering
+        return (
+            row,
+            [*self.compiler.visible(self.kind, row), *self.compiler.joined(self.kind, row, self.where), *joins],
+            ordering,
+        )
 
     def _columns(self, row: sa.FromClause) -> list[sa.ColumnElement[Any]]:
         return [row.c[name].label(f"_{number}") for number, name in enumerate(self.columns)]

@@ -26,17 +26,25 @@ from tomotheca.api.graphql.wire import Wire, is_matrix, type_name
 from tomotheca.schema import Relation, Schema
 from tomotheca.schema.core import Column, Entity
 
-IDENTITY = {"_id": GraphQLField(GraphQLNonNull(GraphQLID), description="Identifier of this object in the whole schema.")}
+IDENTITY = {
+    "_id": GraphQLField(GraphQLNonNull(GraphQLID), description="Identifier of this object in the whole schema.")
+}
 NODE = GraphQLInterfaceType("Node", IDENTITY, description="An object with an identifier.")
-ENTITY = GraphQLInterfaceType("EntityInterface", IDENTITY, interfaces=[NODE], description="A kind of row of the portal.")
+ENTITY = GraphQLInterfaceType(
+    "EntityInterface", IDENTITY, interfaces=[NODE], description="A kind of row of the portal."
+)
 
 MATRIX = GraphQLList(GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLFloat))))
 
 PAGE_INFO = GraphQLObjectType(
     "PageInfo",
     {
-        "hasNextPage": GraphQLField(GraphQLNonNull(GraphQLBoolean), description="Whether there are more items after this page."),
-        "hasPreviousPage": GraphQLField(GraphQLNonNull(GraphQLBoolean), description="Whether there are items before this page."),
+        "hasNextPage": GraphQLField(
+            GraphQLNonNull(GraphQLBoolean), description="Whether there are more items after this page."
+        ),
+        "hasPreviousPage": GraphQLField(
+            GraphQLNonNull(GraphQLBoolean), description="Whether there are items before this page."
+        ),
         "startCursor": GraphQLField(GraphQLString, description="Cursor of the first item of this page."),
         "endCursor": GraphQLField(GraphQLString, description="Cursor of the last item of this page."),
     },
@@ -66,12 +74,18 @@ class _Types:
 
     def _root(self, kind: str) -> GraphQLField:
         items = GraphQLNonNull(GraphQLList(GraphQLNonNull(self.objects[kind])))
-        return GraphQLField(items, {**self._selecting(kind), "limitOffset": GraphQLArgument(LIMIT_OFFSET, default=GraphQLDefaultInput(None))})
+        return GraphQLField(
+            items,
+            {**self._selecting(kind), "limitOffset": GraphQLArgument(LIMIT_OFFSET, default=GraphQLDefaultInput(None))},
+        )
 
     def _object(self, entity: type[Entity]) -> GraphQLObjectType:
         described = " ".join((entity.__doc__ or "").split())
         return GraphQLObjectType(
-            type_name(entity.kind), lambda: self._fields(entity.kind), interfaces=[ENTITY, NODE], description=described or None
+            type_name(entity.kind),
+            lambda: self._fields(entity.kind),
+            interfaces=[ENTITY, NODE],
+            description=described or None,
         )
 
     def _fields(self, kind: str) -> dict[str, GraphQLField]:
@@ -87,7 +101,9 @@ class _Types:
     def _relation(self, relation: Relation) -> GraphQLField:
         if not relation.many:
             return GraphQLField(self.objects[relation.target], self._selecting(relation.target))
-        return GraphQLField(GraphQLNonNull(self.connections[relation.target]), {**self._selecting(relation.target), **PAGING})
+        return GraphQLField(
+            GraphQLNonNull(self.connections[relation.target]), {**self._selecting(relation.target), **PAGING}
+        )
 
     def _selecting(self, kind: str) -> dict[str, GraphQLArgument]:
         order = GraphQLList(GraphQLNonNull(self.inputs.orders[kind]))
@@ -108,21 +124,29 @@ class _Types:
         )
         fields = {
             "pageInfo": GraphQLField(GraphQLNonNull(PAGE_INFO), description="Where this page stands."),
-            "edges": GraphQLField(GraphQLNonNull(GraphQLList(GraphQLNonNull(edge))), description="The items of this page."),
+            "edges": GraphQLField(
+                GraphQLNonNull(GraphQLList(GraphQLNonNull(edge))), description="The items of this page."
+            ),
         }
         return GraphQLObjectType(f"{name}Connection", fields, description="A page of a list of items.")
 
 
 PAGING = {
-    "before": GraphQLArgument(GraphQLString, default=GraphQLDefaultInput(None), description="Give items before this cursor."),
-    "after": GraphQLArgument(GraphQLString, default=GraphQLDefaultInput(None), description="Give items after this cursor."),
-    "first": GraphQLArgument(GraphQLInt, default=GraphQLDefaultInput(None), description="Give that many items from the beginning."),
-    "last": GraphQLArgument(GraphQLInt, default=GraphQLDefaultInput(None), description="Give that many items from the end."),
+    "before": GraphQLArgument(
+        GraphQLString, default=GraphQLDefaultInput(None), description="Give items before this cursor."
+    ),
+    "after": GraphQLArgument(
+        GraphQLString, default=GraphQLDefaultInput(None), description="Give items after this cursor."
+    ),
+    "first": GraphQLArgument(
+        GraphQLInt, default=GraphQLDefaultInput(None), description="Give that many items from the beginning."
+    ),
+    "last": GraphQLArgument(
+        GraphQLInt, default=GraphQLDefaultInput(None), description="Give that many items from the end."
+    ),
 }
 
 
 def _described(column: Column) -> str | None:
     text = column.description
     return f"{text} Unit: {column.unit}." if text and column.unit else text or None
-
-

@@ -62,7 +62,8 @@ class Variables:
     def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
         self.schema, self.operation = schema, operation
         self.all = [
-            Variable(d.variable.name.value, type_from_ast(schema, d.type), d.default_value) for d in operation.variable_definitions or ()
+            Variable(d.variable.name.value, type_from_ast(schema, d.type), d.default_value)
+            for d in operation.variable_definitions or ()
         ]
 
     def read(self, given: Mapping[str, Any]) -> tuple[Shape, list[Any]]:
@@ -76,7 +77,9 @@ class Variables:
         try:
             return self._read(given)
         except _UnusualError:
-            coerced = get_variable_values(self.schema, self.operation.variable_definitions or (), dict(given), max_errors=20)
+            coerced = get_variable_values(
+                self.schema, self.operation.variable_definitions or (), dict(given), max_errors=20
+            )
             if isinstance(coerced, list):
                 raise RequestError(coerced) from None
             return self._read(coerced.coerced)
