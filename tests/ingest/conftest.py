@@ -21,7 +21,14 @@ ANGLES = (-60.0, -30.0, 0.0, 30.0, 60.0)
 ORDER = (3, 1, 0, 2, 4)
 """Acquisition order of each section: dose-symmetric."""
 
-AUTHORS = [{"name": "Ada Example", "ORCID": "0000-0002-1825-0097", "primary_author_status": True, "corresponding_author_status": True}]
+AUTHORS = [
+    {
+        "name": "Ada Example",
+        "ORCID": "0000-0002-1825-0097",
+        "primary_author_status": True,
+        "corresponding_author_status": True,
+    }
+]
 DATES = {"deposition_date": "2024-01-01", "release_date": "2024-02-01", "last_modified_date": "2024-02-01"}
 
 TILTSERIES = {
@@ -105,12 +112,19 @@ def configuration() -> dict[str, Any]:
             "tiltseries": [{"metadata": TILTSERIES, "sources": [glob("{run_name}/*.st")]}],
             "rawtilts": [{"sources": [glob("{run_name}/*.rawtlt")]}],
             "collection_metadata": [{"sources": [glob("{run_name}/*.mdoc")]}],
-            "frames": [{"metadata": {"dose_rate": 6.0, "is_gain_corrected": False}, "sources": [glob("{run_name}/frames/*.tif")]}],
+            "frames": [
+                {
+                    "metadata": {"dose_rate": 6.0, "is_gain_corrected": False},
+                    "sources": [glob("{run_name}/frames/*.tif")],
+                }
+            ],
             "gains": [{"sources": [glob("{run_name}/frames/*.gain")]}],
             "alignments": [
                 {
                     "metadata": {"format": "IMOD", "method_type": "fiducial_based"},
-                    "sources": [{"source_multi_glob": {"list_globs": ["{run_name}/{run_name}.xf", "{run_name}/{run_name}.tlt"]}}],
+                    "sources": [
+                        {"source_multi_glob": {"list_globs": ["{run_name}/{run_name}.xf", "{run_name}/{run_name}.tlt"]}}
+                    ],
                 }
             ],
             "tomograms": [{"metadata": TOMOGRAM, "sources": [glob("tomograms/{run_name}.rec")]}],
@@ -131,7 +145,8 @@ def write_series(folder: Path, stem: str, *, seed: int = 1) -> None:
     sections = sorted(zip(ORDER, ANGLES, strict=True))
     lines = [f"PixelSpacing = 5\nImageFile = {stem}.st\n"]
     lines += [
-        f"[ZValue = {z}]\nTiltAngle = {a + 0.001}\nExposureDose = 3\nSubFramePath = D:\\x\\{stem}_{z}.tif\n" for z, a in sections
+        f"[ZValue = {z}]\nTiltAngle = {a + 0.001}\nExposureDose = 3\nSubFramePath = D:\\x\\{stem}_{z}.tif\n"
+        for z, a in sections
     ]
     (folder / f"{stem}.mdoc").write_text("\n".join(lines))
     (folder / f"{stem}.xf").write_text("".join(f"1 0 0 1 {i} -{i}\n" for i in range(5)))
@@ -155,7 +170,12 @@ def write_run(root: Path, name: str, *, seed: int = 1) -> None:
 
 
 def write_star(root: Path, names: list[str]) -> None:
-    columns = "".join(f"_rln{c} #{i}\n" for i, c in enumerate(("TomoName", "CoordinateX", "CoordinateY", "CoordinateZ", "AngleRot", "AngleTilt", "AnglePsi"), 1))
+    columns = "".join(
+        f"_rln{c} #{i}\n"
+        for i, c in enumerate(
+            ("TomoName", "CoordinateX", "CoordinateY", "CoordinateZ", "AngleRot", "AngleTilt", "AnglePsi"), 1
+        )
+    )
     rows = "".join(f"{n} 4 5 6 10 20 30\n" for n in names)
     (root / "picks" / "all.star").write_text(f"data_particles\n\nloop_\n{columns}{rows}\n")
 

@@ -85,7 +85,12 @@ def test_all_problems_come_at_once(lab: Any) -> None:
     del lab.config["voxel_spacings"]
     lab.config["annotations"][0]["metadata"]["method_type"] = "magic"
     text = "\n".join(errors(lab))
-    for words in ("tilt_axis is missing", "an item of tomograms needs metadata", "voxel_spacings is missing", "method_type is 'magic'"):
+    for words in (
+        "tilt_axis is missing",
+        "an item of tomograms needs metadata",
+        "voxel_spacings is missing",
+        "method_type is 'magic'",
+    ):
         assert words in text
 
 
@@ -98,7 +103,11 @@ def test_all_problems_come_at_once(lab: Any) -> None:
         (("datasets", 0, "metadata", "authors", 0, "ORCID"), "12", "does not look like an ORCID"),
         (("datasets", 0, "metadata", "authors", 0, "primary_author_status"), False, "no author is marked as primary"),
         (("datasets", 0, "metadata", "dataset_title"), "x" * 200, "has 200 characters"),
-        (("datasets", 0, "metadata", "development_stage"), {"name": "unknown", "id": "HsapDv:1"}, "unknown should stand for both"),
+        (
+            ("datasets", 0, "metadata", "development_stage"),
+            {"name": "unknown", "id": "HsapDv:1"},
+            "unknown should stand for both",
+        ),
         (("tiltseries", 0, "metadata", "camera", "model"), "K9", "K9 is not among the known cameras"),
         (("collection_metadata",), None, "without collection_metadata"),
     ],
@@ -210,7 +219,9 @@ def test_every_version_is_read(lab: Any, version: str) -> None:
 
 def test_a_large_configuration_checks_fast(lab: Any) -> None:
     one = lab.config["annotations"][0]
-    lab.config["annotations"] = [{**one, "metadata": {**one["metadata"], "annotation_ingest_id": f"thing-{i}"}} for i in range(200)]
+    lab.config["annotations"] = [
+        {**one, "metadata": {**one["metadata"], "annotation_ingest_id": f"thing-{i}"}} for i in range(200)
+    ]
     lab.path.write_text(yaml.dump(lab.config, Dumper=NoAliases))
     assert len(lab.path.read_text().splitlines()) > 4000
     import time

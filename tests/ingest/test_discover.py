@@ -12,7 +12,22 @@ from tomotheca.ingest.listing import Listing
 from tomotheca.ingest.sections import Exposure, frames, join
 from tomotheca.ingest.template import UnknownVariableError, expand, fill, named
 
-PATTERNS = ("*", "*.txt", "a/*", "a/b?.txt", "**/*.txt", "a/**", "a/**/c.txt", "[ab]/*", "*/*/*.txt", "a/b1.txt", "none/*", ".h*", "a/./b1.txt", "**/c.txt")
+PATTERNS = (
+    "*",
+    "*.txt",
+    "a/*",
+    "a/b?.txt",
+    "**/*.txt",
+    "a/**",
+    "a/**/c.txt",
+    "[ab]/*",
+    "*/*/*.txt",
+    "a/b1.txt",
+    "none/*",
+    ".h*",
+    "a/./b1.txt",
+    "**/c.txt",
+)
 
 
 @pytest.fixture

@@ -34,7 +34,15 @@ def test_everything_is_there_and_is_what_the_manifests_say(lab: Any) -> None:
     assert not result.failed
     assert result.datasets == (10900,)
     found = [(m, k) for m, k in tree.documents(lab.files, 10900)]
-    assert [m.__name__ for m, _ in found] == ["Dataset", "Run", "Frames", "TiltSeries", "Alignment", "Tomogram", *["Annotation"] * 3]
+    assert [m.__name__ for m, _ in found] == [
+        "Dataset",
+        "Run",
+        "Frames",
+        "TiltSeries",
+        "Alignment",
+        "Tomogram",
+        *["Annotation"] * 3,
+    ]
     for model, key in [*found, (DOCUMENTS[0], layout.Deposition(10400).document)]:
         model.model_validate(lab.read(key))
     folders = {layout.manifest_folder(k) for _, k in found}
@@ -72,7 +80,14 @@ def test_alignment_has_the_files_geometry(lab: Any) -> None:
     lab.ingest()
     alignment = lab.read(f"{RUN}/Alignments/100/alignment_metadata.json")
     section = alignment["per_section_alignment_parameters"][2]
-    assert section == {"z_index": 2, "tilt_angle": 0.5, "volume_x_rotation": 0.0, "in_plane_rotation": [[1, 0], [0, 1]], "x_offset": 10, "y_offset": -10}
+    assert section == {
+        "z_index": 2,
+        "tilt_angle": 0.5,
+        "volume_x_rotation": 0.0,
+        "in_plane_rotation": [[1, 0], [0, 1]],
+        "x_offset": 10,
+        "y_offset": -10,
+    }
     assert alignment["volume_dimension"] == {"x": 160, "y": 120, "z": 80}
     assert alignment["tiltseries_path"] == f"{RUN}/TiltSeries/100/tiltseries_metadata.json"
     tomogram = lab.read(f"{SPACING}/Tomograms/100/tomogram_metadata.json")
@@ -177,7 +192,11 @@ def test_a_tomogram_without_alignment_gets_identity(lab: Any) -> None:
     del lab.config["alignments"]
     lab.ingest()
     alignment = lab.read(f"{RUN}/Alignments/100/alignment_metadata.json")
-    assert (alignment["alignment_type"], alignment.get("format"), alignment["per_section_alignment_parameters"]) == ("GLOBAL", None, [])
+    assert (alignment["alignment_type"], alignment.get("format"), alignment["per_section_alignment_parameters"]) == (
+        "GLOBAL",
+        None,
+        [],
+    )
     assert alignment["affine_transformation_matrix"][0] == [1, 0, 0, 0]
     before = lab.snapshot()
     assert lab.ingest().written == 0
@@ -190,7 +209,13 @@ def test_a_section_without_an_exposure_has_a_frame_without_a_movie(lab: Any) -> 
     result = lab.ingest()
     assert any("not in the mdoc" in f.message for f in result.findings)
     frames = lab.read(f"{RUN}/Frames/frames_metadata.json")["frames"]
-    assert [(f["acquisition_order"], f["path"] is None) for f in frames] == [(0, False), (1, False), (2, False), (3, False), (4, True)]
+    assert [(f["acquisition_order"], f["path"] is None) for f in frames] == [
+        (0, False),
+        (1, False),
+        (2, False),
+        (3, False),
+        (4, True),
+    ]
 
 
 def test_raw_tilts_need_no_mdoc(lab: Any) -> None:
@@ -233,10 +258,16 @@ def test_a_mosaic_pairs_by_the_name_in_the_pattern(lab: Any) -> None:
     (lab.root / "TS_1/right.rawtlt").rename(lab.root / "TS_1/angles_of_right.txt")
     lab.config["tiltseries"][0]["sources"][0]["source_glob"]["name_regex"] = r"(.*)\.st"
     lab.config["rawtilts"][0]["sources"][0]["source_glob"]["list_glob"] = "{run_name}/angles_of_{tiltseries_name}.txt"
-    lab.config["alignments"][0]["sources"][0]["source_multi_glob"]["list_globs"] = ["{run_name}/{tiltseries_name}.xf", "{run_name}/{tiltseries_name}.tlt"]
+    lab.config["alignments"][0]["sources"][0]["source_multi_glob"]["list_globs"] = [
+        "{run_name}/{tiltseries_name}.xf",
+        "{run_name}/{tiltseries_name}.tlt",
+    ]
     lab.config["frames"][0]["sources"] = [{"literal": {"value": ["default"]}}]
     lab.ingest()
-    assert lab.read(f"{RUN}/Alignments/101/alignment_metadata.json")["tiltseries_path"] == f"{RUN}/TiltSeries/101/tiltseries_metadata.json"
+    assert (
+        lab.read(f"{RUN}/Alignments/101/alignment_metadata.json")["tiltseries_path"]
+        == f"{RUN}/TiltSeries/101/tiltseries_metadata.json"
+    )
 
 
 def test_what_fits_no_series_of_a_mosaic_is_refused(lab: Any) -> None:
@@ -250,17 +281,27 @@ def second_alignment(lab: Any) -> None:
         (lab.root / f"TS_1/again.{suffix}").write_bytes((lab.root / f"TS_1/TS_1.{suffix}").read_bytes())
     (lab.root / "tomograms/TS_1_again.rec").write_bytes((lab.root / "tomograms/TS_1.rec").read_bytes())
     files = {"source_multi_glob": {"list_globs": ["{run_name}/again.xf", "{run_name}/again.tlt"]}}
-    lab.config["alignments"].append({"metadata": {"format": "IMOD", "method_type": "patch_tracking"}, "sources": [files]})
+    lab.config["alignments"].append(
+        {"metadata": {"format": "IMOD", "method_type": "patch_tracking"}, "sources": [files]}
+    )
     metadata = lab.config["tomograms"][0]["metadata"]
-    source = {"source_glob": {"list_glob": "tomograms/{run_name}_again.rec"}, "parent_filters": {"include": {"alignment": ["patch_tracking"]}}}
+    source = {
+        "source_glob": {"list_glob": "tomograms/{run_name}_again.rec"},
+        "parent_filters": {"include": {"alignment": ["patch_tracking"]}},
+    }
     lab.config["tomograms"].append({"metadata": metadata, "sources": [source]})
 
 
 def test_parent_filters_choose_the_alignment(lab: Any) -> None:
     second_alignment(lab)
     lab.ingest()
-    paths = {n: lab.read(f"{SPACING}/Tomograms/{n}/tomogram_metadata.json")["alignment_metadata_path"] for n in (100, 101)}
-    assert paths == {100: f"{RUN}/Alignments/100/alignment_metadata.json", 101: f"{RUN}/Alignments/101/alignment_metadata.json"}
+    paths = {
+        n: lab.read(f"{SPACING}/Tomograms/{n}/tomogram_metadata.json")["alignment_metadata_path"] for n in (100, 101)
+    }
+    assert paths == {
+        100: f"{RUN}/Alignments/100/alignment_metadata.json",
+        101: f"{RUN}/Alignments/101/alignment_metadata.json",
+    }
 
 
 def test_filters_that_let_no_alignment_through_are_refused(lab: Any) -> None:
@@ -330,8 +371,12 @@ def test_key_photos_have_their_sizes(lab: Any) -> None:
 
 def test_a_picture_of_the_source_is_the_datasets_key_photo(lab: Any) -> None:
     Image.new("RGB", (40, 30), (200, 10, 10)).save(lab.root / "photo.jpg")
-    lab.config["dataset_keyphotos"] = [{"sources": [{"literal": {"value": {"snapshot": "lab/photo.jpg", "thumbnail": None}}}]}]
-    lab.config["deposition_keyphotos"] = [{"sources": [{"literal": {"value": {"snapshot": "https://example.org/x.png", "thumbnail": None}}}]}]
+    lab.config["dataset_keyphotos"] = [
+        {"sources": [{"literal": {"value": {"snapshot": "lab/photo.jpg", "thumbnail": None}}}]}
+    ]
+    lab.config["deposition_keyphotos"] = [
+        {"sources": [{"literal": {"value": {"snapshot": "https://example.org/x.png", "thumbnail": None}}}]}
+    ]
     result = lab.ingest()
     with Image.open(lab.archive / "10900/Images/snapshot.png") as picture:
         red, green, _ = picture.convert("RGB").getpixel((5, 5))
@@ -351,7 +396,9 @@ def test_points_outside_are_kept_with_a_warning(lab: Any) -> None:
     (lab.root / "picks/TS_1.csv").write_text("1,2,3\n99,2,3\n5,5,5\n-4,0,0\n")
     result = lab.ingest()
     message = next(f.message for f in result.findings if "outside" in f.message)
-    assert "2 of 4 points are outside the volume of 16 x 12 x 8 voxels, the first is point 2 at 99.0, 2.0, 3.0" in message
+    assert (
+        "2 of 4 points are outside the volume of 16 x 12 x 8 voxels, the first is point 2 at 99.0, 2.0, 3.0" in message
+    )
     assert lab.read(f"{SPACING}/Annotations/100/ribosome-1.0.json")["object_count"] == 4
 
 
@@ -360,7 +407,10 @@ def test_the_configuration_wins_over_a_header_with_a_warning(lab: Any) -> None:
     volume[3, 4, 5] = 1
     mrc.write(lab.root / "tomograms/TS_1.rec", volume, voxel_size=13.5)
     result = lab.ingest()
-    assert any("the header says 13.5 Å, the configuration 10 Å" in f.message and f.severity == "warning" for f in result.findings)
+    assert any(
+        "the header says 13.5 Å, the configuration 10 Å" in f.message and f.severity == "warning"
+        for f in result.findings
+    )
 
 
 # --- bad input: a sentence, and nothing written --------------------------------------------------------------------
@@ -408,7 +458,10 @@ def test_a_file_that_is_missing_in_one_run_is_a_note(lab: Any) -> None:
     lab.add("TS_2")
     (lab.root / "picks/TS_2.csv").unlink()
     result = lab.ingest()
-    assert any("nothing found for voxel_spacing 10.000 of run TS_2" in f.message and f.severity == "note" for f in result.findings)
+    assert any(
+        "nothing found for voxel_spacing 10.000 of run TS_2" in f.message and f.severity == "note"
+        for f in result.findings
+    )
 
 
 def test_two_sources_for_one_tomogram(lab: Any) -> None:
@@ -461,7 +514,15 @@ def test_a_plan_says_everything_and_writes_nothing(lab: Any) -> None:
     (lab.root / "notes.txt").write_text("left over")
     planned = plan(lab.options(), lab.files)
     assert not lab.archive.exists()
-    assert [s.kind for s in planned.steps] == ["tiltseries", "alignment", "tomogram", *["annotation"] * 3, "run", "dataset", "deposition"]
+    assert [s.kind for s in planned.steps] == [
+        "tiltseries",
+        "alignment",
+        "tomogram",
+        *["annotation"] * 3,
+        "run",
+        "dataset",
+        "deposition",
+    ]
     assert planned.unmatched == ("notes.txt",)
     tomogram = next(s for s in planned.steps if s.kind == "tomogram")
     assert tomogram.inputs[0].path == "tomograms/TS_1.rec"
