@@ -7,7 +7,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests.api.serving import TOKEN, Running, World, build, serving
 
 

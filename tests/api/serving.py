@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-
 from tests.catalog.archive import put_dataset, put_deposition
+
 from tomotheca.catalog.build import Indexer
 from tomotheca.desk import Desk
 from tomotheca.settings import Settings
@@ -108,7 +108,19 @@ def serving(world: World, *options: str, **environment: str) -> Iterator[Running
     """Run ``tomotheca serve`` until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    words = [sys.executable, "-m", "tomotheca", "serve", "--root", str(world.root), "--port", str(port), "--workers", "1", *options]
+    words = [
+        sys.executable,
+        "-m",
+        "tomotheca",
+        "serve",
+        "--root",
+        str(world.root),
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        *options,
+    ]
     env = {**clean(), "TOMOTHECA_CURATOR_TOKEN": TOKEN, **environment}
     with subprocess.Popen(words, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:

@@ -11,8 +11,20 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from PIL import Image
-
-from tests.api.serving import HIDDEN, HIDDEN_KEYS, HIDDEN_RUN, MARKER, PHOTO, PUBLIC, RUN, SMALL_MRC, TOKEN, Running, World, serving
+from tests.api.serving import (
+    HIDDEN,
+    HIDDEN_KEYS,
+    HIDDEN_RUN,
+    MARKER,
+    PHOTO,
+    PUBLIC,
+    RUN,
+    SMALL_MRC,
+    TOKEN,
+    Running,
+    World,
+    serving,
+)
 
 QUERY = "{ datasets { id title authors { edges { node { name email } } } } runs { id } depositions { id } tomograms { id } annotationFiles { s3Path } }"
 HIDDEN_PATHS = [
@@ -23,7 +35,16 @@ HIDDEN_PATHS = [
     f"/api/v1/datasets/{HIDDEN}/texts/README.txt",
     *(f"{page}{twin}" for page in (f"/datasets/{HIDDEN}", f"/runs/{HIDDEN_RUN}", "/depositions/10301") for twin in ("", ".json")),
 ]  # fmt: skip
-LISTS = ["/", "/index.json", "/datasets", "/datasets.json", "/depositions", "/depositions.json", f"/s3/tomotheca?list-type=2&prefix={HIDDEN}", "/s3/tomotheca"]
+LISTS = [
+    "/",
+    "/index.json",
+    "/browse-data/datasets",
+    "/browse-data/datasets.json",
+    "/browse-data/depositions",
+    "/browse-data/depositions.json",
+    f"/s3/tomotheca?list-type=2&prefix={HIDDEN}",
+    "/s3/tomotheca",
+]
 
 
 @pytest.mark.parametrize("path", HIDDEN_PATHS)
@@ -99,12 +120,24 @@ def test_signing_in_and_out(server: Running) -> None:
         assert browser.get(f"/files/{HIDDEN_KEYS[2]}").status_code == 404
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "\\\\evil.example", "javascript:alert(1)", "/\\evil.example", "/ok\r\nx: y"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "/\\evil.example",
+        "/ok\r\nx: y",
+    ],
+)
 def test_signing_in_leads_nowhere_else(http: httpx.Client, target: str) -> None:
     assert http.post("/login", data={"token": TOKEN, "next": target}).headers["location"] == "/"
 
 
-@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}, {"origin": "null"}])
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}, {"origin": "null"}]
+)
 def test_forms_of_other_sites_are_refused(http: httpx.Client, headers: dict[str, str]) -> None:
     assert http.post("/login", data={"token": TOKEN}, headers=headers).status_code == 403
     assert http.post("/logout", headers=headers).status_code == 403
@@ -113,7 +146,10 @@ def test_forms_of_other_sites_are_refused(http: httpx.Client, headers: dict[str,
 @pytest.fixture(scope="module")
 def proxied(world: World) -> Iterator[dict[str, Running]]:
     names = {"TOMOTHECA_TRUSTED_HEADER": "X-Remote-User"}
-    with serving(world, **names, TOMOTHECA_TRUSTED_PROXIES="127.0.0.0/8, ::1") as near, serving(world, **names, TOMOTHECA_TRUSTED_PROXIES="10.0.0.1") as far:
+    with (
+        serving(world, **names, TOMOTHECA_TRUSTED_PROXIES="127.0.0.0/8, ::1") as near,
+        serving(world, **names, TOMOTHECA_TRUSTED_PROXIES="10.0.0.1") as far,
+    ):
         yield {"near": near, "far": far}
 
 
@@ -131,7 +167,9 @@ def test_thumbnails(http: httpx.Client, server: Running) -> None:
         assert answer.headers["content-type"] == "image/webp"
         picture = Image.open(io.BytesIO(answer.content))
         assert picture.size == (width, width * 3 // 4)
-        assert http.get(f"/thumbs/{PHOTO}?w={width}", headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+        assert (
+            http.get(f"/thumbs/{PHOTO}?w={width}", headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+        )
     assert len(list((server.world.root / "state/thumbs").rglob("*.webp"))) == 3
     assert http.get(f"/thumbs/{PHOTO}?w=100000").status_code == 400
     assert http.get(f"/thumbs/{SMALL_MRC}").status_code == 404

@@ -6,15 +6,18 @@ import email
 import hashlib
 import http.client
 import json
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.api.serving import BIG, CHUNK, DOCUMENT, MARKER, MRC, PHOTO, SMALL_MRC, Running, World
+
 from tomotheca.api.ranges import parse
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def test_bytes_are_exact_and_the_tag_is_their_digest(http: httpx.Client, world: World) -> None:
@@ -32,10 +35,14 @@ def test_bytes_are_exact_and_the_tag_is_their_digest(http: httpx.Client, world: 
 def test_head_has_the_headers_of_get(http: httpx.Client) -> None:
     for headers in ({}, {"range": "bytes=5-9"}, {"range": "bytes=0-1,3-4"}, {"if-match": '"x"'}):
         get, head = http.get(f"/files/{MRC}", headers=headers), http.head(f"/files/{MRC}", headers=headers)
-        ignored = {"date", "x-request-id", "content-type"} if "," in headers.get("range", "") else {"date", "x-request-id"}
+        ignored = (
+            {"date", "x-request-id", "content-type"} if "," in headers.get("range", "") else {"date", "x-request-id"}
+        )
         assert head.status_code == get.status_code
         assert head.content == b""
-        assert {k: v for k, v in head.headers.items() if k not in ignored} == {k: v for k, v in get.headers.items() if k not in ignored}
+        assert {k: v for k, v in head.headers.items() if k not in ignored} == {
+            k: v for k, v in get.headers.items() if k not in ignored
+        }
 
 
 @pytest.mark.parametrize(
@@ -63,15 +70,23 @@ def test_several_ranges(http: httpx.Client, world: World) -> None:
     answer = http.get(f"/files/{MRC}", headers={"range": "bytes=0-9, 100-2000000, -5"})
     assert answer.status_code == 206
     assert int(answer.headers["content-length"]) == len(answer.content)
-    message = email.message_from_bytes(b"Content-Type: " + answer.headers["content-type"].encode() + b"\r\n\r\n" + answer.content)
+    message = email.message_from_bytes(
+        b"Content-Type: " + answer.headers["content-type"].encode() + b"\r\n\r\n" + answer.content
+    )
     stored = world.bytes_of(MRC)
     parts = [part for part in message.walk() if not part.is_multipart()]
-    assert [part["content-range"] for part in parts] == [f"bytes 0-9/{BIG}", f"bytes 100-2000000/{BIG}", f"bytes {BIG - 5}-{BIG - 1}/{BIG}"]
+    assert [part["content-range"] for part in parts] == [
+        f"bytes 0-9/{BIG}",
+        f"bytes 100-2000000/{BIG}",
+        f"bytes {BIG - 5}-{BIG - 1}/{BIG}",
+    ]
     assert stored[:10] in answer.content
     assert stored[100:2000001] in answer.content
 
 
-@pytest.mark.parametrize("wanted", ["bytes=a-b", "bytes=5-3", "lines=1-2", "bytes=", "bytes=-", "bytes=" + "0-1," * 100, "bytes=0-,0-,0-"])
+@pytest.mark.parametrize(
+    "wanted", ["bytes=a-b", "bytes=5-3", "lines=1-2", "bytes=", "bytes=-", "bytes=" + "0-1," * 100, "bytes=0-,0-,0-"]
+)
 def test_ranges_that_make_no_sense_are_ignored(http: httpx.Client, wanted: str) -> None:
     answer = http.head(f"/files/{MRC}", headers={"range": wanted})
     assert answer.status_code == 200
@@ -111,7 +126,9 @@ def test_conditions(http: httpx.Client) -> None:
 
 
 def test_browsers_may_ask_from_elsewhere(http: httpx.Client) -> None:
-    preflight = http.options(f"/files/{CHUNK}", headers={"origin": "https://a.example", "access-control-request-headers": "range"})
+    preflight = http.options(
+        f"/files/{CHUNK}", headers={"origin": "https://a.example", "access-control-request-headers": "range"}
+    )
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert "Range" in preflight.headers["access-control-allow-headers"]
@@ -163,7 +180,30 @@ def raw(server: Running, path: str) -> tuple[int, bytes]:
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(path=st.lists(st.sampled_from(["..", ".", "10001", "TS_1", "archive", "state", "etc", "passwd", "%2e%2e", "%2f", "\\", "~", "%00", "desk.sqlite", ""]), max_size=8))
+@given(
+    path=st.lists(
+        st.sampled_from(
+            [
+                "..",
+                ".",
+                "10001",
+                "TS_1",
+                "archive",
+                "state",
+                "etc",
+                "passwd",
+                "%2e%2e",
+                "%2f",
+                "\\",
+                "~",
+                "%00",
+                "desk.sqlite",
+                "",
+            ]
+        ),
+        max_size=8,
+    )
+)
 def test_no_path_leads_out(server: Running, path: list[str]) -> None:
     status, body = raw(server, "/".join(path))
     assert status in {404, 400}
@@ -175,7 +215,9 @@ def test_writing_is_refused(http: httpx.Client) -> None:
         assert http.request(method, f"/files/{MRC}", content=b"x").status_code == 405
 
 
-@given(size=st.integers(0, 1000), header=st.from_regex(r"bytes=(\d{0,4}-\d{0,4})(,\d{0,4}-\d{0,4}){0,3}", fullmatch=True))
+@given(
+    size=st.integers(0, 1000), header=st.from_regex(r"bytes=(\d{0,4}-\d{0,4})(,\d{0,4}-\d{0,4}){0,3}", fullmatch=True)
+)
 def test_ranges_stay_inside(size: int, header: str) -> None:
     for start, stop in parse(header, size) or ():
         assert 0 <= start < stop <= size

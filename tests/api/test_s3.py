@@ -8,15 +8,29 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]  # published without types
 import httpx
 import pytest
-import s3fs
-from botocore import UNSIGNED
-from botocore.client import Config
-from botocore.exceptions import ClientError
-
-from tests.api.serving import BIG, CHUNK, DOCUMENT, HIDDEN, HIDDEN_KEYS, MARKER, MRC, PUBLIC, RECONSTRUCTIONS, SMALL_MRC, TOKEN, Running, World, clean
+import s3fs  # type: ignore[import-untyped]  # published without types
+from botocore import UNSIGNED  # type: ignore[import-untyped]  # published without types
+from botocore.client import Config  # type: ignore[import-untyped]  # published without types
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # published without types
+from tests.api.serving import (
+    BIG,
+    CHUNK,
+    DOCUMENT,
+    HIDDEN,
+    HIDDEN_KEYS,
+    MARKER,
+    MRC,
+    PUBLIC,
+    RECONSTRUCTIONS,
+    SMALL_MRC,
+    TOKEN,
+    Running,
+    World,
+    clean,
+)
 
 ZARR = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.zarr"
 
@@ -24,7 +38,13 @@ ZARR = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.zarr"
 def client(server: Running, access_key: str = "", secret: str = "") -> Any:
     options: dict[str, Any] = {"endpoint_url": server.s3, "region_name": "us-east-1"}
     if access_key:
-        return boto3.client("s3", aws_access_key_id=access_key, aws_secret_access_key=secret, config=Config(retries={"max_attempts": 1}, signature_version="s3v4"), **options)
+        return boto3.client(
+            "s3",
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret,
+            config=Config(retries={"max_attempts": 1}, signature_version="s3v4"),
+            **options,
+        )
     return boto3.client("s3", config=Config(signature_version=UNSIGNED), **options)
 
 
@@ -50,7 +70,9 @@ def test_the_bucket(server: Running) -> None:
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])
 def test_listings_have_every_key_once_in_byte_order(server: Running, world: World, page: int) -> None:
     found = keys(client(server), PaginationConfig={"PageSize": page})
-    expected = [k for k in world.files.walk() if "manifest." not in k and not k.startswith(f"{HIDDEN}/") and "/10301/" not in k]
+    expected = [
+        k for k in world.files.walk() if "manifest." not in k and not k.startswith(f"{HIDDEN}/") and "/10301/" not in k
+    ]
     assert found == sorted(expected, key=str.encode)
 
 
@@ -62,11 +84,24 @@ def test_prefixes(server: Running, prefix: str) -> None:
 
 
 @pytest.mark.parametrize("page", [1, 2, 1000])
-@pytest.mark.parametrize("prefix", ["", f"{PUBLIC}/", f"{PUBLIC}/TS_1/", f"{RECONSTRUCTIONS}/Tomograms/100/", f"{ZARR}/", f"{ZARR}/0/0/0/", f"{PUBLIC}/TS"])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        f"{PUBLIC}/",
+        f"{PUBLIC}/TS_1/",
+        f"{RECONSTRUCTIONS}/Tomograms/100/",
+        f"{ZARR}/",
+        f"{ZARR}/0/0/0/",
+        f"{PUBLIC}/TS",
+    ],
+)
 def test_folders(server: Running, prefix: str, page: int) -> None:
     s3 = client(server)
     files, folders = [], []
-    for one in s3.get_paginator("list_objects_v2").paginate(Bucket="tomotheca", Prefix=prefix, Delimiter="/", PaginationConfig={"PageSize": page}):
+    for one in s3.get_paginator("list_objects_v2").paginate(
+        Bucket="tomotheca", Prefix=prefix, Delimiter="/", PaginationConfig={"PageSize": page}
+    ):
         files += [item["Key"] for item in one.get("Contents", [])]
         folders += [item["Prefix"] for item in one.get("CommonPrefixes", [])]
         assert one["KeyCount"] <= page
@@ -127,7 +162,9 @@ def test_conditions(server: Running) -> None:
         assert code(error) == expected
 
 
-@pytest.mark.parametrize("key", ["nothing", MRC + "x", f"{PUBLIC}/", "../state/desk.sqlite", f"{PUBLIC}/manifest.ndjson", *HIDDEN_KEYS])
+@pytest.mark.parametrize(
+    "key", ["nothing", MRC + "x", f"{PUBLIC}/", "../state/desk.sqlite", f"{PUBLIC}/manifest.ndjson", *HIDDEN_KEYS]
+)
 def test_missing_and_hidden_keys_are_the_same(server: Running, key: str) -> None:
     with pytest.raises(ClientError) as error:
         client(server).get_object(Bucket="tomotheca", Key=key)
@@ -136,12 +173,14 @@ def test_missing_and_hidden_keys_are_the_same(server: Running, key: str) -> None
 
 def test_nothing_can_be_written(server: Running) -> None:
     for s3 in (client(server), client(server, "curator", TOKEN)):
-        for write in (
-            lambda s: s.put_object(Bucket="tomotheca", Key="x", Body=b"x"), lambda s: s.delete_object(Bucket="tomotheca", Key=MRC),
-            lambda s: s.create_bucket(Bucket="tomotheca"), lambda s: s.create_multipart_upload(Bucket="tomotheca", Key="x"),
-        ):  # fmt: skip
+        for name, options in (
+            ("put_object", {"Key": "x", "Body": b"x"}),
+            ("delete_object", {"Key": MRC}),
+            ("create_bucket", {}),
+            ("create_multipart_upload", {"Key": "x"}),
+        ):
             with pytest.raises(ClientError) as error:
-                write(s3)
+                getattr(s3, name)(Bucket="tomotheca", **options)
             assert code(error) == "MethodNotAllowed"
 
 
@@ -151,7 +190,9 @@ def test_the_curators_key_is_verified(server: Running, world: World) -> None:
         assert curator.get_object(Bucket="tomotheca", Key=key)["ContentLength"] > 0
     assert f"{HIDDEN}/dataset_metadata.json" in keys(curator, Prefix=f"{HIDDEN}/")
     assert keys(curator, Prefix=f"{HIDDEN}/", StartAfter=f"{HIDDEN}/T S+1&é=")
-    signed = curator.generate_presigned_url("get_object", Params={"Bucket": "tomotheca", "Key": HIDDEN_KEYS[0]}, ExpiresIn=60)
+    signed = curator.generate_presigned_url(
+        "get_object", Params={"Bucket": "tomotheca", "Key": HIDDEN_KEYS[0]}, ExpiresIn=60
+    )
     assert httpx.get(signed).content == world.bytes_of(HIDDEN_KEYS[0])
     assert httpx.get(signed.replace(f"/{HIDDEN}/", f"/{PUBLIC}/")).status_code == 403
     with pytest.raises(ClientError) as error:
@@ -182,7 +223,16 @@ def test_aws_cli(server: Running, world: World, tmp_path: Path) -> None:
     aws = shutil.which("aws")
     if aws is None or subprocess.run([aws, "--version"], capture_output=True, check=False).returncode:
         pytest.skip("the AWS CLI is not installed")
-    words = [aws, "s3", "sync", "--no-sign-request", "--endpoint-url", server.s3, f"s3://tomotheca/{PUBLIC}", str(tmp_path)]
+    words = [
+        aws,
+        "s3",
+        "sync",
+        "--no-sign-request",
+        "--endpoint-url",
+        server.s3,
+        f"s3://tomotheca/{PUBLIC}",
+        str(tmp_path),
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=clean())
     assert done.returncode == 0, done.stderr
     brought = {p.relative_to(tmp_path).as_posix(): p for p in tmp_path.rglob("*") if p.is_file()}

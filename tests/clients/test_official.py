@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.api.serving import HIDDEN, MARKER, MRC, PUBLIC, RECONSTRUCTIONS, RUN, Running, World
 
 portal = pytest.importorskip("cryoet_data_portal")
@@ -48,7 +47,9 @@ def test_find_and_get(client: Any) -> None:
     run = portal.Run.get_by_id(client, RUN)
     assert run.name == "TS_1"
     assert run.dataset.title == f"Dataset {PUBLIC}"
-    assert [r.name for r in portal.Run.find(client, [portal.Run.name == "TS_2", portal.Run.dataset.id == PUBLIC])] == ["TS_2"]
+    assert [r.name for r in portal.Run.find(client, [portal.Run.name == "TS_2", portal.Run.dataset.id == PUBLIC])] == [
+        "TS_2"
+    ]
     assert {a.object_name for a in run.annotations} == {"membrane"}
 
 

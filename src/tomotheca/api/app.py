@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
 
 from tomotheca.api import files, graphql, health, login, manifests, s3, thumbs
 from tomotheca.api.errors import ERROR_STATUS, on_error, on_http_error
@@ -14,9 +15,13 @@ from tomotheca.api.limit import RateLimit
 from tomotheca.api.portal import Portal, open_portal
 from tomotheca.api.who import Identity
 from tomotheca.errors import TomothecaError
-from tomotheca.settings import Settings
 from tomotheca.web import routes as web
 from tomotheca.web.portal import Portal as Site
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from tomotheca.settings import Settings
 
 __all__ = ["ERROR_STATUS", "create_app"]
 

@@ -8,14 +8,17 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from starlette.types import Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 from tomotheca.api.ranges import Range, decide, http_date
-from tomotheca.catalog.files import FileRow
 from tomotheca.errors import StorageError
 from tomotheca.store.documents import public_bytes
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from tomotheca.catalog.files import FileRow
+    from tomotheca.store.files import Files
 
 AT_ONCE = 1 << 20
 """Bytes that are read in one go; larger answers are streamed in pieces of this size."""
@@ -47,7 +50,13 @@ def blob_of(file: FileRow, files: Files) -> Blob:
     if file.redacted:
         data = public_bytes(files.read_bytes(file.key))
         return Blob(len(data), f'"{file.etag}"', file.media_type, file.mtime, data=data, key=file.key)
-    path = Path(file.source) if file.source and "://" not in file.source else None if file.source else files.local_path(file.key)
+    path = (
+        Path(file.source)
+        if file.source and "://" not in file.source
+        else None
+        if file.source
+        else files.local_path(file.key)
+    )
     if path is None:
         message = f"{file.key}: its bytes are not on this server; ask its operator"
         raise StorageError(message)
@@ -85,7 +94,11 @@ class BlobResponse:
                 headers |= {"content-type": blob.media_type, "content-length": str(blob.size), **self.whole_headers}
             case 206:
                 start, stop = outcome.ranges[0]
-                headers |= {"content-type": blob.media_type, "content-length": str(stop - start), "content-range": content_range((start, stop), blob.size)}
+                headers |= {
+                    "content-type": blob.media_type,
+                    "content-length": str(stop - start),
+                    "content-range": content_range((start, stop), blob.size),
+                }
             case 416:
                 headers |= {"content-length": "0", "content-range": f"bytes */{blob.size}"}
             case 412:
@@ -114,10 +127,13 @@ class BlobResponse:
     async def _send_many(self, scope: Scope, send: Send, ranges: tuple[Range, ...]) -> None:
         blob, boundary = self.blob, secrets.token_hex(12)
         heads = [
-            f"--{boundary}\r\nContent-Type: {blob.media_type}\r\nContent-Range: {content_range(r, blob.size)}\r\n\r\n".encode() for r in ranges
+            f"--{boundary}\r\nContent-Type: {blob.media_type}\r\nContent-Range: {content_range(r, blob.size)}\r\n\r\n".encode()
+            for r in ranges
         ]
         last = f"--{boundary}--\r\n".encode()
-        length = sum(len(head) + stop - start + 2 for head, (start, stop) in zip(heads, ranges, strict=True)) + len(last)
+        length = sum(len(head) + stop - start + 2 for head, (start, stop) in zip(heads, ranges, strict=True)) + len(
+            last
+        )
         headers = {
             "etag": blob.etag, "accept-ranges": "bytes", **self.headers,
             "content-type": f"multipart/byteranges; boundary={boundary}", "content-length": str(length),
@@ -176,7 +192,9 @@ class _opened:  # noqa: N801 - a context manager
 
 
 def _unreadable(blob: Blob) -> StorageError:
-    return StorageError(f"{blob.key} is listed but cannot be read from the disk; its operator can run `tomotheca index` or restore it")
+    return StorageError(
+        f"{blob.key} is listed but cannot be read from the disk; its operator can run `tomotheca index` or restore it"
+    )
 
 
 def _pieces(start: int, stop: int) -> Iterator[Range]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import orjson
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from tomotheca.errors import (
@@ -23,6 +23,9 @@ from tomotheca.errors import (
     UnsafePathError,
 )  # fmt: skip
 from tomotheca.web.errors import error_page
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 problems = logging.getLogger("tomotheca.problems")
 
@@ -75,7 +78,10 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 def answer(request: Request, status: int, sentence: str) -> Response:
     """Answer with a sentence, in the form that the caller reads."""
     if wants_page(request):
-        return error_page(request, status, sentence)
+        try:
+            return error_page(request, status, sentence)
+        except Exception as error:  # noqa: BLE001 - a page that cannot be drawn must not hide what it was to say
+            problems.error("request %s: the error page cannot be drawn", request.state.request_id, exc_info=error)
     headers = {"access-control-allow-origin": "*", "cache-control": "no-store"}
     if status == UNAUTHORIZED:
         headers["www-authenticate"] = 'Bearer realm="tomotheca"'

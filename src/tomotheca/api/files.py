@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from tomotheca.api.blob import BlobResponse, blob_of
-from tomotheca.api.portal import Portal
-from tomotheca.catalog.viewer import Viewer
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from tomotheca.api.portal import Portal
+    from tomotheca.catalog.viewer import Viewer
 
 CORS = {
     "access-control-allow-origin": "*",

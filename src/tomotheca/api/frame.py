@@ -8,16 +8,19 @@ import re
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tomotheca.api.errors import SERVER, UNAUTHORIZED, answer, problems, status_of
-from tomotheca.api.limit import RateLimit
-from tomotheca.api.who import Identity
 from tomotheca.errors import AccessError, TomothecaError
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from tomotheca.api.limit import RateLimit
+    from tomotheca.api.who import Identity
 
 access = logging.getLogger("tomotheca.access")
 
@@ -95,7 +98,11 @@ def _failed(scope: Scope, error: Exception, seen: _Seen) -> Response | None:
         problems.error("request %s: %s %s", request_id, scope["method"], scope["path"], exc_info=error)
     if seen.status:
         return None
-    sentence = str(error) if expected else f"Something went wrong here. Tell the operator of this server the number {request_id}."
+    sentence = (
+        str(error)
+        if expected
+        else f"Something went wrong here. Tell the operator of this server the number {request_id}."
+    )
     return answer(Request(scope), status, sentence)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from tomotheca import __version__
 from tomotheca.api.files import CORS
-from tomotheca.api.portal import Portal
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tomotheca.api.portal import Portal
 
 
 def routes(portal: Portal) -> list[Route]:

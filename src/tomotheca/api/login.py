@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tomotheca.api.portal import Portal
 from tomotheca.api.who import COOKIE, LASTS, Identity
 from tomotheca.errors import AccessError, QueryError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tomotheca.api.portal import Portal
 
 LONGEST_BODY = 10_000
 SLOW_DOWN = 0.5

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.files import FileRow, ancestors, find_entry, within
-from tomotheca.catalog.viewer import Viewer
 from tomotheca.errors import NotFoundError
-from tomotheca.store.files import Files
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.catalog.viewer import Viewer
+    from tomotheca.store.files import Files
 
 FRESH = 0.05
 """Seconds for which the catalogue is not asked again whether it has changed."""

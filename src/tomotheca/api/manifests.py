@@ -6,21 +6,25 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tomotheca.api.files import CORS, cache_control
-from tomotheca.api.portal import Portal
 from tomotheca.api.selection import Selection, files_of, select
 from tomotheca.api.texts import TEXTS, subject
-from tomotheca.catalog.files import FileRow
-from tomotheca.catalog.viewer import Viewer
 from tomotheca.errors import GoneError, NotFoundError
 from tomotheca.store import layout
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tomotheca.api.portal import Portal
+    from tomotheca.catalog.files import FileRow
+    from tomotheca.catalog.viewer import Viewer
 
 KINDS = {
     "datasets": "dataset", "runs": "run", "tiltseries": "tiltseries", "tilt-series": "tiltseries", "tomograms": "tomogram",
@@ -62,7 +66,12 @@ class Asked:
         about, base = subject(self.portal, kind, number, self.viewer), self.portal.catalog.public_url
         for name, write in TEXTS.items():
             data = write(about).encode()
-            yield Item(folder + name, len(data), hashlib.sha256(data).hexdigest(), f"{base}/api/v1/{kind}s/{number}/texts/{name}")
+            yield Item(
+                folder + name,
+                len(data),
+                hashlib.sha256(data).hexdigest(),
+                f"{base}/api/v1/{kind}s/{number}/texts/{name}",
+            )
 
     def _about(self) -> tuple[str, int, str]:
         """Give the dataset that an entity lies in, or the deposition, and its folder."""
@@ -84,7 +93,11 @@ def _item(base: str, file: FileRow) -> Item:
 def as_json(asked: Asked) -> Iterator[bytes]:
     """Write an object with one file per line, and the totals at the end."""
     entity = asked.portal.catalog.schema.kinds[asked.selection.kind]
-    head = {"id": f"{entity.prefix}{asked.selection.id}", "kind": entity.kind, "server": asked.portal.catalog.public_url}
+    head = {
+        "id": f"{entity.prefix}{asked.selection.id}",
+        "kind": entity.kind,
+        "server": asked.portal.catalog.public_url,
+    }
     yield orjson.dumps(head)[:-1] + b',"files":['
     count = size = 0
     for item in asked.items():
@@ -149,7 +162,10 @@ def routes(portal: Portal) -> list[Route]:
         headers = {**CORS, **cache_control(request.state.viewer), "etag": f'"{hashlib.sha256(data).hexdigest()}"'}
         return Response(data, headers=headers, media_type="text/plain; charset=utf-8")
 
-    forms = [Route(f"/api/v1/{{kinds}}/{{id:int}}/manifest.{form}", _formed(manifest, form), name=f"manifest.{form}") for form in WRITERS]
+    forms = [
+        Route(f"/api/v1/{{kinds}}/{{id:int}}/manifest.{form}", _formed(manifest, form), name=f"manifest.{form}")
+        for form in WRITERS
+    ]
     return [*forms, Route("/api/v1/{kinds}/{id:int}/texts/{name}", text)]
 
 
@@ -197,4 +213,3 @@ def _blocks(lines: Iterator[bytes]) -> Iterator[bytes]:
             waiting, size = [], 0
     if waiting:
         yield b"".join(waiting)
-

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tomotheca.api.lookup import Lookup
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.desk import Desk
-from tomotheca.settings import Settings
 from tomotheca.store.files import Files, LocalFiles
+
+if TYPE_CHECKING:
+    from tomotheca.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Portal:
 
 def open_portal(settings: Settings) -> Portal:
     """Open catalogue, archive and desk for serving."""
-    catalog = Catalog(settings.catalog_database, public_url=(settings.public_url or "").rstrip("/"), bucket=settings.bucket)
+    catalog = Catalog(
+        settings.catalog_database, public_url=(settings.public_url or "").rstrip("/"), bucket=settings.bucket
+    )
     files = LocalFiles(settings.archive_folder)
     return Portal(settings, catalog, files, Desk.open(settings.desk_database), Lookup(catalog, files))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
 
 from tomotheca.api import s3_list
 from tomotheca.api.blob import BlobResponse, blob_of
 from tomotheca.api.files import CORS, INERT, cache_control, key_of
-from tomotheca.api.portal import Portal
 from tomotheca.api.ranges import decide
 from tomotheca.api.s3_xml import S3Error, document, error
 from tomotheca.api.sigv4 import Asked, claim, problem
-from tomotheca.api.who import Identity
 from tomotheca.catalog.viewer import CURATOR, Viewer
 from tomotheca.errors import NotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+    from tomotheca.api.portal import Portal
+    from tomotheca.api.who import Identity
 
 REGION = "us-east-1"
 ACCESS_KEY = "curator"
@@ -85,7 +89,9 @@ class Door:
 
     def _viewer(self, scope: Scope) -> Viewer:
         """Give the viewer: the curator's key must be signed well, other keys count as nobody's."""
-        asked = Asked(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), scope["state"]["headers"])
+        asked = Asked(
+            scope["method"], scope["path"], scope["query_string"].decode("latin-1"), scope["state"]["headers"]
+        )
         signed = claim(asked)
         if signed is None or signed.access_key != ACCESS_KEY or not self.identity.token:
             found: Viewer = scope["state"]["viewer"]

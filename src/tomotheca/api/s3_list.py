@@ -7,14 +7,17 @@ import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from starlette.responses import Response
-
-from tomotheca.api.portal import Portal
 from tomotheca.api.s3_xml import Node, S3Error, document
 from tomotheca.catalog.files import FileRow, list_files
-from tomotheca.catalog.viewer import Viewer
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from tomotheca.api.portal import Portal
+    from tomotheca.catalog.viewer import Viewer
 
 PAGE = 1000
 BEHIND = "\U0010ffff"
@@ -64,7 +67,14 @@ def ask(query: Mapping[str, str]) -> Ask:
         after = _from_token(query["continuation-token"])
     else:
         after = query.get("start-after", "")
-    return Ask(query.get("prefix", ""), query.get("delimiter", ""), after, min(int(most), PAGE), query.get("encoding-type") == "url", version)
+    return Ask(
+        query.get("prefix", ""),
+        query.get("delimiter", ""),
+        after,
+        min(int(most), PAGE),
+        query.get("encoding-type") == "url",
+        version,
+    )
 
 
 def collect(portal: Portal, wanted: Ask, viewer: Viewer) -> Page:
@@ -125,7 +135,14 @@ def answer(portal: Portal, query: Mapping[str, str], viewer: Viewer) -> Response
             nodes.append(("NextMarker", shown(page.last.removesuffix(BEHIND))))
     else:
         nodes.append(("KeyCount", str(len(page.files) + len(page.folders))))
-        nodes += [(name, text) for name, text in (("ContinuationToken", query.get("continuation-token")), ("StartAfter", query.get("start-after"))) if text]
+        nodes += [
+            (name, text)
+            for name, text in (
+                ("ContinuationToken", query.get("continuation-token")),
+                ("StartAfter", query.get("start-after")),
+            )
+            if text
+        ]
         if page.more:
             nodes.append(("NextContinuationToken", _token(page.last)))
     nodes += [("MaxKeys", str(wanted.most)), ("IsTruncated", "true" if page.more else "false")]

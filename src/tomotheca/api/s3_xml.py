@@ -50,6 +50,11 @@ def document(name: str, content: Iterable[Node] | str) -> Response:
 
 def error(failed: S3Error, resource: str, request_id: str) -> Response:
     """Answer with an error."""
-    nodes: list[Node] = [("Code", failed.code), ("Message", failed.message), ("Resource", resource), ("RequestId", request_id)]
+    nodes: list[Node] = [
+        ("Code", failed.code),
+        ("Message", failed.message),
+        ("Resource", resource),
+        ("RequestId", request_id),
+    ]
     text = '<?xml version="1.0" encoding="UTF-8"?>\n' + written(("Error", nodes))
     return Response(text, ERRORS[failed.code][0], media_type="application/xml")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.api.portal import Portal
 from tomotheca.catalog.files import FileRow, entry_row
-from tomotheca.catalog.viewer import Viewer
 from tomotheca.errors import QueryError
 from tomotheca.store import manifest
+
+if TYPE_CHECKING:
+    from tomotheca.api.portal import Portal
+    from tomotheca.catalog.viewer import Viewer
 
 PAGE = 1000
 BEHIND = "\U0010ffff"
@@ -32,7 +34,12 @@ ROLES: Mapping[str, frozenset[str]] = {
 }
 """What ``only`` may name, and the roles of files that it takes. The documents of tilt series, alignments, tomograms and annotations go with them."""
 
-DOCUMENTS = {"tiltseries": "tiltseries", "alignments": "alignment", "tomograms": "tomogram", "annotations": "annotation"}
+DOCUMENTS = {
+    "tiltseries": "tiltseries",
+    "alignments": "alignment",
+    "tomograms": "tomogram",
+    "annotations": "annotation",
+}
 FORMATS = {"mrc": ".zarr", "zarr": ".mrc"}
 """A format, and the ending of the volumes that it leaves out of a tree."""
 
@@ -85,7 +92,12 @@ def files_of(portal: Portal, selection: Selection, viewer: Viewer) -> Iterator[F
     """
     row = portal.catalog.get(selection.kind, selection.id, viewer)
     condition = _condition(portal, selection, row)
-    return (file for entry in _entries(portal, condition, viewer) if _takes(selection, entry) for file in _expanded(portal, entry))
+    return (
+        file
+        for entry in _entries(portal, condition, viewer)
+        if _takes(selection, entry)
+        for file in _expanded(portal, entry)
+    )
 
 
 def _condition(portal: Portal, selection: Selection, row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
@@ -134,4 +146,6 @@ def _expanded(portal: Portal, entry: dict[str, object]) -> Iterator[FileRow]:
         return
     top = str(entry["key"])
     for member in manifest.list_members(portal.files, top):
-        yield FileRow(top + member.path, member.size, member.sha256, manifest.media_type(member.path), str(entry["role"]), None)
+        yield FileRow(
+            top + member.path, member.size, member.sha256, manifest.media_type(member.path), str(entry["role"]), None
+        )

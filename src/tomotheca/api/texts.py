@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tomotheca.api.portal import Portal
-from tomotheca.catalog.viewer import Viewer
+if TYPE_CHECKING:
+    from tomotheca.api.portal import Portal
+    from tomotheca.catalog.viewer import Viewer
 
 LICENCES = {
     "CC0-1.0": ("CC0 1.0 Universal", "https://creativecommons.org/publicdomain/zero/1.0/"),
     "CC-BY-4.0": ("Creative Commons Attribution 4.0 International", "https://creativecommons.org/licenses/by/4.0/"),
-    "CC-BY-SA-4.0": ("Creative Commons Attribution-ShareAlike 4.0 International", "https://creativecommons.org/licenses/by-sa/4.0/"),
-    "CC-BY-NC-4.0": ("Creative Commons Attribution-NonCommercial 4.0 International", "https://creativecommons.org/licenses/by-nc/4.0/"),
+    "CC-BY-SA-4.0": (
+        "Creative Commons Attribution-ShareAlike 4.0 International",
+        "https://creativecommons.org/licenses/by-sa/4.0/",
+    ),
+    "CC-BY-NC-4.0": (
+        "Creative Commons Attribution-NonCommercial 4.0 International",
+        "https://creativecommons.org/licenses/by-nc/4.0/",
+    ),
 }
 
 
@@ -44,7 +51,9 @@ def subject(portal: Portal, kind: str, number: int, viewer: Viewer) -> Subject:
         If the viewer sees no such dataset or deposition.
     """
     row = portal.catalog.get(kind, number, viewer)
-    people = portal.catalog.find(f"{kind}_author", viewer, where={f"{kind}_id": {"_eq": number}}, order=[("author_list_order", "asc")])
+    people = portal.catalog.find(
+        f"{kind}_author", viewer, where={f"{kind}_id": {"_eq": number}}, order=[("author_list_order", "asc")]
+    )
     entity = portal.catalog.schema.kinds[kind]
     return Subject(
         kind, f"{entity.prefix}{number}", str(row["title"]), tuple(str(p["name"]) for p in people), str(row["release_date"] or "")[:10],
@@ -73,7 +82,13 @@ def bibtex(s: Subject) -> str:
 
 def citation(s: Subject) -> str:
     """Cite in the Citation File Format; JSON strings are YAML strings."""
-    lines = ["cff-version: 1.2.0", "message: Please cite these data.", "type: dataset", f"title: {_yaml(s.title)}", "authors:"]
+    lines = [
+        "cff-version: 1.2.0",
+        "message: Please cite these data.",
+        "type: dataset",
+        f"title: {_yaml(s.title)}",
+        "authors:",
+    ]
     lines += [f"  - name: {_yaml(name)}" for name in s.authors or (s.site,)]
     lines.append(f"url: {_yaml(s.url)}")
     if s.licence:

@@ -7,16 +7,20 @@ import io
 import secrets
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image, UnidentifiedImageError
-from starlette.requests import Request
 from starlette.routing import Route
 
 from tomotheca.api.blob import Blob, BlobResponse, blob_of
 from tomotheca.api.files import INERT, cache_control, headers_of, key_of
-from tomotheca.api.portal import Portal
-from tomotheca.catalog.files import FileRow
 from tomotheca.errors import FormatError, NotFoundError, QueryError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tomotheca.api.portal import Portal
+    from tomotheca.catalog.files import FileRow
 
 WIDTHS = (128, 256, 512)
 PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}
@@ -80,7 +84,9 @@ def shrink(path: Path, form: str, width: int) -> bytes:
             picture.draft("RGB", (width * 2, width * 2 * picture.height // max(1, picture.width)))
             small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
             if small.width > width:
-                small = small.resize((width, max(1, round(small.height * width / small.width))), Image.Resampling.LANCZOS)
+                small = small.resize(
+                    (width, max(1, round(small.height * width / small.width))), Image.Resampling.LANCZOS
+                )
             out = io.BytesIO()
             small.save(out, "WEBP", quality=QUALITY, method=4)
             return out.getvalue()

@@ -10,11 +10,13 @@ import ipaddress
 import time
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR, Viewer
 from tomotheca.errors import AccessError, SettingsError
-from tomotheca.settings import Settings
+
+if TYPE_CHECKING:
+    from tomotheca.settings import Settings
 
 COOKIE = "tomotheca_curator"
 LASTS = 30 * 24 * 3600

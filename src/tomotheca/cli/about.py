@@ -19,5 +19,8 @@ def settings(root: Root = None, json: Json = False) -> None:
 
     found = all_settings.describe(root=root)
     wide = max(len(s.variable) for s in found)
-    text = "\n\n".join(f"{s.variable:<{wide}}  {s.value or '(not set)'}  [{s.origin}]\n{'':<{wide}}  {' '.join(s.meaning.split())}" for s in found)
+    text = "\n\n".join(
+        f"{s.variable:<{wide}}  {s.value or '(not set)'}  [{s.origin}]\n{'':<{wide}}  {' '.join(s.meaning.split())}"
+        for s in found
+    )
     emit(found, as_json=json, text=text)

@@ -9,12 +9,17 @@ from tomotheca.cli.options import Json
 from tomotheca.cli.output import emit, show_findings
 
 Config = Annotated[Path, typer.Argument(help="Ingest configuration, a YAML file.", show_default=False)]
-Source = Annotated[Path | None, typer.Option(help="Folder of the files; patterns are tried on it, headers are read.", show_default=False)]
+Source = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the files; patterns are tried on it, headers are read.", show_default=False),
+]
 SyntaxOnly = Annotated[bool, typer.Option("--syntax-only", help="Look at the text alone, also when a source is given.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")]
 
 
-def check(config: Config, source: Source = None, syntax_only: SyntaxOnly = False, strict: Strict = False, json: Json = False) -> None:
+def check(
+    config: Config, source: Source = None, syntax_only: SyntaxOnly = False, strict: Strict = False, json: Json = False
+) -> None:
     """Check an ingest configuration: its grammar, its rules and, with a source, what its patterns find. Needs no archive."""
     from tomotheca import ingest  # noqa: PLC0415 - heavy
 

@@ -15,10 +15,14 @@ from tomotheca.cli.output import size as bytes_of
 INPUT, MARK, CACHE = "demo-input", "built.json", "demo-cache"
 EDGES = 3
 
-Runs = Annotated[int | None, typer.Option(min=1, help="Simulated runs. Default: the eight that show everything.", show_default=False)]
+Runs = Annotated[
+    int | None, typer.Option(min=1, help="Simulated runs. Default: the eight that show everything.", show_default=False)
+]
 Size = Annotated[str, typer.Option(help="Size of the tomograms in voxels, Z,Y,X.", show_default=False)]
 Seed = Annotated[int, typer.Option(help="Same seed, same bytes.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Leave out the dataset of real files, which is fetched with pip.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Leave out the dataset of real files, which is fetched with pip.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,13 @@ class Built:
 
 
 def demo(
-    *, runs: Runs = None, size: Size = "", seed: Seed = 7, offline: Offline = False, root: Root = None, json: Json = False
+    *,
+    runs: Runs = None,
+    size: Size = "",
+    seed: Seed = 7,
+    offline: Offline = False,
+    root: Root = None,
+    json: Json = False,
 ) -> None:
     """Simulate a lab's files, take them in with `tomotheca ingest`, index them. The second time there is nothing to do."""
     from tomotheca.cli.opened import opened  # noqa: PLC0415 - heavy
@@ -60,15 +70,26 @@ def demo(
         results = []
         for one in built:
             config, source = folder / one.config, folder / one.source
-            options = IngestOptions(config, source, private=one.private, workers=settings.workers, memory=settings.memory)
+            options = IngestOptions(
+                config, source, private=one.private, workers=settings.workers, memory=settings.memory
+            )
             results.append(take_in(portal, options, quiet=json))
         index_touched(portal, results, quiet=json)
     findings = [f for r in results for f in r.findings if f.severity != "note"]
     if not json:
         show_findings(findings)
     written = sum(r.written for r in results)
-    words = f"{written} documents and {bytes_of(sum(r.bytes for r in results))} of files written." if written else "The demo is there already."
-    answer = {"root": settings.root, "written": written, "unchanged": sum(r.unchanged for r in results), "findings": findings}
+    words = (
+        f"{written} documents and {bytes_of(sum(r.bytes for r in results))} of files written."
+        if written
+        else "The demo is there already."
+    )
+    answer = {
+        "root": settings.root,
+        "written": written,
+        "unchanged": sum(r.unchanged for r in results),
+        "findings": findings,
+    }
     emit(answer, as_json=json, text=f"{words} Next: tomotheca serve --root {settings.root}")
     if any(r.failed for r in results):
         raise typer.Exit(1)
@@ -117,4 +138,7 @@ def _build(root: Path, asked: Asked, *, quiet: bool) -> list[Built]:
     shutil.rmtree(root / CACHE, ignore_errors=True)  # 50 MB for two small maps that are unpacked now
     if not quiet:
         note(f"The lab's files are in {folder}.")
-    return [Built(d.config.relative_to(folder).as_posix(), d.source.relative_to(folder).as_posix(), d.private) for d in plan.depositions]
+    return [
+        Built(d.config.relative_to(folder).as_posix(), d.source.relative_to(folder).as_posix(), d.private)
+        for d in plan.depositions
+    ]

@@ -8,7 +8,10 @@ import typer
 from tomotheca.cli.options import Json, Root, load
 from tomotheca.cli.output import emit
 
-app = typer.Typer(help="The desk: identifiers, tombstones, the journal. It cannot be rebuilt from the archive alone.", no_args_is_help=True)
+app = typer.Typer(
+    help="The desk: identifiers, tombstones, the journal. It cannot be rebuilt from the archive alone.",
+    no_args_is_help=True,
+)
 
 
 @app.callback()
@@ -18,7 +21,9 @@ def group() -> None:
 
 @app.command("backup")
 def backup(
-    file: Annotated[Path, typer.Argument(help="File to write; an older copy there is replaced.")], root: Root = None, json: Json = False
+    file: Annotated[Path, typer.Argument(help="File to write; an older copy there is replaced.")],
+    root: Root = None,
+    json: Json = False,
 ) -> None:
     """Copy the desk to a file while it is in use, and check the copy."""
     from tomotheca.desk import Desk  # noqa: PLC0415 - heavy

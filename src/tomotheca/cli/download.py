@@ -8,17 +8,27 @@ import typer
 from tomotheca.cli.options import Json
 from tomotheca.cli.output import emit, note, progress, size
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="What to bring: DS-10001, RN-12, TS-3, TM-5, AN-7, AL-2, DEP-10300.", show_default=False)]
+Ids = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID...", help="What to bring: DS-10001, RN-12, TS-3, TM-5, AN-7, AL-2, DEP-10300.", show_default=False
+    ),
+]
 From = Annotated[str, typer.Option("--from", help="Address of the server.", show_default=False)]
 To = Annotated[Path, typer.Option("--to", help="Folder to write below.")]
 Only = Annotated[
     str,
-    typer.Option(help="Kinds of files, with commas: frames, gains, mdoc, tiltseries, alignments, tomograms, annotations, images, viewer, metadata."),
+    typer.Option(
+        help="Kinds of files, with commas: frames, gains, mdoc, tiltseries, alignments, tomograms, annotations, images, viewer, metadata."
+    ),
 ]
 Format = Annotated[str, typer.Option("--format", help="Volumes as mrc or zarr; both without it.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="List files and bytes, and bring nothing.")]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")]
-Token = Annotated[str, typer.Option(envvar="TOMOTHECA_TOKEN", help="Curator's token of that server, for hidden data.", show_default=False)]
+Token = Annotated[
+    str,
+    typer.Option(envvar="TOMOTHECA_TOKEN", help="Curator's token of that server, for hidden data.", show_default=False),
+]
 
 
 def download(

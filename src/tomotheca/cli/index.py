@@ -7,7 +7,10 @@ import typer
 from tomotheca.cli.options import Json, Root, load
 from tomotheca.cli.output import emit, progress, show_findings
 
-Number = Annotated[int | None, typer.Argument(help="Number of a dataset; without one the whole catalogue is built anew.", show_default=False)]
+Number = Annotated[
+    int | None,
+    typer.Argument(help="Number of a dataset; without one the whole catalogue is built anew.", show_default=False),
+]
 
 
 def index(dataset: Number = None, root: Root = None, json: Json = False) -> None:

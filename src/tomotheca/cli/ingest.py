@@ -13,9 +13,17 @@ if TYPE_CHECKING:
     from tomotheca.settings import Settings
 
 Config = Annotated[Path, typer.Argument(help="Ingest configuration, a YAML file.", show_default=False)]
-Source = Annotated[Path | None, typer.Option(help="Folder of the files; its source_prefix lies below. Default: that of the configuration.", show_default=False)]
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the files; its source_prefix lies below. Default: that of the configuration.",
+        show_default=False,
+    ),
+]
 Planned = Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")]
-Only = Annotated[str, typer.Option(help="Take in only these, with commas: tiltseries, alignments, tomograms, annotations.")]
+Only = Annotated[
+    str, typer.Option(help="Take in only these, with commas: tiltseries, alignments, tomograms, annotations.")
+]
 Run = Annotated[str, typer.Option(help="Take in only runs whose name matches this regular expression.")]
 Private = Annotated[bool, typer.Option("--private", help="Hide what is described here until `tomotheca publish`.")]
 Force = Annotated[bool, typer.Option("--force", help="Do everything again, also what is there and unchanged.")]
@@ -32,7 +40,9 @@ def ingest(
 
     settings = load(root)
     words = tuple(part.strip() for part in only.split(",") if part.strip())
-    options = IngestOptions(config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory)
+    options = IngestOptions(
+        config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory
+    )
     code = _plan(settings, options, json=json) if plan else _ingest(settings, options, index=not no_index, json=json)
     if code:
         raise typer.Exit(code)
@@ -54,7 +64,9 @@ def _plan(settings: "Settings", options: "IngestOptions", *, json: bool) -> int:
 
 
 def _described(planned: "Plan") -> dict[str, Any]:
-    steps = [{"kind": s.kind, "key": s.key, "name": s.natural, "files": s.outputs, "bytes": s.bytes} for s in planned.steps]
+    steps = [
+        {"kind": s.kind, "key": s.key, "name": s.natural, "files": s.outputs, "bytes": s.bytes} for s in planned.steps
+    ]
     named = {"matched": planned.matched, "unmatched": planned.unmatched, "findings": planned.findings}
     return {"datasets": planned.datasets, "depositions": planned.depositions, "steps": steps, **named}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
@@ -12,8 +13,10 @@ from tomotheca.catalog.build import Indexed, Indexer, fingerprint
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.desk import Desk, export_marks
 from tomotheca.errors import NotFoundError
-from tomotheca.settings import Settings
 from tomotheca.store.files import LocalFiles
+
+if TYPE_CHECKING:
+    from tomotheca.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,13 @@ class Opened:
             return False
         return is_current(self.settings.catalog_database)
 
-    def index(self, datasets: list[int] | None = None, depositions: list[int] | None = None, *, progress: Callable[[str], None] = lambda _: None) -> Indexed:
+    def index(
+        self,
+        datasets: list[int] | None = None,
+        depositions: list[int] | None = None,
+        *,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Indexed:
         """Index what was named, or everything, and keep the marks from which a lost desk is made again."""
         indexer = self.indexer(progress)
         done = indexer.rebuild() if datasets is None else indexer.replace(datasets, depositions or ())

@@ -8,7 +8,12 @@ import typer
 if TYPE_CHECKING:
     from tomotheca.settings import Settings
 
-Root = Annotated[Path | None, typer.Option("--root", help="Folder of the portal; else TOMOTHECA_ROOT, else ./tomotheca-data.", show_default=False)]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root", help="Folder of the portal; else TOMOTHECA_ROOT, else ./tomotheca-data.", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.errors import Finding
-
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+    from tomotheca.errors import Finding
 
 MOST_FINDINGS = 40
 SECONDS = 3.0

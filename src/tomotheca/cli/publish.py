@@ -11,7 +11,9 @@ PUBLIC = {"state": "public", "until": None}
 
 
 def publish(
-    dataset: Annotated[str, typer.Argument(help="Dataset, such as DS-10001 or 10001.")], root: Root = None, json: Json = False
+    dataset: Annotated[str, typer.Argument(help="Dataset, such as DS-10001 or 10001.")],
+    root: Root = None,
+    json: Json = False,
 ) -> None:
     """Make a dataset public, and the deposition it belongs to, without which it would stay hidden."""
     from tomotheca.cli.opened import opened  # noqa: PLC0415 - heavy

@@ -60,12 +60,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     debug = DEBUG in words
     words = [word for word in words if word != DEBUG] or ["--help"]
     try:
-        return int(app(words, prog_name="tomotheca", standalone_mode=False) or 0)
+        code = int(app(words, prog_name="tomotheca", standalone_mode=False) or 0)
     except typer.Exit as done:
-        return done.exit_code
+        code = done.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        say("stopped")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -73,6 +72,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return tell(error)
+    if code == INTERRUPTED:
+        say("stopped")
+    return code
 
 
 def tell(error: Exception) -> int:
@@ -87,7 +89,9 @@ def tell(error: Exception) -> int:
         case TomothecaError():
             say(str(error))
         case _:
-            say(f"this is a mistake in the program, not yours: {type(error).__name__}: {error}; the details are in {_kept(error)}")
+            say(
+                f"this is a mistake in the program, not yours: {type(error).__name__}: {error}; the details are in {_kept(error)}"
+            )
     return exit_code(error)
 
 

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one this machine has.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes that answer. Default: the cores.", show_default=False)]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes that answer. Default: the cores.", show_default=False)
+]
 Log = Annotated[bool, typer.Option("--access-log", help="Write one JSON line per request to the error stream.")]
 
 
-def serve(host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = None, access_log: Log = False, root: Root = None) -> None:
+def serve(
+    host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = None, access_log: Log = False, root: Root = None
+) -> None:
     """Serve the portal until it is stopped."""
     from granian import Granian  # noqa: PLC0415 - heavy
     from granian.constants import Interfaces  # noqa: PLC0415
@@ -45,7 +49,10 @@ def application(settings: "Settings", access_log: bool) -> Any:
     from tomotheca.api.app import create_app  # noqa: PLC0415
 
     handler = logging.StreamHandler(sys.stderr)
-    for name, level in (("tomotheca.access", logging.INFO if access_log else logging.WARNING), ("tomotheca.problems", logging.INFO)):
+    for name, level in (
+        ("tomotheca.access", logging.INFO if access_log else logging.WARNING),
+        ("tomotheca.problems", logging.INFO),
+    ):
         logger = logging.getLogger(name)
         logger.setLevel(level)
         logger.propagate = False
@@ -88,7 +95,9 @@ def require_port(host: str, port: int) -> None:
     from tomotheca.errors import ConflictError, SettingsError  # noqa: PLC0415
 
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)

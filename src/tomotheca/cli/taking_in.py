@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tomotheca.cli.opened import Opened
 from tomotheca.cli.output import Bar, progress
 from tomotheca.ingest import IngestOptions, IngestResult, ingest
 from tomotheca.store import layout
+
+if TYPE_CHECKING:
+    from tomotheca.cli.opened import Opened
 
 
 @dataclass

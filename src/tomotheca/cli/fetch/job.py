@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tomotheca.cli.fetch.listing import Item
-from tomotheca.cli.fetch.server import Server
 from tomotheca.cli.fetch.transfer import Outcome, transfer
 from tomotheca.cli.output import size
 from tomotheca.errors import ConflictError, StorageError, TomothecaError
+
+if TYPE_CHECKING:
+    from tomotheca.cli.fetch.listing import Item
+    from tomotheca.cli.fetch.server import Server
 
 SUMS = "SHA256SUMS"
 

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from tomotheca.cli.fetch.ids import Wanted
 from tomotheca.cli.fetch.server import BROKEN, TRIES, BusyError, Server, patience, pause
 from tomotheca.errors import FormatError, StorageError, UnsafePathError
+
+if TYPE_CHECKING:
+    from tomotheca.cli.fetch.ids import Wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,13 @@ MOST_REDIRECTS = 5
 LONGEST_WAIT = 30.0
 LATER = {429, 500, 502, 503, 504}
 REDIRECTS = {301, 302, 303, 307, 308}
-REFUSALS: Mapping[int, type[TomothecaError]] = {400: QueryError, 401: AccessError, 403: AccessError, 404: NotFoundError, 410: GoneError}
+REFUSALS: Mapping[int, type[TomothecaError]] = {
+    400: QueryError,
+    401: AccessError,
+    403: AccessError,
+    404: NotFoundError,
+    410: GoneError,
+}
 BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, OSError)
 """What a connection that breaks raises."""
 
@@ -60,7 +66,9 @@ class Server:
 
     def __post_init__(self) -> None:
         if urlsplit(self.base).scheme not in {"http", "https"} or not urlsplit(self.base).netloc:
-            message = f"--from {self.base!r} is not the address of a server; write one like https://tomograms.example.org"
+            message = (
+                f"--from {self.base!r} is not the address of a server; write one like https://tomograms.example.org"
+            )
             raise SettingsError(message)
         self.base = self.base.rstrip("/")
 

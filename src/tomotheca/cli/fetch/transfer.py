@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tomotheca.cli.fetch.listing import Item
 from tomotheca.cli.fetch.server import BROKEN, TRIES, BusyError, Server, patience, pause
 from tomotheca.errors import StorageError
+
+if TYPE_CHECKING:
+    import threading
+
+    from tomotheca.cli.fetch.listing import Item
 
 BLOCK = 1 << 20
 PARTIAL = 206
