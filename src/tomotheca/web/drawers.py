@@ -29,7 +29,7 @@ class Drawer:
     """An open drawer."""
 
     kind: str
-    heading: str
+    label: str
     identifier: str
     title: str
     tabs: tuple[Crumb, ...]
@@ -104,11 +104,15 @@ TABS: Mapping[str, Sequence[tuple[str, str]]] = {
 }
 
 
+FIRST = frozenset({"Name", "Title"})
+"""Labels that stand at the head of their section."""
+
+
 def record(asked: Asked, kind: str, row: Row) -> tuple[Section, ...]:
     """Give all sections of one record: what it belongs to, every field of the schema, what belongs to it."""
     own = sections(asked.portal.catalog.schema.columns(kind), row)
     around = AROUND.get(kind, _around_nothing)(asked, row)
-    found = {name: [*around.pop(name, ()), *fields] for name, fields in own.items()}
+    found = {name: sorted([*around.pop(name, ()), *fields], key=lambda f: f.label not in FIRST) for name, fields in own.items()}
     made = [Section(name, tuple(fields)) for name, fields in found.items()]
     placed = [Section(name, tuple(fields)) for name, fields in around.items()]
     return (*(s for s in placed if s.name == "Overview"), *made, *(s for s in placed if s.name != "Overview"), *MORE.get(kind, _no_more)(asked, row))

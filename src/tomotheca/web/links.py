@@ -62,15 +62,15 @@ def _pieces(value: str) -> Iterator[Piece]:
     for found in TOKEN.finditer(value):
         if found.start() > end:
             yield Piece(value[end : found.start()])
-        yield _piece(found)
-        end = found.end()
+        token = found[0].rstrip(".)]")
+        yield _piece(found.lastgroup or "", token)
+        end = found.start() + len(token)
     if end < len(value):
         yield Piece(value[end:])
 
 
-def _piece(found: re.Match[str]) -> Piece:
-    token = found[0]
-    match found.lastgroup:
+def _piece(kind: str, token: str) -> Piece:
+    match kind:
         case "empiar":
             return Piece(token, f"https://www.ebi.ac.uk/empiar/{token.upper()}/", external=True)
         case "emdb":

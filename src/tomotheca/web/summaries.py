@@ -65,6 +65,18 @@ def picture(asked: Asked, address: str | None, alt: str, *, width: int = SMALL) 
     return Picture(f"/thumbs/{key}?w={width}", alt) if key else Picture("", f"No picture: {alt}")
 
 
+def pictures(asked: Asked, kind: str, rows: Sequence[Row], *, width: int = SMALL) -> dict[int, Picture]:
+    """Give the key photo of datasets or depositions; without one, the central slice of a tomogram they hold."""
+    own = {r["id"]: r["key_photo_url"] or r["key_photo_thumbnail_url"] for r in rows}
+    found = {i: picture(asked, url, f"Key photo of {asked.name(kind, i)}", width=width) for i, url in own.items()}
+    bare = [i for i, url in own.items() if not url]
+    column = "_owner" if kind == "dataset" else "deposition_id"
+    first = {r["owner"]: r["min_id"] for r in group(asked, "tomogram", column, bare, ("min", "id"))}
+    for owner, t in ((o, t) for t in find_in_order(asked, "tomogram", list(first.values())) for o, i in first.items() if i == t["id"]):
+        found[owner] = picture(asked, t["key_photo_url"] or t["key_photo_thumbnail_url"], f"Central slice of {asked.name('tomogram', t['id'])}, {t['name']}", width=width)
+    return found
+
+
 def group(asked: Asked, kind: str, key: str, ids: Sequence[int], *selected: str | tuple[str, str]) -> list[Row]:
     """Read a grouped statement: rows of a kind whose ``key`` is one of the ids, grouped by it and by the plain columns.
 

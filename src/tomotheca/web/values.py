@@ -138,7 +138,9 @@ def matrix(raw: Any) -> str:
     rows = json.loads(raw) if isinstance(raw, str) else raw
     if not rows or not isinstance(rows[0], list):
         return formats.text(raw)
-    return "\n".join("  ".join(f"{formats.number(v, 4):>9}" for v in row) for row in rows)
+    written = [[formats.number(v, 4) for v in row] for row in rows]
+    width = max(len(text) for row in written for text in row)
+    return "\n".join("  ".join(text.rjust(width) for text in row) for row in written)
 
 
 def sections(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, list[Field]]:

@@ -6,12 +6,12 @@ is the frame that points are written in. So points of the same spacing need no s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import sqlalchemy as sa
 
 from tomotheca.catalog.catalog import Row
 from tomotheca.errors import NotFoundError, TomothecaError
@@ -20,7 +20,7 @@ from tomotheca.web.format import number
 from tomotheca.web.page import Asked
 from tomotheca.web.summaries import key_of, preference
 
-PALETTE = ("#ffb000", "#56b4e9", "#00c9a7", "#fe6100", "#785ef0", "#dc267f", "#f0e442", "#009e73", "#648fff", "#cc79a7", "#d55e00", "#a6d854")
+PALETTE = ("#56b4e9", "#ffb000", "#ff4fa3", "#00d0a8", "#9d8bff", "#fe6100", "#f0e442", "#a6d854", "#cc79a7", "#648fff", "#e0c29a", "#7fdbff")
 """Colours that stay apart for colour-blind eyes and on grey."""
 
 ANGSTROM = 1e-10
@@ -49,6 +49,9 @@ void main() {
   setColor(defaultColor());
   setPointMarkerSize(size);
   setPointMarkerBorderWidth(1.0);
+  setLineWidth(2.5);
+  setEndpointMarkerSize(0.0);
+  setEndpointMarkerBorderWidth(0.0);
 }
 """
 
@@ -74,9 +77,17 @@ class Shape:
     source: int
 
 
-def colour(identifier: str) -> str:
-    """Give the colour of an object: the same in every run."""
-    return PALETTE[int(hashlib.sha256(identifier.encode()).hexdigest()[:8], 16) % len(PALETTE)]
+def colours(asked: Asked) -> Mapping[str, str]:
+    """Give the colour of every object: the same in every run, in the order in which objects were first annotated."""
+
+    def answer() -> Mapping[str, str]:
+        c = asked.portal.catalog.compiler(asked.viewer)
+        row = c.table("annotation")
+        first = sa.func.min(row.c.id).label("first")
+        found = asked.portal.catalog.execute(sa.select(row.c.object_id, first).where(*c.visible("annotation", row)).group_by(row.c.object_id).order_by(first))
+        return {r["object_id"]: PALETTE[place % len(PALETTE)] for place, r in enumerate(found)}
+
+    return asked.portal.memory.get(("colours", asked.viewer, asked.version), answer)
 
 
 def state(asked: Asked, wanted: Wanted) -> dict[str, Any]:
@@ -96,13 +107,16 @@ def state(asked: Asked, wanted: Wanted) -> dict[str, Any]:
     return {
         "title": asked.name("tomogram", tomogram["id"]),
         "dimensions": dimensions,
-        "position": [n / 2 for n in size],
-        "crossSectionScale": max(size[:2]) / 480,
+        "position": [(n - 1) / 2 for n in size],
+        "crossSectionScale": max(size[:2]) / 360,
         "projectionScale": max(size) * 1.3,
         "layers": layers,
         "selectedLayer": {"visible": False, "layer": layers[0]["name"]},
         "layout": "4panel",
         "showSlices": True,
+        "showAxisLines": False,
+        "crossSectionBackgroundColor": "#0f1519",
+        "projectionBackgroundColor": "#0f1519",
     }
 
 
@@ -204,7 +218,7 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
     if s.spacing and s.spacing != tomogram["voxel_spacing"] and s.shape in MASKS:
         name += f" {number(s.spacing)} Å"
     if s.shape in MASKS:
-        shader = MASK_SHADER % colour(a["object_id"])
+        shader = MASK_SHADER % colours(asked).get(a["object_id"], PALETTE[0])
         return {"type": "image", "name": name, "source": _source(asked, s.file["s3_path"]), "shader": shader, "opacity": 0.75, "blend": "default"}
     points = read_points(asked, key_of(asked, s.file["s3_path"]))
     if len(points) > MOST_POINTS:
@@ -218,7 +232,7 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
     spacing = {axis: [tomogram["voxel_spacing"] * ANGSTROM, "m"] for axis in "xyz"}
     return {
         "type": "annotation", "name": name, "source": {"url": "local://annotations", "transform": {"outputDimensions": spacing}},
-        "annotations": marks, "annotationColor": colour(a["object_id"]), "shader": POINT_SHADER, "crossSectionAnnotationSpacing": 1,
+        "annotations": marks, "annotationColor": colours(asked).get(a["object_id"], PALETTE[0]), "shader": POINT_SHADER, "crossSectionAnnotationSpacing": 1,
     }  # fmt: skip
 
 

@@ -246,13 +246,14 @@ def dataset_rows(asked: Asked, ids: Sequence[int], found: Filtered | None = None
     volumes = {r["owner"]: r for r in summaries.group(asked, "tomogram", "_owner", ids, ("count", ""), ("min", "voxel_spacing"), ("max", "voxel_spacing"))}
     objects, scores = summaries.objects(asked, "_owner", ids), summaries.scores(asked, "_owner", ids)
     authors, matching = find_people(asked, "dataset", ids), _matching(asked, ids, found)
-    out = []
-    for d in summaries.find_in_order(asked, "dataset", ids):
+    out, rows = [], summaries.find_in_order(asked, "dataset", ids)
+    photos = summaries.pictures(asked, "dataset", rows)
+    for d in rows:
         i, name, v = d["id"], asked.name("dataset", d["id"]), volumes.get(d["id"])
         out.append(
             DatasetRow(
                 i, name, _with_filters(asked, links.page("dataset", i), found), d["title"],
-                summaries.picture(asked, d["key_photo_thumbnail_url"] or d["key_photo_url"], f"Key photo of {name}"), authors[i],
+                photos[i], authors[i],
                 links.named(d["related_database_entries"], "EMPIAR"), d["organism_name"] or "",
                 str(Address("/browse-data/datasets", (("organism", d["organism_name"] or ""),))), label("sample_type_enum", d["sample_type"]) if d["sample_type"] else "",
                 runs[i], matching.get(i, 0) if matching is not None else None, objects.get(i, summaries.Objects()), annotations[i], v["n"] if v else 0,
@@ -298,12 +299,14 @@ def deposition_rows(asked: Asked, ids: Sequence[int]) -> list[DepositionRow]:
     types: dict[int, list[str]] = {}
     for r in summaries.group(asked, "deposition_type", "deposition_id", ids, "type"):
         types.setdefault(r["owner"], []).append(label("deposition_types_enum", r["type"]))
+    rows = summaries.find_in_order(asked, "deposition", ids)
+    photos = summaries.pictures(asked, "deposition", rows)
     return [
         DepositionRow(
             d["id"], asked.name("deposition", d["id"]), links.page("deposition", d["id"]), d["title"],
-            summaries.picture(asked, d["key_photo_thumbnail_url"] or d["key_photo_url"], f"Key photo of {asked.name('deposition', d['id'])}"),
+            photos[d["id"]],
             authors[d["id"]], formats.date(d["deposition_date"]), formats.date(d["release_date"]), tuple(sorted(types.get(d["id"], ()))),
             counts["annotation"][d["id"]], counts["tomogram"][d["id"]], counts["dataset"][d["id"]], objects.get(d["id"], summaries.Objects()),
         )
-        for d in summaries.find_in_order(asked, "deposition", ids)
+        for d in rows
     ]  # fmt: skip

@@ -124,7 +124,7 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *found.parameters})), canonical=asked.origin + links.page("dataset", number),
         overlay=overlay, id=number, identifier=name, licence=row["licence"] or "", released=formats.date(row["release_date"]),
         modified=formats.date(row["last_modified_date"]), hidden=hidden_note(row),
-        picture=summaries.picture(asked, row["key_photo_url"] or row["key_photo_thumbnail_url"], f"Key photo of {name}", width=summaries.MIDDLE),
+        picture=summaries.pictures(asked, "dataset", [row], width=summaries.MIDDLE)[number],
         text=links.pieces(row["description"]), authors=find_people(asked, "dataset", [number])[number], publications=links.listed(row["dataset_publications"]),
         databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, series),
         contents=_contents(asked, number), size=size.size, files=size.files, table=_table(asked, number, found),
@@ -219,7 +219,7 @@ def run_rows(asked: Asked, ids: Sequence[int], active: Sequence[Active] = ()) ->
 
 
 def _photo(tomogram: Row | None) -> str | None:
-    return (tomogram["key_photo_thumbnail_url"] or tomogram["key_photo_url"]) if tomogram else None
+    return (tomogram["key_photo_url"] or tomogram["key_photo_thumbnail_url"]) if tomogram else None
 
 
 def sample_label(code: str | None) -> str:

@@ -15,7 +15,7 @@ from tomotheca.web.pages.browse import DatasetRow, dataset_rows, hidden_note
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import Content
 from tomotheca.web.people import People, find_people
-from tomotheca.web.tables import Pager, make_pager, slice_page
+from tomotheca.web.tables import Pager, make_pager, natural, slice_page
 
 KINDS = ("dataset", "tiltseries", "alignment", "tomogram", "annotation")
 NOUNS = {"dataset": "Datasets", "tiltseries": "Tilt series", "alignment": "Alignments", "tomogram": "Tomograms", "annotation": "Annotations"}
@@ -95,7 +95,7 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All depositions", "/browse-data/depositions"), Crumb(row["title"])),
         ignored=(*ignored, *unknown(asked.address, ("page", "per-page"))), overlay=overlay, canonical=asked.origin + links.page("deposition", number), id=number, identifier=name,
         licence=row["licence"] or "", deposited=formats.date(row["deposition_date"]), released=formats.date(row["release_date"]), modified=formats.date(row["last_modified_date"]),
-        hidden=hidden_note(row), picture=summaries.picture(asked, row["key_photo_url"] or row["key_photo_thumbnail_url"], f"Key photo of {name}", width=summaries.MIDDLE),
+        hidden=hidden_note(row), picture=summaries.pictures(asked, "deposition", [row], width=summaries.MIDDLE)[number],
         text=links.pieces(row["description"]), authors=find_people(asked, "deposition", [number])[number], publications=links.listed(row["deposition_publications"]),
         databases=links.listed(row["related_database_entries"]), types=tuple(label("deposition_types_enum", t["type"]) for t in types),
         contents=tuple(Content(NOUNS[k], formats.count(n), amount=n) for k, n in counts.items() if n), methods=_methods(annotations), reconstructions=_reconstructions(tomograms),
@@ -108,7 +108,8 @@ def _runs(asked: Asked, number: int) -> list[Row]:
     """Give the runs that hold anything of the deposition."""
     own = {"deposition_id": {"_eq": number}}
     anything = {"_or": [{relation: own} for relation in ("annotations", "tomograms", "tiltseries", "alignments", "frames")]}
-    return asked.portal.catalog.find("run", asked.viewer, where=anything, order=[("dataset_id", "asc"), ("name", "asc")])
+    found = asked.portal.catalog.find("run", asked.viewer, where=anything)
+    return sorted(found, key=lambda r: (r["dataset_id"], natural(r["name"]), r["id"]))
 
 
 def _groups(asked: Asked, runs: Sequence[Row], annotations: Sequence[Row], tomograms: Sequence[Row]) -> tuple[Group, ...]:

@@ -188,7 +188,7 @@ def _tomogram(asked: Asked, run: int, t: Row, people: People) -> TomogramRow:
     view = f"/view/runs/{run}?tomogram={asked.name('tomogram', i)}" if t["s3_omezarr_dir"] else ""
     return TomogramRow(
         asked.name("tomogram", i), links.page("tomogram", i), t["name"] or asked.name("tomogram", i),
-        summaries.picture(asked, t["key_photo_thumbnail_url"] or t["key_photo_url"], f"Central slice of {asked.name('tomogram', i)}, {t['name']}"),
+        summaries.picture(asked, t["key_photo_url"] or t["key_photo_thumbnail_url"], f"Central slice of {asked.name('tomogram', i)}, {t['name']}"),
         tuple(b for n, b in BADGES.items() if t[n]), people, formats.date(t["deposition_date"]), asked.name("alignment", t["alignment_id"]) if t["alignment_id"] else "",
         links.page("alignment", t["alignment_id"]) if t["alignment_id"] else "", formats.quantity(t["voxel_spacing"], "Å"),
         formats.vector((t["size_x"], t["size_y"], t["size_z"]), "px"), label("tomogram_reconstruction_method_enum", t["reconstruction_method"]),
