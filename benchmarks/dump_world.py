@@ -26,14 +26,14 @@ def fill(url: str, datasets: int = 500, runs: int = 40) -> None:
     with tempfile.TemporaryDirectory() as folder, engine.begin() as connection:
         make_dump.IDS.clear()
         make_dump.main(Path(folder), datasets, runs)
-        build._start_anew(connection, tables)  # noqa: SLF001 - the benchmark stands in for `load`
+        build.start_anew(connection, tables)
         owners: dict[tuple[str, int], tuple[int, int | None]] = {}
         for entity in SCHEMA:
             rows = list(_rows(Path(folder), entity.kind, owners))
-            build._insert(connection, tables.kinds[entity.kind], rows)  # noqa: SLF001
-        build._make_indexes(connection, tables)  # noqa: SLF001
-        build._derive(connection, tables)  # noqa: SLF001
-        build._note(connection, tables, version="1", schema=build.fingerprint(tables))  # noqa: SLF001
+            build.insert(connection, tables.kinds[entity.kind], rows)
+        build.make_indexes(connection, tables)
+        build.derive(connection, tables)
+        build.note(connection, tables, version="1", schema=build.fingerprint(tables))
     with engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
     engine.dispose()

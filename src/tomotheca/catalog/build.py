@@ -93,7 +93,7 @@ class Indexer:
         try:
             with engine.begin() as connection:
                 if whole:
-                    _start_anew(connection, tables)
+                    start_anew(connection, tables)
                 for unit in self._units(depositions, datasets, findings):
                     _put(connection, tables, unit, clear=not whole)
                     counts[unit.kind] += 1
@@ -101,11 +101,11 @@ class Indexer:
                     counts["files"] += len(unit.files)
                     findings.extend(unit.findings)
                 if whole:
-                    _make_indexes(connection, tables)
-                _derive(connection, tables)
+                    make_indexes(connection, tables)
+                derive(connection, tables)
                 findings.extend(_dangling(connection, tables))
                 version = self._secure_identifiers(connection, tables)
-                _note(connection, tables, version=str(version), schema=fingerprint(tables))
+                note(connection, tables, version=str(version), schema=fingerprint(tables))
         except sa.exc.IntegrityError as error:
             message = f"Two documents claim one identifier, nothing was changed: {error.orig}; `tomotheca index` lists the archive's documents."
             raise ConflictError(message) from error
@@ -150,7 +150,8 @@ def _fingerprint_in(engine: sa.Engine, tables: Tables) -> str | None:
         return connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.name == "schema")).scalar()
 
 
-def _start_anew(connection: sa.Connection, tables: Tables) -> None:
+def start_anew(connection: sa.Connection, tables: Tables) -> None:
+    """Drop whatever tables there are and create ours, without indexes."""
     there = sa.MetaData()
     there.reflect(connection)
     there.drop_all(connection)
@@ -158,7 +159,8 @@ def _start_anew(connection: sa.Connection, tables: Tables) -> None:
         connection.execute(sa.schema.CreateTable(table))
 
 
-def _make_indexes(connection: sa.Connection, tables: Tables) -> None:
+def make_indexes(connection: sa.Connection, tables: Tables) -> None:
+    """Create the indexes, once the tables are filled."""
     for table in tables.metadata.sorted_tables:
         for index in sorted(table.indexes, key=lambda i: str(i.name)):
             connection.execute(sa.schema.CreateIndex(index))
@@ -168,8 +170,8 @@ def _put(connection: sa.Connection, tables: Tables, unit: Unit, *, clear: bool) 
     if clear:
         _clear(connection, tables, unit)
     for kind, rows in unit.rows.items():
-        _insert(connection, tables.kinds[kind], rows)
-    _insert(connection, tables.file, unit.files)
+        insert(connection, tables.kinds[kind], rows)
+    insert(connection, tables.file, unit.files)
 
 
 def _clear(connection: sa.Connection, tables: Tables, unit: Unit) -> None:
@@ -183,12 +185,13 @@ def _clear(connection: sa.Connection, tables: Tables, unit: Unit) -> None:
     )
 
 
-def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+def insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows in batches."""
     for start in range(0, len(rows), BATCH):
         connection.execute(table.insert(), rows[start : start + BATCH])
 
 
-def _derive(connection: sa.Connection, tables: Tables) -> None:
+def derive(connection: sa.Connection, tables: Tables) -> None:
     """Fill the tables that follow from rows: who contributed where, and what is hidden."""
     pair = tables.deposition_dataset
     connection.execute(pair.delete())
@@ -245,6 +248,7 @@ def _dangling(connection: sa.Connection, tables: Tables) -> Iterator[Finding]:
         yield Finding("warning", f"{r.dataset_id}/", message)
 
 
-def _note(connection: sa.Connection, tables: Tables, **values: str) -> None:
+def note(connection: sa.Connection, tables: Tables, **values: str) -> None:
+    """Write facts about the catalogue itself."""
     connection.execute(tables.meta.delete().where(tables.meta.c.name.in_(list(values))))
     connection.execute(tables.meta.insert(), [{"name": k, "value": v} for k, v in values.items()])
