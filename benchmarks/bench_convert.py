@@ -2,7 +2,7 @@
 
 The whole-array way reads everything with mrcfile, makes the levels with ``skimage.measure.block_reduce``, writes the
 OME-Zarr arrays with the zarr library and the MRC with mrcfile: same levels, chunks and codec. Both are synced before the clock
-stops. Run ``python benchmarks/convert.py --help``.
+stops. Run ``python benchmarks/bench_convert.py --help``.
 """
 
 from __future__ import annotations

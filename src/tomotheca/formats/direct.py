@@ -1,7 +1,7 @@
 """Write past the page cache where a local file system allows it.
 
 What a conversion writes is not read again soon. Going through the page cache costs a copy, evicts what a server on the
-same machine needs, and leaves gigabytes to be synced at the end; measured in ``benchmarks/convert.py``. File systems that do not
+same machine needs, and leaves gigabytes to be synced at the end; measured in ``benchmarks/bench_convert.py``. File systems that do not
 say which alignment they need (network file systems, old kernels) are written as usual.
 """
 

@@ -1,7 +1,7 @@
 """Write OME-Zarr 0.4 chunk by chunk, from many threads, hashing what is written.
 
 The chunks are encoded with numcodecs and written here rather than through the zarr library: measured in
-``benchmarks/convert.py``, and each chunk's size and sha256 are known without reading it back.
+``benchmarks/bench_convert.py``, and each chunk's size and sha256 are known without reading it back.
 """
 
 from __future__ import annotations
