@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 from tomotheca.desk.desk import Desk
+from tomotheca.errors import ConfigurationError
 from tomotheca.formats import mrc
 from tomotheca.ingest import IngestOptions, IngestResult, ingest
 from tomotheca.store.files import LocalFiles
@@ -222,6 +222,14 @@ class Lab:
         with Desk.open(self.folder / "desk.sqlite") as desk:
             return ingest(self.options(**more), files=self.files, desk=desk)
 
+    def refused(self, **more: Any) -> str:
+        """Ingest what must be refused; give the sentences, after checking that nothing was written."""
+        before = self.snapshot() if self.archive.exists() else {}
+        with pytest.raises(ConfigurationError) as caught:
+            self.ingest(**more)
+        assert (self.snapshot() if self.archive.exists() else {}) == before
+        return "\n".join(str(f) for f in caught.value.findings if f.severity == "error")
+
     def read(self, key: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.archive / key).read_text())
         return found
@@ -243,7 +251,7 @@ class Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path) -> Lab:
     made = Lab(tmp_path)
     made.root.mkdir(parents=True)
-    yield made.add("TS_1")
+    return made.add("TS_1")

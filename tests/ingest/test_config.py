@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tomotheca.errors import ConfigurationError, Finding
 from tomotheca.ingest import check
@@ -242,3 +244,42 @@ def test_containers_are_listed_parents_first() -> None:
         assert container.parent in seen
         seen.add(name)
     assert CONTAINERS["datasets"].metadata is configuration(Dataset)
+
+
+def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [here] if here else []
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        found += places(inner, (*here, key))
+    return found
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["{x}", "{", "float {a}", "(", "*", "..", "/"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), VALUES), min_size=1, max_size=3))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_whatever_is_written_there_are_findings_and_no_crash(lab: Any, edits: list[tuple[int, Any]]) -> None:
+    edited = yaml.safe_load(yaml.safe_dump(lab.config))
+    known = places(edited)
+    for number, value in edits:
+        path = known[number % len(known)]
+        place = edited
+        try:
+            for part in path[:-1]:
+                place = place[part]
+            place[path[-1]] = value
+        except (KeyError, IndexError, TypeError):
+            continue
+    lab.path.write_text(yaml.safe_dump(edited, allow_unicode=True))
+    for finding in check(lab.path, lab.folder / "source"):
+        assert finding.message.endswith((".", "?")), finding
+        assert finding.where

@@ -68,7 +68,7 @@ class IngestOptions:
     """Processes."""
 
     memory: int = 1 << 30
-    """Bytes each process may use."""
+    """Bytes that all processes together may use."""
 
 
 def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:

@@ -165,8 +165,8 @@ def _dataset(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Ite
             (*place, "development_stage"), "unknown should stand for both the name and the id, or for neither."
         )
     for key, block in metadata.items():
-        identifier = block.get("id") if isinstance(block, dict) else None
-        if identifier and identifier not in {"unknown", "not_reported"} and not ONTOLOGY.match(str(identifier)):
+        identifier = str(block.get("id") or "") if isinstance(block, dict) else ""
+        if identifier and identifier not in {"unknown", "not_reported"} and not ONTOLOGY.match(identifier):
             yield notes.warning((*place, key, "id"), f"{identifier} is in no ontology that is known here.")
     yield from _twice(metadata.get("funding"), DatasetFunding.natural, (*place, "funding"), notes)
 

@@ -201,7 +201,8 @@ class _Run:
                 yield step, lambda step=step, inline=inline: step.work.draft(inline)  # type: ignore[misc]
                 seen.complete()
             return
-        shared = replace(context, threads=max(1, (os.cpu_count() or 1) // workers))
+        cores = max(1, (os.cpu_count() or 1) // workers)
+        shared = replace(context, threads=cores, memory=self.options.memory // workers)
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             yield from _pooled(pool, 2 * workers, _Jobs(tuple(steps), shared), progress)
 
