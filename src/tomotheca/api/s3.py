@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from tomotheca.api import s3_list
 from tomotheca.api.blob import BlobResponse, blob_of
+from tomotheca.api.errors import problems
 from tomotheca.api.files import CORS, INERT, cache_control, key_of
 from tomotheca.api.ranges import decide
 from tomotheca.api.s3_xml import S3Error, document, error
@@ -48,10 +49,12 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, errors as XML."""
-        request_id = scope["state"]["request_id"]
+        request_id, begun = scope["state"]["request_id"], False
 
         async def sent(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 own = [(b"x-amz-request-id", request_id.encode()), (b"access-control-allow-origin", b"*")]
                 names = {name for name, _ in message["headers"]}
                 message = {**message, "headers": [*message["headers"], *(pair for pair in own if pair[0] not in names)]}
@@ -60,10 +63,14 @@ class Door:
         if scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
             await _drain(receive)
         try:
-            response = self._answer(scope)
+            await self._answer(scope)(scope, receive, sent)
         except S3Error as failed:
-            response = error(failed, scope["path"], request_id)
-        await response(scope, receive, sent)
+            await error(failed, scope["path"], request_id)(scope, receive, sent)
+        except StorageError as failed:
+            if begun:
+                raise
+            problems.error("request %s: %s", request_id, scope["path"], exc_info=failed)
+            await error(S3Error("ServiceUnavailable"), scope["path"], request_id)(scope, receive, sent)
 
     def _answer(self, scope: Scope) -> Response | BlobResponse:
         method = scope["method"]
@@ -115,8 +122,6 @@ class Door:
             blob = blob_of(file, self.portal.files)
         except NotFoundError as missing:
             raise S3Error("NoSuchKey") from missing
-        except StorageError as failed:
-            raise S3Error("ServiceUnavailable") from failed
         outcome = decide(request, etag=blob.etag, size=blob.size, modified=blob.modified)
         if outcome.status in REFUSALS:
             raise S3Error(REFUSALS[outcome.status])
