@@ -252,7 +252,7 @@ def _not_carried(entry: Entry, notes: _Notes) -> Iterator[Finding]:
     if (
         name == "alignments"
         and entry.metadata
-        and (form := entry.metadata.get("format")) not in {*language.CARRIED_ALIGNMENTS, None}
+        and (form := str(entry.metadata.get("format") or "")) not in {*language.CARRIED_ALIGNMENTS, ""}
     ):
         yield notes.error(
             (*entry.location, "metadata", "format"), f"this release does not read alignments of format {form}."
