@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -63,7 +64,8 @@ class Door:
         if scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
             await _drain(receive)
         try:
-            await self._answer(scope)(scope, receive, sent)
+            response = await asyncio.to_thread(self._answer, scope) if _is_listing(scope) else self._answer(scope)
+            await response(scope, receive, sent)
         except S3Error as failed:
             await error(failed, scope["path"], request_id)(scope, receive, sent)
         except StorageError as failed:
@@ -130,6 +132,11 @@ class Door:
             digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
             whole = {"x-amz-checksum-sha256": digest, "x-amz-checksum-type": "FULL_OBJECT"}
         return BlobResponse(blob, request, {**CORS, **INERT, **cache_control(viewer)}, whole)
+
+
+def _is_listing(scope: Scope) -> bool:
+    """Whether a request may take many statements: others must not wait for it."""
+    return "/" not in key_of(scope, "/s3/").rstrip("/")
 
 
 async def _drain(receive: Receive) -> None:

@@ -7,6 +7,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command that the process was called with, and end the process with its exit code."""
-    from tomotheca.cli.run import run  # noqa: PLC0415 - so that importing the entry point costs nothing
+    try:
+        from tomotheca.cli.run import run  # noqa: PLC0415 - so that importing the entry point costs nothing
 
-    raise SystemExit(run())
+        code = run()
+    except KeyboardInterrupt:
+        code = 130
+    raise SystemExit(code)

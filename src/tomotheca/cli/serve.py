@@ -13,6 +13,9 @@ from tomotheca.cli.output import note
 if TYPE_CHECKING:
     from tomotheca.settings import Settings
 
+ANY = {"0.0.0.0", "::"}
+"""Hosts that stand for every address of this machine."""
+
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one this machine has.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 Workers = Annotated[
@@ -29,17 +32,29 @@ def serve(
     from granian.constants import Interfaces  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
 
+    from tomotheca.api.who import Identity  # noqa: PLC0415
+
     settings = load(root)
     require_catalog(settings)
+    Identity(settings)  # a setting that cannot be used is said here, not by every worker
     require_port(host, port)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    address = f"http://{shown(host)}:{port}"
     settings = settings.model_copy(update={"public_url": (settings.public_url or address).rstrip("/")})
     server = Granian(
         "tomotheca", address=host, port=port, interface=Interfaces.ASGI, workers=workers or settings.workers, websockets=False,
         log_level=LogLevels.warning, respawn_failed_workers=True,
     )  # fmt: skip
     server.on_startup(lambda: note(f"Tomotheca serves {settings.root} at {settings.public_url} (Ctrl-C stops it)"))
+    if host in ANY and settings.public_url == address:
+        note("Addresses in answers begin with that; set TOMOTHECA_PUBLIC_URL to the one that visitors use.")
     server.serve(target_loader=partial(application, settings, access_log), wrap_loader=False)
+
+
+def shown(host: str) -> str:
+    """Give a host as it stands in an address; for "every address of this machine", one that works here."""
+    if host in ANY:
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def application(settings: "Settings", access_log: bool) -> Any:
