@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from PIL import Image
+from tests.web.drawn import points, slice_png
 
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.schema import SCHEMA
@@ -22,7 +21,13 @@ OBJECTS = {
     "cytosolic ribosome": "GO:0022626", "membrane": "GO:0016020", "beta-galactosidase": "UniProtKB:P00722", "virus-like particle": "GO:0170047",
     "apo-ferritin": "UniProtKB:P02794", "thyroglobulin": "UniProtKB:P01267", "microtubule": "GO:0005874", "F-actin": "GO:0031941",
 }  # fmt: skip
-ORGANISMS = (("Schizosaccharomyces pombe", 4896), ("Chlamydomonas reinhardtii", 3055), ("Homo sapiens", 9606), ("Mycoplasmoides pneumoniae", 2104), ("Saccharomyces cerevisiae", 559292))
+ORGANISMS = (
+    ("Schizosaccharomyces pombe", 4896),
+    ("Chlamydomonas reinhardtii", 3055),
+    ("Homo sapiens", 9606),
+    ("Mycoplasmoides pneumoniae", 2104),
+    ("Saccharomyces cerevisiae", 559292),
+)
 
 
 @dataclass
@@ -39,20 +44,48 @@ class World:
         """Add a row with whatever the columns need besides what is given."""
         identifier = given.pop("id", None) or self.last.get(kind, 0) + 1
         self.last[kind] = max(self.last.get(kind, 0), identifier)
-        row: dict[str, Any] = {"id": identifier, "_owner": given.pop("owner", self.owner), "_gate": given.get("deposition_id") if kind != "deposition" else None}
+        row: dict[str, Any] = {
+            "id": identifier,
+            "_owner": given.pop("owner", self.owner),
+            "_gate": given.get("deposition_id") if kind != "deposition" else None,
+        }
         for c in SCHEMA.columns(kind)[1:]:
-            row[c.name] = DAY if c.type.__name__ == "datetime" and not c.nullable else None if c.nullable or c.ref else c.choices[0] if c.choices else DEFAULTS.get(c.type)
+            row[c.name] = (
+                DAY
+                if c.type.__name__ == "datetime" and not c.nullable
+                else None
+                if c.nullable or c.ref
+                else c.choices[0]
+                if c.choices
+                else DEFAULTS.get(c.type)
+            )
         row |= given
         self.rows.setdefault(kind, []).append(row)
         return identifier
 
-    def put(self, key: str, data: bytes = b"", *, size: int | None = None, members: int | None = None, role: str = "document", **place: Any) -> str:
+    def put(
+        self,
+        key: str,
+        data: bytes = b"",
+        *,
+        size: int | None = None,
+        members: int | None = None,
+        role: str = "document",
+        **place: Any,
+    ) -> str:
         """Register a file, and write it if it has bytes."""
         if data:
             path = self.folder / "archive" / key
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        known = {"kind": "run", "entity_id": None, "run_id": None, "dataset_id": self.owner, "_owner": self.owner, "_gate": None}
+        known = {
+            "kind": "run",
+            "entity_id": None,
+            "run_id": None,
+            "dataset_id": self.owner,
+            "_owner": self.owner,
+            "_gate": None,
+        }
         types = {"png": "image/png", "json": "application/json", "ndjson": "application/x-ndjson"}
         self.files.append({
             "key": key, "size": len(data) if size is None else size, "sha256": f"{len(self.files):064x}", "stored_size": 0, "stored_sha256": f"{len(self.files):064x}",
@@ -70,52 +103,32 @@ class World:
                 connection.execute(sa.insert(tables.kinds[kind]), rows)
             if self.files:
                 connection.execute(sa.insert(tables.file), self.files)
-            sizes = sa.select(sa.func.sum(tables.file.c.size)).where(tables.file.c.dataset_id == tables.kinds["dataset"].c.id).scalar_subquery()
+            sizes = (
+                sa.select(sa.func.sum(tables.file.c.size))
+                .where(tables.file.c.dataset_id == tables.kinds["dataset"].c.id)
+                .scalar_subquery()
+            )
             connection.execute(sa.update(tables.kinds["dataset"]).values(file_size=sizes))
             self._pairs(connection, tables)
             connection.execute(sa.insert(tables.meta), [{"name": "version", "value": "7"}])
         return catalog
 
     def _pairs(self, connection: sa.Connection, tables: Any) -> None:
-        pairs = {(r["deposition_id"], r["_owner"]) for kind in ("dataset", "tiltseries", "alignment", "tomogram", "annotation") for r in self.rows.get(kind, ()) if r.get("deposition_id")}
-        connection.execute(sa.insert(tables.deposition_dataset), [{"deposition_id": a, "dataset_id": b} for a, b in pairs])
+        pairs = {
+            (r["deposition_id"], r["_owner"])
+            for kind in ("dataset", "tiltseries", "alignment", "tomogram", "annotation")
+            for r in self.rows.get(kind, ())
+            if r.get("deposition_id")
+        }
+        connection.execute(
+            sa.insert(tables.deposition_dataset), [{"deposition_id": a, "dataset_id": b} for a, b in pairs]
+        )
         hidden = [
             {"kind": kind, "id": r["id"], "state": r["visibility_state"], "until": r["visibility_until"]}
             for kind in ("dataset", "deposition") for r in self.rows.get(kind, ()) if r["visibility_state"] in {"private", "embargoed"}
         ]  # fmt: skip
         if hidden:
             connection.execute(sa.insert(tables.visibility), hidden)
-
-
-def slice_png(seed: int, size: tuple[int, int] = (512, 384)) -> bytes:
-    """Draw something that looks like a slice of a tomogram."""
-    rng = np.random.default_rng(seed)
-    w, h = size
-    y, x = np.mgrid[:h, :w]
-    image = rng.normal(0, 1, (h, w))
-    for _ in range(rng.integers(20, 60)):
-        cx, cy, r = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(5, 12)
-        image -= 2.2 * np.exp(-(((x - cx) ** 2 + (y - cy) ** 2) / r**2))
-    for _ in range(rng.integers(1, 4)):
-        cx, cy, r = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(60, 180)
-        distance = np.hypot(x - cx, y - cy)
-        image -= 2.5 * np.exp(-(((distance - r) / 2.5) ** 2)) + 2.0 * np.exp(-(((distance - r - 8) / 2.5) ** 2))
-    spectrum = np.fft.rfft2(image)
-    ky, kx = np.meshgrid(np.fft.fftfreq(h), np.fft.rfftfreq(w), indexing="ij")
-    image = np.fft.irfft2(spectrum * np.exp(-((kx**2 + ky**2) / 0.03)), s=(h, w))
-    low, high = np.percentile(image, (1, 99))
-    out = io.BytesIO()
-    Image.fromarray((np.clip((image - low) / (high - low), 0, 1) * 255).astype(np.uint8)).save(out, "PNG")
-    return out.getvalue()
-
-
-def points(number: int, *, oriented: bool = False) -> bytes:
-    rng = np.random.default_rng(number)
-    lines = []
-    for x, y, z in rng.uniform((0, 0, 0), (630, 630, 200), (number, 3)):
-        point = {"type": "orientedPoint" if oriented else "point", "location": {"x": round(x, 2), "y": round(y, 2), "z": round(z, 2)}}
-        lines.append(json.dumps(point | ({"xyz_rotation_matrix": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]} if oriented else {})))
-    return ("\n".join(lines) + "\n").encode()
 
 
 def people(world: World, kind: str, identifier: int, *names: str, **extra: Any) -> None:
@@ -127,8 +140,18 @@ def people(world: World, kind: str, identifier: int, *names: str, **extra: Any) 
         )  # fmt: skip
 
 
-def deposition(world: World, identifier: int, title: str, *, state: str = "public", types: tuple[str, ...] = ("dataset",)) -> int:
-    world.add("deposition", id=identifier, owner=identifier, title=title, description=f"{title}: all data.", visibility_state=state, deposition_publications="10.5555/12345678")
+def deposition(
+    world: World, identifier: int, title: str, *, state: str = "public", types: tuple[str, ...] = ("dataset",)
+) -> int:
+    world.add(
+        "deposition",
+        id=identifier,
+        owner=identifier,
+        title=title,
+        description=f"{title}: all data.",
+        visibility_state=state,
+        deposition_publications="10.5555/12345678",
+    )
     for kind in types:
         world.add("deposition_type", owner=identifier, deposition_id=identifier, type=kind)
     people(world, "deposition", identifier, "Ada Frost", "Björn Vitreous", owner=identifier)
@@ -158,7 +181,9 @@ def dataset(world: World, plan: Plan) -> int:
     """Add a dataset with its runs."""
     world.owner = plan.id
     name, taxid = ORGANISMS[plan.organism]
-    photo = world.put(f"{plan.id}/Images/snapshot.png", slice_png(plan.id), role="image", kind="dataset", entity_id=plan.id)
+    photo = world.put(
+        f"{plan.id}/Images/snapshot.png", slice_png(plan.id), role="image", kind="dataset", entity_id=plan.id
+    )
     world.add(
         "dataset", id=plan.id, deposition_id=plan.deposition, title=plan.title, description=f"{plan.title}. Vitrified, milled and imaged; see 10.5555/87654321.", organism_name=name,
         organism_taxid=taxid, sample_type=plan.sample, cell_name="vegetative cell", cell_type_id="CL:0000000", cell_component_name="cytoplasm", cell_component_id="GO:0005737",
@@ -188,7 +213,13 @@ def _run(world: World, plan: Plan, name: str, place: int) -> None:
     world.add("identified_object", run_id=run, object_name="septin", object_id="GO:0031105")
     if name.startswith("bare"):
         return
-    spacing = world.add("tomogram_voxel_spacing", run_id=run, voxel_spacing=plan.voxel, s3_prefix=f"{prefix}R/", https_prefix=f"{prefix}R/")
+    spacing = world.add(
+        "tomogram_voxel_spacing",
+        run_id=run,
+        voxel_spacing=plan.voxel,
+        s3_prefix=f"{prefix}R/",
+        https_prefix=f"{prefix}R/",
+    )
     _tomogram(world, plan, (run, alignment, spacing, name), "denoised")
     _tomogram(world, plan, (run, alignment, spacing, name), "raw")
     if name.startswith("silent"):
@@ -208,8 +239,24 @@ def _series(world: World, plan: Plan, run: int, prefix: str, quality: int | None
         s3_omezarr_dir=world.put(f"{base}.zarr/", size=900_000_000, members=4711, role="tilt_series", **place), file_size_omezarr=900_000_000.0,
     )  # fmt: skip
     for z in range(3):
-        frame = world.add("frame", run_id=run, deposition_id=plan.deposition, acquisition_order=z, exposure_dose=3.0, accumulated_dose=3.0 * z)
-        world.add("per_section_parameters", run_id=run, tiltseries_id=series, frame_id=frame, z_index=z, raw_angle=-60.0 + 3 * z, major_defocus=45_000.0, minor_defocus=44_000.0)
+        frame = world.add(
+            "frame",
+            run_id=run,
+            deposition_id=plan.deposition,
+            acquisition_order=z,
+            exposure_dose=3.0,
+            accumulated_dose=3.0 * z,
+        )
+        world.add(
+            "per_section_parameters",
+            run_id=run,
+            tiltseries_id=series,
+            frame_id=frame,
+            z_index=z,
+            raw_angle=-60.0 + 3 * z,
+            major_defocus=45_000.0,
+            minor_defocus=44_000.0,
+        )
     return series
 
 
@@ -218,8 +265,15 @@ def _tomogram(world: World, plan: Plan, where: tuple[int, int, int, str], proces
     identifier = world.last.get("tomogram", 0) + 1
     base = f"{plan.id}/{name}/Reconstructions/VoxelSpacing{plan.voxel:.3f}/Tomograms/{identifier}/{name}"
     place = {"kind": "tomogram", "entity_id": identifier, "run_id": run, "role": "tomogram"}
-    photo = world.put(f"{base}-photo.png", slice_png(identifier), **{**place, "role": "image"}) if processing == "denoised" else None
-    mrc, zarr = world.put(f"{base}.mrc", size=317_521_024, **place), world.put(f"{base}.zarr/", size=290_123_456, members=310, **place)
+    photo = (
+        world.put(f"{base}-photo.png", slice_png(identifier), **{**place, "role": "image"})
+        if processing == "denoised"
+        else None
+    )
+    mrc, zarr = (
+        world.put(f"{base}.mrc", size=317_521_024, **place),
+        world.put(f"{base}.zarr/", size=290_123_456, members=310, **place),
+    )
     world.add(
         "tomogram", run_id=run, alignment_id=alignment, deposition_id=plan.deposition, tomogram_voxel_spacing_id=spacing, name=name, size_x=630, size_y=630, size_z=200,
         voxel_spacing=plan.voxel, fiducial_alignment_status="FIDUCIAL", reconstruction_method="WBP", processing=processing, reconstruction_software="IMOD", ctf_corrected=True,
@@ -241,17 +295,40 @@ def _annotation(world: World, plan: Plan, where: tuple[int, int, int, str], thin
         https_metadata_path=f"{base}.json", annotation_publication="10.5555/12345678",
     )  # fmt: skip
     people(world, "annotation", identifier, "Wei Zhang", "Olga Ice")
-    world.add("annotation_method_link", annotation_id=identifier, link_type="source_code", name="PyTom", link="https://github.invalid/pytom")
+    world.add(
+        "annotation_method_link",
+        annotation_id=identifier,
+        link_type="source_code",
+        name="PyTom",
+        link="https://github.invalid/pytom",
+    )
     place = {"kind": "annotation", "entity_id": identifier, "run_id": run, "role": "annotation"}
     world.put(f"{base}.json", b"{}", **{**place, "role": "document"})
-    shape = world.add("annotation_shape", annotation_id=identifier, shape_type="SegmentationMask" if mask else "OrientedPoint" if number else "Point")
+    shape = world.add(
+        "annotation_shape",
+        annotation_id=identifier,
+        shape_type="SegmentationMask" if mask else "OrientedPoint" if number else "Point",
+    )
     if mask:
-        made = [("mrc", world.put(f"{base}.mrc", size=79_380_000, **place), 79_380_000), ("zarr", world.put(f"{base}.zarr/", size=1_234_567, members=77, **place), 1_234_567)]
+        made = [
+            ("mrc", world.put(f"{base}.mrc", size=79_380_000, **place), 79_380_000),
+            ("zarr", world.put(f"{base}.zarr/", size=1_234_567, members=77, **place), 1_234_567),
+        ]
     else:
         data = points(120 + number, oriented=bool(number))
         made = [("ndjson", world.put(f"{base}.ndjson", data, **place), len(data))]
     for form, key, size in made:
-        world.add("annotation_file", annotation_shape_id=shape, alignment_id=alignment, tomogram_voxel_spacing_id=spacing, format=form, s3_path=key, https_path=key, file_size=float(size), source="dataset_author")
+        world.add(
+            "annotation_file",
+            annotation_shape_id=shape,
+            alignment_id=alignment,
+            tomogram_voxel_spacing_id=spacing,
+            format=form,
+            s3_path=key,
+            https_path=key,
+            file_size=float(size),
+            source="dataset_author",
+        )
 
 
 TITLES = (
@@ -276,9 +353,32 @@ def build(folder: Path, *, public_url: str | None = None) -> tuple[Settings, Cat
             quality=((5, 4, None), (3, 2, 1), (4, 4, 4))[place % 3], sample=("cell", "cell", "in_vitro", "in_silico")[place % 4], deposition=301 if place == 2 else 300,
             released=f"2026-0{9 - place % 9}-01T00:00:00+00:00", entries="EMPIAR-10988, EMPIAR-11370" if place % 2 else None, camera=("Gatan", "TFS")[place % 2],
         ))  # fmt: skip
-    dataset(world, Plan(10_100, "Unreleased secret lamellae", state="private", organism=4, voxel=3.21, camera="SecretCam", deposition=399))
-    dataset(world, Plan(10_101, "Embargoed secret lamellae", state="embargoed", organism=4, voxel=3.22, camera="SecretCam"))
+    dataset(
+        world,
+        Plan(
+            10_100,
+            "Unreleased secret lamellae",
+            state="private",
+            organism=4,
+            voxel=3.21,
+            camera="SecretCam",
+            deposition=399,
+        ),
+    )
+    dataset(
+        world, Plan(10_101, "Embargoed secret lamellae", state="embargoed", organism=4, voxel=3.22, camera="SecretCam")
+    )
     world.rows["dataset"][-1]["visibility_until"] = "2999-01-01T00:00:00+00:00"
     nasty = '<script>alert("x")</script>'
-    dataset(world, Plan(10_050, f"Nasty {nasty} & 'quotes' \"double\"", organism=3, runs=("<b>run</b> 1",), objects=("F-actin",), entries=f"{nasty}, EMPIAR-1"))
+    dataset(
+        world,
+        Plan(
+            10_050,
+            f"Nasty {nasty} & 'quotes' \"double\"",
+            organism=3,
+            runs=("<b>run</b> 1",),
+            objects=("F-actin",),
+            entries=f"{nasty}, EMPIAR-1",
+        ),
+    )
     return settings, world.save(settings), world

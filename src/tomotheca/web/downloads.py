@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.errors import NotFoundError
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web import snippets
-from tomotheca.web.address import Pairs
 from tomotheca.web.page import Asked, Crumb
 from tomotheca.web.snippets import Snippet, Want
 from tomotheca.web.summaries import Bytes, key_of, preference
 
-PARAMETERS = frozenset({"dl", "dl-step", "dl-what", "dl-format", "dl-shape", "dl-tomogram", "dl-level", "dl-box", "dl-tab"})
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.address import Pairs
+
+PARAMETERS = frozenset(
+    {"dl", "dl-step", "dl-what", "dl-format", "dl-shape", "dl-tomogram", "dl-level", "dl-box", "dl-tab"}
+)
+MOST_DIGITS = 10
 PREFIXES = {"DS": "dataset", "RN": "run", "TS": "tiltseries", "TM": "tomogram", "AN": "annotation"}
 
 PARTS: Mapping[str, tuple[str, frozenset[str], str]] = {
@@ -109,7 +114,7 @@ def open_download(asked: Asked) -> tuple[Download | None, tuple[str, ...]]:
     if not given:
         return None, ()
     kind, digits = PREFIXES.get(given[:2]), given[2:].lstrip("-")
-    if kind is None or not digits.isascii() or not digits.isdigit() or len(digits) > 10:  # noqa: PLR2004 - longer than any identifier
+    if kind is None or not digits.isascii() or not digits.isdigit() or len(digits) > MOST_DIGITS:
         return None, (f"dl={given}"[:80],)
     try:
         return _dialog(asked, kind, OFFERS[kind](asked, asked.get(kind, int(digits)))), ()
@@ -120,7 +125,9 @@ def open_download(asked: Asked) -> tuple[Download | None, tuple[str, ...]]:
 def _dialog(asked: Asked, kind: str, made: Made) -> Download:
     a, chosen = asked.address, asked.address.first("dl-tab", "cli")
     tab = chosen if chosen in snippets.TABS else "cli"
-    tabs = tuple(Crumb(text, str(a.set({"dl-tab": name if name != "cli" else None}))) for name, text in snippets.TABS.items())
+    tabs = tuple(
+        Crumb(text, str(a.set({"dl-tab": name if name != "cli" else None}))) for name, text in snippets.TABS.items()
+    )
     hidden = tuple(p for p in a.pairs if p[0] not in {*(g.name for g in made.groups), "metadata", "metadata-id", "tab"})
     entity = asked.portal.catalog.schema.kinds[kind]
     licence = made.dataset["licence"] or ""
@@ -145,7 +152,9 @@ def total(asked: Asked, column: str, identifier: int, part: str = "") -> Bytes:
     if part:
         _, roles, kind = PARTS[part]
         terms.append(sa.or_(f.c.role.in_(roles), sa.and_(f.c.role == "document", f.c.kind == kind)))
-    summed = sa.select(sa.func.sum(f.c.size).label("size"), sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files"))
+    summed = sa.select(
+        sa.func.sum(f.c.size).label("size"), sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files")
+    )
     found = asked.portal.catalog.execute(summed.where(*terms))[0]
     return Bytes(int(found["size"] or 0), int(found["files"] or 0))
 
@@ -166,7 +175,9 @@ def _tree(asked: Asked, kind: str, row: Row, parts: Mapping[str, Bytes]) -> tupl
     what = asked.address.first("dl-what")
     part = what if what in parts else ""
     words = {"": f"Everything in this {kind}"} | {name: PARTS[name][0] for name in parts if name}
-    picks = tuple(Pick(name or "everything", words[name], _detail(found), name == part) for name, found in parts.items())
+    picks = tuple(
+        Pick(name or "everything", words[name], _detail(found), name == part) for name, found in parts.items()
+    )
     folder = key_of(asked, row["s3_prefix"]).rstrip("/")
     want = Want(asked, kind, row["id"], parts[part].size, parts[part].files, folder=folder, part=part)
     return Group("dl-what", "What", picks), want
@@ -174,7 +185,9 @@ def _tree(asked: Asked, kind: str, row: Row, parts: Mapping[str, Bytes]) -> tupl
 
 def _dataset(asked: Asked, row: Row) -> Made:
     group, want = _tree(asked, "dataset", row, _parts(asked, "dataset_id", row["id"], PARTS))
-    return Made(row["title"], (f"Folder {row['id']}/ with one sub-folder per run",), (group,), want, row, snippets.TREE_NOTE)
+    return Made(
+        row["title"], (f"Folder {row['id']}/ with one sub-folder per run",), (group,), want, row, snippets.TREE_NOTE
+    )
 
 
 def _run(asked: Asked, row: Row) -> Made:
@@ -182,17 +195,26 @@ def _run(asked: Asked, row: Row) -> Made:
     tomograms = asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": row["id"]}})
     parts = _parts(asked, "run_id", row["id"], ("annotations", "tiltseries", "frames"))
     group, want = _tree(asked, "run", row, parts)
-    lines = (f"Dataset {asked.name('dataset', dataset['id'])}: {dataset['title']}", f"Run {row['name']} ({asked.name('run', row['id'])})")
-    one = Pick("tomogram", "One tomogram", f"choose from {len(tomograms)}", asked.address.first("dl-what") == "tomogram")
+    lines = (
+        f"Dataset {asked.name('dataset', dataset['id'])}: {dataset['title']}",
+        f"Run {row['name']} ({asked.name('run', row['id'])})",
+    )
+    one = Pick(
+        "tomogram", "One tomogram", f"choose from {len(tomograms)}", asked.address.first("dl-what") == "tomogram"
+    )
     if not tomograms:
         return Made(row["name"], lines, (group,), want, dataset, snippets.TREE_NOTE)
     if not one.checked:
-        return Made(row["name"], lines, (Group("dl-what", "What", (one, *group.picks)),), want, dataset, snippets.TREE_NOTE)
+        return Made(
+            row["name"], lines, (Group("dl-what", "What", (one, *group.picks)),), want, dataset, snippets.TREE_NOTE
+        )
     group = Group("dl-what", "What", (one, *(Pick(p.value, p.label, p.detail) for p in group.picks)))
     tomograms.sort(key=preference)
     given = asked.address.first("dl-tomogram")
     best = next((t for t in tomograms if asked.name("tomogram", t["id"]) == given), tomograms[0])
-    choice = Group("dl-tomogram", "Voxel spacing and processing", tuple(_pick_tomogram(asked, t, best) for t in tomograms))
+    choice = Group(
+        "dl-tomogram", "Voxel spacing and processing", tuple(_pick_tomogram(asked, t, best) for t in tomograms)
+    )
     made = _tomogram(asked, best)
     return Made(row["name"], (*lines, *made.lines[-2:]), (group, choice, *made.groups), made.want, dataset, made.note)
 
@@ -211,18 +233,32 @@ def _volume(asked: Asked, kind: str, row: Row) -> tuple[Group, Want]:
     """Offer MRC and OME-Zarr of a tomogram or tilt series."""
     f = asked.portal.catalog.tables.file
     role = "tilt_series" if kind == "tiltseries" else "tomogram"
-    found = {("zarr" if x.members is not None else "mrc"): x for x in _files(asked, f.c.kind == kind, f.c.entity_id == row["id"], f.c.role == role)}
+    found = {
+        ("zarr" if x.members is not None else "mrc"): x
+        for x in _files(asked, f.c.kind == kind, f.c.entity_id == row["id"], f.c.role == role)
+    }
     given = asked.address.first("dl-format")
     form = given if given in found else next(iter(sorted(found)), "")
     names = {"mrc": "MRC", "zarr": "OME-Zarr"}
-    picks = tuple(Pick(n, names[n], _detail(Bytes(x.size, x.members or 1)), n == form) for n, x in sorted(found.items()))
+    picks = tuple(
+        Pick(n, names[n], _detail(Bytes(x.size, x.members or 1)), n == form) for n, x in sorted(found.items())
+    )
     return Group("dl-format", "Format", picks), _single(asked, kind, row["id"], found.get(form), form)
 
 
 def _single(asked: Asked, kind: str, identifier: int, file: File | None, form: str) -> Want:
     if file is None:
         return Want(asked, kind, identifier, 0, 0)
-    return Want(asked, kind, identifier, file.size, file.members or 1, key=file.key, form=form, sha256=file.sha256 if file.members is None else "")
+    return Want(
+        asked,
+        kind,
+        identifier,
+        file.size,
+        file.members or 1,
+        key=file.key,
+        form=form,
+        sha256=file.sha256 if file.members is None else "",
+    )
 
 
 def _tomogram(asked: Asked, row: Row) -> Made:
@@ -242,7 +278,10 @@ def _tiltseries(asked: Asked, row: Row) -> Made:
     run = asked.get("run", row["run_id"])
     dataset = asked.get("dataset", run["dataset_id"])
     group, want = _volume(asked, "tiltseries", row)
-    lines = (f"Run {run['name']} ({asked.name('run', run['id'])})", formats.tilt_range(row["tilt_range"], row["tilt_min"], row["tilt_max"]))
+    lines = (
+        f"Run {run['name']} ({asked.name('run', run['id'])})",
+        formats.tilt_range(row["tilt_range"], row["tilt_min"], row["tilt_max"]),
+    )
     return Made(f"{asked.name('tiltseries', row['id'])} of {run['name']}", lines, (group,), want, dataset)
 
 
@@ -256,26 +295,48 @@ def _annotation(asked: Asked, row: Row) -> Made:
     want = _single(asked, "annotation", row["id"], chosen, chosen.extra["format"] if chosen else "")
     lines = [f"Run {run['name']} ({asked.name('run', run['id'])})", f"{row['object_name']} ({row['object_id']})"]
     if chosen and chosen.extra["alignment"]:
-        lines.append(f"Made on {asked.name('alignment', chosen.extra['alignment'])}: points under another alignment are misplaced")
+        lines.append(
+            f"Made on {asked.name('alignment', chosen.extra['alignment'])}: points under another alignment are misplaced"
+        )
     if chosen and chosen.extra["spacing"]:
-        lines.append(f"Coordinates in voxels of {formats.quantity(chosen.extra['spacing'], 'Å')}; a voxel is centred on its index")
-    return Made(f"{asked.name('annotation', row['id'])} · {row['object_name']}", tuple(lines), (Group("dl-what", "Shape and format", picks),), want, dataset)
+        lines.append(
+            f"Coordinates in voxels of {formats.quantity(chosen.extra['spacing'], 'Å')}; a voxel is centred on its index"
+        )
+    return Made(
+        f"{asked.name('annotation', row['id'])} · {row['object_name']}",
+        tuple(lines),
+        (Group("dl-what", "Shape and format", picks),),
+        want,
+        dataset,
+    )
 
 
 def _annotation_files(asked: Asked, row: Row) -> Iterable[File]:
     catalog = asked.portal.catalog
-    shapes = {s["id"]: s["shape_type"] for s in catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_eq": row["id"]}})}
-    spacings = {s["id"]: s["voxel_spacing"] for s in catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": row["run_id"]}})}
+    shapes = {
+        s["id"]: s["shape_type"]
+        for s in catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_eq": row["id"]}})
+    }
+    spacings = {
+        s["id"]: s["voxel_spacing"]
+        for s in catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": row["run_id"]}})
+    }
     f = catalog.tables.file
     listed = {x.key.rstrip("/"): x for x in _files(asked, f.c.kind == "annotation", f.c.entity_id == row["id"])}
-    for one in catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(shapes)}}) if shapes else []:
+    for one in (
+        catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(shapes)}})
+        if shapes
+        else []
+    ):
         key = key_of(asked, one["s3_path"])
         if (found := listed.get(key.rstrip("/"))) is None:
             continue
         shape, spacing = shapes[one["annotation_shape_id"]], spacings.get(one["tomogram_voxel_spacing_id"])
         words = f"{label('annotation_file_shape_type_enum', shape)} – {'OME-Zarr' if one['format'] == 'zarr' else one['format']}"
         extra = {"label": words, "format": one["format"], "alignment": one["alignment_id"], "spacing": spacing}
-        yield File(found.key, found.size, found.members, found.sha256, f"{shape}.{one['format']}.{one['id']}", one["id"], extra)
+        yield File(
+            found.key, found.size, found.members, found.sha256, f"{shape}.{one['format']}.{one['id']}", one["id"], extra
+        )
 
 
 OFFERS: Mapping[str, Callable[[Asked, Row], Made]] = {

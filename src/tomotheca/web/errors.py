@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from tomotheca.settings import Settings
 from tomotheca.web.page import Context, Shell, guard, to_html
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
 
 HEADINGS = {
     400: "That address cannot be read", 401: "Please sign in", 403: "Not for everyone", 404: "Nothing here", 405: "Not that way", 410: "Withdrawn",

@@ -10,18 +10,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
 
-from tomotheca.catalog.query import Clause, Compiler
-from tomotheca.catalog.viewer import Viewer
 from tomotheca.web.filters import DATA_TYPES, Active, Filter, compose, run_terms
-from tomotheca.web.portal import Portal
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.query import Clause, Compiler
+    from tomotheca.catalog.viewer import Viewer
+    from tomotheca.web.portal import Portal
 
 Counts = Mapping[Any, int]
 Combination = tuple[Any, ...]
+
+COUNTED = frozenset({"list", "flag", "range"})
+"""Widgets that show how often a value occurs."""
 
 OWNERS = {"dataset": "_owner", "run": "run_id", "deposition": "deposition_id"}
 """Column that says for which listed row something counts."""
@@ -38,14 +43,18 @@ class Scope:
     within: int | None = None
 
     def keep(self, question: str, clause: Any, answer: Any) -> Any:
+        """Answer a question once for each catalogue version, viewer and clause."""
         written = orjson.dumps(clause, option=orjson.OPT_SORT_KEYS)
         return self.portal.memory.get((question, self.listing, self.viewer, self.version, self.within, written), answer)
 
 
 def count_options(scope: Scope, filters: Sequence[Filter], active: Sequence[Active]) -> dict[str, Counts]:
     """Give, for each counted filter, the number of rows that each option would leave."""
-    counted = [f for f in filters if f.kind or f.parameter == "files"]
-    return {f.parameter: _count_files(scope, active) if f.parameter == "files" else _count(scope, f, counted, active) for f in counted}
+    counted = [f for f in filters if f.widget in COUNTED and (f.kind or f.parameter == "files")]
+    return {
+        f.parameter: _count_files(scope, active) if f.parameter == "files" else _count(scope, f, counted, active)
+        for f in counted
+    }
 
 
 def _count(scope: Scope, f: Filter, counted: Sequence[Filter], active: Sequence[Active]) -> Counts:
@@ -161,4 +170,6 @@ def _contents(scope: Scope, clause: Clause) -> list[Combination]:
 def present(c: Compiler, run: sa.FromClause) -> Iterable[sa.ColumnElement[bool]]:
     """Give, for a run, whether each type of data is there."""
     relations = c.schema.relations("run")
-    return [c.related(relations[relation], run, clause).label(name) for name, (_, relation, clause) in DATA_TYPES.items()]
+    return [
+        c.related(relations[relation], run, clause).label(name) for name, (_, relation, clause) in DATA_TYPES.items()
+    ]

@@ -8,20 +8,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from tomotheca.catalog.query import Clause
-from tomotheca.schema import Schema
-from tomotheca.schema.core import Column
 from tomotheca.schema.vocabulary import QUALITY, label
-from tomotheca.web.address import Address
-from tomotheca.web.format import NOT_RECORDED, NOT_RATED
+from tomotheca.web.format import NOT_RATED, NOT_RECORDED
 from tomotheca.web.grammar import NONE, Bounds, bounds, check_text, contains, identifiers, words
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.query import Clause
+    from tomotheca.schema import Schema
+    from tomotheca.schema.core import Column
+    from tomotheca.web.address import Address
 
 Widget = Literal["list", "flag", "text", "range", "least"]
 Level = Literal["dataset", "run", "tiltseries", "tomogram", "annotation", "deposition"]
 
-SECTIONS = ("Contents", "Name/ID", "Sample", "Object", "Annotation", "Hardware", "Tilt series", "Tomogram", "Dates", "Other")
+SECTIONS = (
+    "Contents",
+    "Name/ID",
+    "Sample",
+    "Object",
+    "Annotation",
+    "Hardware",
+    "Tilt series",
+    "Tomogram",
+    "Dates",
+    "Other",
+)
 OPEN = frozenset({"Contents", "Name/ID", "Sample", "Object", "Tomogram"})
 DATASET_LISTINGS = frozenset({"dataset", "run"})
 LEVELS: Mapping[str, tuple[Level, str]] = {
@@ -82,7 +95,7 @@ def _below(relation: str, clause: Clause) -> Clause:
 def from_column(kind: str, column: Column) -> Filter:
     """Derive a filter from a facet that the schema declares."""
     facet = column.facet
-    assert facet is not None  # noqa: S101 - the caller asked
+    assert facet is not None
     level, via = LEVELS[kind]
     name = column.name
     base = Filter(
@@ -91,9 +104,17 @@ def from_column(kind: str, column: Column) -> Filter:
         on=frozenset({level}) if level in {"dataset", "deposition"} else DATASET_LISTINGS,
     )  # fmt: skip
     if column.type is bool:
-        return replace(base, widget="flag", parse=_true, clause=lambda _: _below(via, {name: {"_eq": True}}), words=lambda _: "yes")
+        return replace(
+            base, widget="flag", parse=_true, clause=lambda _: _below(via, {name: {"_eq": True}}), words=lambda _: "yes"
+        )
     if column.type in {int, float}:
-        return replace(base, widget="range", parse=bounds, clause=lambda vs: _below(via, _any([{name: b.clause} for b in vs])), words=_bounds_words)
+        return replace(
+            base,
+            widget="range",
+            parse=bounds,
+            clause=lambda vs: _below(via, _any([{name: b.clause} for b in vs])),
+            words=_bounds_words,
+        )
     if column.choices:
         return replace(base, parse=_choice(column))
     return base
@@ -143,6 +164,7 @@ def _score(text: str) -> Any:
 
 
 def score_label(value: Any) -> str:
+    """Give the words for a quality score."""
     return f"{value} – {QUALITY[value][0]}" if value in QUALITY else NOT_RATED.text
 
 
@@ -187,12 +209,20 @@ def _search_datasets(values: Sequence[str]) -> Clause:
 
 def _word_anywhere(word: str) -> Clause:
     text = contains(word)
-    columns = ("title", "description", "organism_name", "related_database_entries", "cell_name", "cell_component_name", "sample_preparation")
+    columns = (
+        "title",
+        "description",
+        "organism_name",
+        "related_database_entries",
+        "cell_name",
+        "cell_component_name",
+        "sample_preparation",
+    )
     terms: list[Clause] = [{c: text} for c in columns]
     objects = _any([{"annotations": {"object_name": text}}, {"identified_objects": {"object_name": text}}])
     terms += [{"authors": {"name": text}}, {"runs": objects}]
     if word.upper().removeprefix("DS-").isdigit():
-        terms.append({"id": {"_in": [n for n in _ids_or_none(word)]}})
+        terms.append({"id": {"_in": list(_ids_or_none(word))}})
     return {"_or": terms}
 
 
@@ -209,7 +239,13 @@ def _id_words(value: Sequence[int]) -> str:
 
 def _organism_of_deposition(values: Sequence[Any]) -> Clause:
     dataset = _in("organism_name", values)
-    return _any([{"datasets": dataset}, {"annotations": {"run": {"dataset": dataset}}}, {"tomograms": {"run": {"dataset": dataset}}}])
+    return _any(
+        [
+            {"datasets": dataset},
+            {"annotations": {"run": {"dataset": dataset}}},
+            {"tomograms": {"run": {"dataset": dataset}}},
+        ]
+    )
 
 
 ANYWHERE = frozenset({"dataset", "run", "annotation"})
@@ -234,7 +270,7 @@ def _reworked(found: Filter, column: Column) -> Filter:
     """Change what a column cannot say of its filter."""
     if found.parameter == "quality_score":
         return replace(
-            found, widget="list", parse=_score, words=score_label, clause=lambda vs: _in("tilt_series_quality", vs),
+            found, widget="list", parse=_score, words=score_label, clause=lambda vs: {column.name: {"_in": [column.missing if v == NONE else v for v in vs]}},
             help="Given by the dataset authors; compare only inside one dataset.",
         )  # fmt: skip
     if found.parameter == "run-name":
@@ -252,9 +288,17 @@ def _reworked(found: Filter, column: Column) -> Filter:
 
 def registry(schema: Schema, listing: str) -> tuple[Filter, ...]:
     """Give the filters of a listing in the order of the panel."""
-    derived = [_reworked(from_column(e.kind, c), c) for e in schema if e.kind in LEVELS for c in schema.columns(e.kind) if c.facet]
+    derived = [
+        _reworked(from_column(e.kind, c), c)
+        for e in schema
+        if e.kind in LEVELS
+        for c in schema.columns(e.kind)
+        if c.facet
+    ]
     written = {f.parameter for f in WRITTEN if listing in f.on}
-    found = [f for f in WRITTEN if listing in f.on] + [f for f in derived if listing in f.on and f.parameter not in written]
+    found = [f for f in WRITTEN if listing in f.on] + [
+        f for f in derived if listing in f.on and f.parameter not in written
+    ]
     order = {name: place for place, name in enumerate(SECTIONS)}
     return tuple(sorted(found, key=lambda f: (order.get(f.section, -1), _numbered(f.number))))
 
@@ -312,7 +356,12 @@ def run_terms(active: Sequence[Active], *, skip: str = "") -> list[Clause]:
 def compose(listing: str, active: Sequence[Active]) -> Clause:
     """Give the clause of a listing: every filter holds, run-level ones for one and the same run."""
     if listing == "deposition":
-        return {"_and": [*_terms(active, "deposition"), *({r: {"_and": t}} for lv, r in RELATIONS.items() if (t := _terms(active, lv)))]}
+        return {
+            "_and": [
+                *_terms(active, "deposition"),
+                *({r: {"_and": t}} for lv, r in RELATIONS.items() if (t := _terms(active, lv))),
+            ]
+        }
     if listing in RELATIONS:
         return {"_and": _terms(active, listing)}
     runs, datasets = run_terms(active), _terms(active, "dataset")
@@ -343,4 +392,5 @@ def sentences(active: Sequence[Active], address: Address) -> Iterator[Sentence]:
 
 @cache
 def known_parameters(schema: Schema, listing: str) -> frozenset[str]:
+    """Give the names of the parameters that filter a listing."""
     return frozenset(f.parameter for f in registry(schema, listing))

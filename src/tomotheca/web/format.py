@@ -28,6 +28,7 @@ def number(value: float, decimals: int = 3) -> str:
 
 
 def count(value: int) -> str:
+    """Write a whole number with a thousands separator."""
     return number(value, 0)
 
 
@@ -63,6 +64,7 @@ def quantity(value: float, unit: str) -> str:
 
 
 def voltage(value: float) -> str:
+    """Write a voltage in volts and kilovolts."""
     return f"{quantity(value, 'V')} ({quantity(value / KILO, 'kV')})"
 
 
@@ -94,7 +96,8 @@ def span(values: Sequence[float], unit: str) -> str:
     return quantity(low, unit) if low == high else f"{number(low)}–{quantity(high, unit)}"
 
 
-def boolean(value: bool | None) -> str:  # noqa: FBT001 - the value itself
+def boolean(value: bool | None) -> str:
+    """Write yes, no, or that it is not recorded."""
     return NOT_RECORDED if value is None else "Yes" if value else "No"
 
 
@@ -129,7 +132,11 @@ def run_quality(scores: Sequence[int | None]) -> Badge:
     known = sorted(s for s in scores if s)
     if not known or known[0] == known[-1]:
         return quality(known[0] if known else None)
-    return Badge(f"{known[0]}–{known[-1]} ({plural(len(known), 'tilt series', 'tilt series')})", quality(known[0]).tone, "Tilt series of this run differ.")
+    return Badge(
+        f"{known[0]}–{known[-1]} ({plural(len(known), 'tilt series', 'tilt series')})",
+        quality(known[0]).tone,
+        "Tilt series of this run differ.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,8 @@ def distribution(scores: dict[int | None, int]) -> tuple[Bar, ...]:
     """Give five bars, from low to excellent."""
     most = max([n for s, n in scores.items() if s] or [0])
     return tuple(
-        Bar(s, QUALITY[s][0], scores.get(s, 0), -(-10 * scores.get(s, 0) // most) if most else 0) for s in sorted(QUALITY)
+        Bar(s, QUALITY[s][0], scores.get(s, 0), -(-10 * scores.get(s, 0) // most) if most else 0)
+        for s in sorted(QUALITY)
     )
 
 

@@ -7,9 +7,12 @@ import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from tomotheca.catalog.query import Clause
 from tomotheca.web.format import number
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.query import Clause
 
 NUMBER = r"[-\u2212]?\d+(?:\.\d+)?"
 COMPARISON = re.compile(rf"^(?P<operator>>=|>|<=|<|=?)(?P<value>{NUMBER})$")
@@ -18,6 +21,12 @@ OPERATORS = {">=": "_gte", ">": "_gt", "<=": "_lte", "<": "_lt", "": "_eq", "=":
 WORDS = {"_gte": "at least {}", "_gt": "more than {}", "_lte": "at most {}", "_lt": "less than {}", "_eq": "{}"}
 NONE = "(none)"
 """Value of a filter that asks for rows where nothing is recorded."""
+
+LARGEST = 1e300
+"""Far beyond any quantity, short of infinity."""
+
+LONGEST = 500
+"""Characters of a text that is looked for."""
 
 MAX_INTEGER = (1 << 31) - 1
 
@@ -30,10 +39,12 @@ class Bounds:
 
     @property
     def clause(self) -> Clause:
+        """The comparisons as the clause language has them."""
         return dict(self.comparisons)
 
     @property
     def words(self) -> str:
+        """The comparisons as a person says them."""
         return " and ".join(WORDS[op].format(number(v)) for op, v in self.comparisons)
 
     def limit(self, *operators: str) -> str:
@@ -54,15 +65,17 @@ def bounds(text: str) -> Bounds:
         return Bounds(((OPERATORS[found["operator"]], _float(found["value"])),))
     found = BETWEEN.match(text)
     if not found or not (found["low"] or found["high"]):
-        raise ValueError(text)
+        message = f"{text}: write a number, >=5, <5 or 5..10"
+        raise ValueError(message)
     ends = (("_gte", found["low"]), ("_lte", found["high"]))
     return Bounds(tuple((op, _float(v)) for op, v in ends if v))
 
 
 def _float(text: str) -> float:
     value = float(text)
-    if abs(value) > 1e300:  # noqa: PLR2004 - far beyond any quantity, short of infinity
-        raise ValueError(text)
+    if abs(value) > LARGEST:
+        message = f"{text[:20]}: write a number that a quantity can have"
+        raise ValueError(message)
     return int(value) if value.is_integer() and abs(value) <= MAX_INTEGER else value
 
 
@@ -117,6 +130,6 @@ def check_text(text: str) -> str:
         If the text is empty, too long, or has a null character or half a surrogate pair.
     """
     cleaned = " ".join(text.split())
-    if not cleaned or len(cleaned) > 500 or "\x00" in cleaned or not cleaned.isprintable():  # noqa: PLR2004
+    if not cleaned or len(cleaned) > LONGEST or "\x00" in cleaned or not cleaned.isprintable():
         raise ValueError(text)
     return cleaned

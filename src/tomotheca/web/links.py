@@ -24,7 +24,9 @@ ONTOLOGIES = {
     "EFO": "https://www.ebi.ac.uk/efo/EFO_{number}",
     "ORCID": "https://orcid.org/{number}",
     "ROR": "https://ror.org/{number}",
-    **dict.fromkeys(("CHEBI", "UBERON", "CL", "MONDO", "CLO", "HSAPDV", "BTO", "PATO", "FBBT", "WBBT", "ZFA", "PO"), OBO),
+    **dict.fromkeys(
+        ("CHEBI", "UBERON", "CL", "MONDO", "CLO", "HSAPDV", "BTO", "PATO", "FBBT", "WBBT", "ZFA", "PO"), OBO
+    ),
 }
 """Page of a term by the prefix of its identifier. An unknown prefix has none."""
 
@@ -95,6 +97,7 @@ def listed(value: str | None) -> tuple[Piece, ...]:
 
 
 def page(kind: str, identifier: int) -> str:
+    """Give the page of a record."""
     return f"{PATHS[kind]}/{identifier}"
 
 

@@ -7,22 +7,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import orjson
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.catalog.viewer import ANONYMOUS, Viewer
 from tomotheca.errors import GoneError, NotFoundError
 from tomotheca.schema import SCHEMA
-from tomotheca.settings import Settings
-from tomotheca.web import assets, format as formats
+from tomotheca.web import assets
+from tomotheca.web import format as formats
 from tomotheca.web.address import Address
-from tomotheca.web.portal import Portal
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.settings import Settings
+    from tomotheca.web.portal import Portal
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_VALUES = 200
@@ -183,7 +187,17 @@ def _prefers_json(request: Request) -> bool:
 def entity_tag(asked: Asked, form: str) -> str:
     """Give the strong entity tag: what the answer depends on, hashed."""
     viewer = asked.viewer
-    parts = (asked.version, asked.portal.software, drawn(), asked.origin, asked.address, viewer.name, viewer.curator, asked.portal.settings.site_name, form)
+    parts = (
+        asked.version,
+        asked.portal.software,
+        drawn(),
+        asked.origin,
+        asked.address,
+        viewer.name,
+        viewer.curator,
+        asked.portal.settings.site_name,
+        form,
+    )
     return '"' + hashlib.sha256(repr(parts).encode()).hexdigest()[:32] + '"'
 
 
@@ -216,27 +230,42 @@ def shell(asked: Asked, page: Page | None = None) -> Shell:
     """Make the frame around a page."""
     settings = asked.portal.settings
     path = asked.address.path
-    twin = asked.address.at((page.twin if page and page.twin else path + ".json"))
+    twin = asked.address.at(page.twin if page and page.twin else path + ".json")
     return Shell(
-        settings.site_name, settings.tagline, asked.portal.software, asked.version, asked.viewer.curator, path, asked.address.first("search"), str(twin)
+        settings.site_name,
+        settings.tagline,
+        asked.portal.software,
+        asked.version,
+        asked.viewer.curator,
+        path,
+        asked.address.first("search"),
+        str(twin),
     )
 
 
 def to_html(template: str, context: Context, frame: Shell, status: int = 200) -> Response:
+    """Draw a context with its template."""
     body = environment().get_template(template).render(page=context, shell=frame)
     return Response(body, status, media_type="text/html")
 
 
 def to_json(context: Context, status: int = 200) -> Response:
+    """Write every field of a context as JSON."""
     body = {f.name: getattr(context, f.name) for f in fields(context)}
-    return Response(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS), status, media_type="application/json")
+    return Response(
+        orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS), status, media_type="application/json"
+    )
 
 
 @cache
 def environment() -> jinja2.Environment:
     """Give the templates; whatever is not in a Context is an error."""
     env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     env.filters.update(count=formats.count, size=formats.size, date=formats.date, number=formats.number)
     return env

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.schema import SCHEMA, Schema
 from tomotheca.schema.vocabulary import QUALITY
-from tomotheca.web.address import Address, Pairs
 from tomotheca.web.facets import Counts, Scope, count_options
 from tomotheca.web.filters import DATA_TYPES, OPEN, Active, Filter, Sentence, read, registry, sentences
 from tomotheca.web.grammar import NONE, Bounds
+
+if TYPE_CHECKING:
+    from tomotheca.web.address import Address, Pairs
 
 FEW = 8
 SHORT = 12
@@ -83,6 +85,7 @@ class Filtered:
 
     @property
     def parameters(self) -> frozenset[str]:
+        """Names of the parameters that filter."""
         return frozenset(f.parameter for f in self.filters)
 
     @property
@@ -114,9 +117,15 @@ def make_panel(scope: Scope, found: Filtered, address: Address) -> Panel:
     """Make the panel, with live counts."""
     counts = count_options(scope, found.filters, found.active)
     active = {a.filter.parameter: a for a in found.active}
-    shown = [(f, _control(f, active.get(f.parameter), counts.get(f.parameter, {}), address)) for f in found.filters if f.section]
+    shown = [
+        (f, _control(f, active.get(f.parameter), counts.get(f.parameter, {}), address))
+        for f in found.filters
+        if f.section
+    ]
     names = dict.fromkeys(f.section for f, _ in shown)
-    sections = tuple(_section(name, [c for f, c in shown if f.section == name and _worth(scope, c)], active) for name in names)
+    sections = tuple(
+        _section(name, [c for f, c in shown if f.section == name and _worth(scope, c)], active) for name in names
+    )
     own = {p for f in found.filters for p in (f.parameter, f"{f.parameter}.from", f"{f.parameter}.to")}
     rest = address.without([*own, "page"])
     return Panel(
@@ -127,7 +136,12 @@ def make_panel(scope: Scope, found: Filtered, address: Address) -> Panel:
 
 def _worth(scope: Scope, control: Control) -> bool:
     """Tell whether a control can tell rows apart: inside one dataset, a list with one value cannot."""
-    return scope.within is None or control.widget != "list" or len(control.options) > 1 or any(o.checked for o in control.options)
+    return (
+        scope.within is None
+        or control.widget != "list"
+        or len(control.options) > 1
+        or any(o.checked for o in control.options)
+    )
 
 
 def _section(name: str, controls: Sequence[Control], active: Mapping[str, Active]) -> Section:
@@ -146,7 +160,9 @@ def _control(f: Filter, active: Active | None, counts: Counts, address: Address)
         return replace(base, options=(Option("true", f.label, counts.get(True, 0), bool(texts), f.help),))
     if f.widget == "least":
         chosen = active.values[0].limit("_gte") if active else ""
-        return replace(base, options=tuple(Option(f">={s}", s, None, s == chosen) for s in f.steps), text=texts[0] if texts else "")
+        return replace(
+            base, options=tuple(Option(f">={s}", s, None, s == chosen) for s in f.steps), text=texts[0] if texts else ""
+        )
     if f.widget == "range":
         return _range(base, active, counts, address)
     return replace(base, text=", ".join(texts))
@@ -155,7 +171,16 @@ def _control(f: Filter, active: Active | None, counts: Counts, address: Address)
 def _range(base: Control, active: Active | None, counts: Counts, address: Address) -> Control:
     bounds: Bounds | None = active.values[0] if active else None
     common = sorted(((v, n) for v, n in counts.items() if v is not None), key=lambda vn: (-vn[1], vn[0]))[:COMMON]
-    options = tuple(Option(f"{v:g}", f"{v:g}", n, bool(bounds and bounds.words == f"{v:g}"), href=str(address.set({base.parameter: f"{v:g}", "page": None}))) for v, n in sorted(common))
+    options = tuple(
+        Option(
+            f"{v:g}",
+            f"{v:g}",
+            n,
+            bool(bounds and bounds.words == f"{v:g}"),
+            href=str(address.set({base.parameter: f"{v:g}", "page": None})),
+        )
+        for v, n in sorted(common)
+    )
     low = bounds.limit("_gte", "_gt", "_eq") if bounds else ""
     return replace(base, options=options, low=low, high=bounds.limit("_lte", "_lt", "_eq") if bounds else "")
 
@@ -166,9 +191,17 @@ def _options(f: Filter, chosen: Sequence[Any], counts: Counts) -> Iterator[Optio
     values |= {v: 0 for v in chosen if v not in values}
     if f.parameter == "quality_score":
         values = {v: values.get(v, 0) for v in [*QUALITY, NONE]}
-    ordered = sorted(values.items(), key=lambda vn: (vn[0] not in chosen, vn[0] == NONE, -vn[1], f.words(vn[0]).lower()))
+    ordered = sorted(
+        values.items(), key=lambda vn: (vn[0] not in chosen, vn[0] == NONE, -vn[1], f.words(vn[0]).lower())
+    )
     if f.parameter in {"quality_score", "files"}:
         declared = list(DATA_TYPES) if f.parameter == "files" else list(values)
         ordered = [(v, values.get(v, 0)) for v in declared]
     for value, number in ordered:
-        yield Option(str(value), f.words(value), number, value in chosen, QUALITY[value][1] if f.parameter == "quality_score" and value in QUALITY else "")
+        yield Option(
+            str(value),
+            f.words(value),
+            number,
+            value in chosen,
+            QUALITY[value][1] if f.parameter == "quality_score" and value in QUALITY else "",
+        )

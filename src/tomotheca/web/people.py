@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.web.links import is_orcid
-from tomotheca.web.page import Asked
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.page import Asked
 
 FIRST = 3
 
@@ -54,6 +57,8 @@ def find_people(asked: Asked, kind: str, ids: Sequence[int]) -> dict[int, People
     """Give the authors of several things of one kind."""
     key = f"{kind}_id"
     found: dict[int, list[Row]] = {i: [] for i in ids}
-    for row in asked.portal.catalog.find(f"{kind}_author", asked.viewer, where={key: {"_in": list(ids)}}) if ids else []:
+    for row in (
+        asked.portal.catalog.find(f"{kind}_author", asked.viewer, where={key: {"_in": list(ids)}}) if ids else []
+    ):
         found[row[key]].append(row)
     return {i: people(rows) for i, rows in found.items()}

@@ -6,11 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tomotheca import __version__
-from tomotheca.catalog.catalog import Catalog
-from tomotheca.settings import Settings
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.settings import Settings
 
 T = TypeVar("T")
 KEPT = 256
@@ -19,26 +21,35 @@ KEPT = 256
 class Reader(Protocol):
     """The part of `store.files.Files` that pages use."""
 
-    def read_bytes(self, key: str) -> bytes: ...
+    def read_bytes(self, key: str) -> bytes:
+        """Read a whole file."""
 
 
 class Graves(Protocol):
     """The part of the desk that pages use."""
 
-    def tombstone(self, kind: str, identifier: int) -> Any: ...
+    def tombstone(self, kind: str, identifier: int) -> Any:
+        """Give what is known of a removed record; None if it was never there."""
 
 
 class Served(Protocol):
     """What a running server has open."""
 
     @property
-    def catalog(self) -> Catalog: ...
+    def catalog(self) -> Catalog:
+        """The open catalogue."""
+
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> Settings:
+        """The settings."""
+
     @property
-    def files(self) -> Any: ...
+    def files(self) -> Any:
+        """The archive."""
+
     @property
-    def desk(self) -> Any: ...
+    def desk(self) -> Any:
+        """The desk."""
 
 
 class Memory:
@@ -48,6 +59,7 @@ class Memory:
         self._size, self._kept, self._lock = size, OrderedDict[Hashable, object](), Lock()
 
     def get(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """Give the kept answer, or ask and keep it."""
         with self._lock:
             if question in self._kept:
                 self._kept.move_to_end(question)

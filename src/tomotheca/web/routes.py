@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
@@ -13,6 +13,9 @@ from tomotheca.web import assets
 from tomotheca.web.page import Crumb, Page
 from tomotheca.web.pages import browse, dataset, deposition, docs, finding, home, leaf, run, viewing
 from tomotheca.web.portal import Served, portal_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 DOCS = Crumb("Docs", "/docs")
 TYPES = {
@@ -58,7 +61,10 @@ def static_routes() -> list[Route]:
 
     def static(request: Request) -> Response:
         path = _below(assets.STATIC, request.path_params["name"])
-        headers = {"cache-control": FOREVER if "v" in request.query_params else "public, max-age=3600", "x-content-type-options": "nosniff"}
+        headers = {
+            "cache-control": FOREVER if "v" in request.query_params else "public, max-age=3600",
+            "x-content-type-options": "nosniff",
+        }
         return FileResponse(path, headers=headers, media_type=TYPES.get(path.suffix, "application/octet-stream"))
 
     def viewer(request: Request) -> Response:
@@ -68,9 +74,17 @@ def static_routes() -> list[Route]:
         return FileResponse(path, headers=headers, media_type=TYPES.get(path.suffix, "application/octet-stream"))
 
     def favicon(_: Request) -> Response:
-        return FileResponse(assets.STATIC / "favicon.svg", media_type="image/svg+xml", headers={"cache-control": "public, max-age=86400"})
+        return FileResponse(
+            assets.STATIC / "favicon.svg",
+            media_type="image/svg+xml",
+            headers={"cache-control": "public, max-age=86400"},
+        )
 
-    return [Route(assets.STATIC_URL + "{name:path}", static), Route(assets.VIEWER_URL + "{name:path}", viewer), Route("/favicon.ico", favicon)]
+    return [
+        Route(assets.STATIC_URL + "{name:path}", static),
+        Route(assets.VIEWER_URL + "{name:path}", viewer),
+        Route("/favicon.ico", favicon),
+    ]
 
 
 def _below(folder: Path, name: str) -> Path:

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tomotheca.schema import SCHEMA
-from tomotheca.web.page import Asked
 
-TABS: Mapping[str, str] = {"cli": "Command line", "api": "Python", "aws": "AWS CLI", "curl": "curl", "direct": "Direct", "verify": "Verify"}
-KINDS = {"dataset": "datasets", "run": "runs", "tiltseries": "tiltseries", "tomogram": "tomograms", "annotation": "annotations"}
+if TYPE_CHECKING:
+    from tomotheca.web.page import Asked
+
+TABS: Mapping[str, str] = {
+    "cli": "Command line",
+    "api": "Python",
+    "aws": "AWS CLI",
+    "curl": "curl",
+    "direct": "Direct",
+    "verify": "Verify",
+}
+KINDS = {
+    "dataset": "datasets",
+    "run": "runs",
+    "tiltseries": "tiltseries",
+    "tomogram": "tomograms",
+    "annotation": "annotations",
+}
 FOLDERS = {"tiltseries": "TiltSeries", "frames": "Frames"}
 INNER = {"annotations": "Annotations", "tomograms": "Tomograms"}
 TREE_NOTE = "The command line and curl add LICENSE.txt, CITATION.bib, CITATION.cff and README.txt; AWS and Python take the archive's files alone."
@@ -39,22 +55,27 @@ class Want:
 
     @property
     def name(self) -> str:
+        """File name."""
         return self.key.rstrip("/").rpartition("/")[2]
 
     @property
     def is_file(self) -> bool:
+        """Whether it is one file."""
         return bool(self.key) and not self.key.endswith("/")
 
     @property
     def bucket(self) -> str:
+        """Address of the bucket."""
         return f"s3://{self.asked.portal.settings.bucket}"
 
     @property
     def s3(self) -> str:
+        """Address of the S3 endpoint."""
         return f"{self.asked.origin}/s3"
 
     @property
     def url(self) -> str:
+        """Web address of the file."""
         return f"{self.asked.origin}/files/{quote(self.key, safe='/')}"
 
 
@@ -77,19 +98,42 @@ def shell(text: str) -> str:
 
 def cli(want: Want) -> Snippet:
     """Write the command of our own program: it resumes and verifies."""
-    flags = f" --only {want.part}" if want.part else f" --format {want.form}" if want.form in {"mrc", "zarr", "ndjson"} else ""
+    flags = (
+        f" --only {want.part}"
+        if want.part
+        else f" --format {want.form}"
+        if want.form in {"mrc", "zarr", "ndjson"}
+        else ""
+    )
     text = f"tomotheca download {SCHEMA.kinds[want.kind].prefix}{want.id} --from {want.asked.origin} --to .{flags}"
-    return Snippet(text, "pip install tomotheca. Run it again to continue after a broken connection; every file is checked against its SHA-256.")
+    return Snippet(
+        text,
+        "pip install tomotheca. Run it again to continue after a broken connection; every file is checked against its SHA-256.",
+    )
 
 
-METHODS = {"tomogram": {"mrc": "download_mrcfile()", "zarr": "download_omezarr()"}, "tiltseries": {"mrc": "download_mrcfile()", "zarr": "download_omezarr()"}}
-CLASSES = {"dataset": "Dataset", "run": "Run", "tomogram": "Tomogram", "tiltseries": "TiltSeries", "annotation": "Annotation"}
+METHODS = {
+    "tomogram": {"mrc": "download_mrcfile()", "zarr": "download_omezarr()"},
+    "tiltseries": {"mrc": "download_mrcfile()", "zarr": "download_omezarr()"},
+}
+CLASSES = {
+    "dataset": "Dataset",
+    "run": "Run",
+    "tomogram": "Tomogram",
+    "tiltseries": "TiltSeries",
+    "annotation": "Annotation",
+}
 
 
 def python(want: Want) -> Snippet:
     """Write a script for the public client library."""
     name = CLASSES[want.kind]
-    lines = [f"from cryoet_data_portal import Client, {name}", "", f'client = Client("{want.asked.origin}/graphql")', f"item = {name}.get_by_id(client, {want.id})"]
+    lines = [
+        f"from cryoet_data_portal import Client, {name}",
+        "",
+        f'client = Client("{want.asked.origin}/graphql")',
+        f"item = {name}.get_by_id(client, {want.id})",
+    ]
     if want.key:
         method = METHODS.get(want.kind, {}).get(want.form) or f'download(format="{want.form}")'
         lines.append(f"item.{method}")
@@ -116,7 +160,9 @@ def aws(want: Want) -> Snippet:
     only = ""
     if want.part and (want.kind == "dataset" or want.part in INNER):
         only = f' --exclude "*" --include "*/{INNER.get(want.part) or FOLDERS[want.part]}/*"'
-    return Snippet(f"aws s3 sync {flags} {shell(f'{want.bucket}/{folder}/')} {shell(target)}{only}", "Run it again to continue.")
+    return Snippet(
+        f"aws s3 sync {flags} {shell(f'{want.bucket}/{folder}/')} {shell(target)}{only}", "Run it again to continue."
+    )
 
 
 def curl(want: Want) -> Snippet:
@@ -127,14 +173,23 @@ def curl(want: Want) -> Snippet:
     flags = [f"only={want.part}"] if want.part else [f"format={want.form}"] if want.form in {"mrc", "zarr"} else []
     query = "?" + "&".join(flags) if flags else ""
     address = f"{want.asked.origin}/api/v1/{KINDS[want.kind]}/{want.id}/manifest.curl{query}"
-    return Snippet(f"curl -fsS {shell(address)} | curl --parallel -fL -K -", "The server writes the list of files; run it again to continue.")
+    return Snippet(
+        f"curl -fsS {shell(address)} | curl --parallel -fL -K -",
+        "The server writes the list of files; run it again to continue.",
+    )
 
 
 def direct(want: Want) -> Snippet:
     """Give the link to a single file, or say which command takes a tree."""
     if want.is_file:
-        return Snippet(href=f"/files/{quote(want.key, safe='/')}", button=f"Download {want.name}", note="Your browser saves the file under its own name.")
-    return Snippet(note="This is many files in folders. A browser takes one file at a time: use the command line, AWS CLI or curl, which continue after a break.")
+        return Snippet(
+            href=f"/files/{quote(want.key, safe='/')}",
+            button=f"Download {want.name}",
+            note="Your browser saves the file under its own name.",
+        )
+    return Snippet(
+        note="This is many files in folders. A browser takes one file at a time: use the command line, AWS CLI or curl, which continue after a break."
+    )
 
 
 def verify(want: Want) -> Snippet:
@@ -144,7 +199,16 @@ def verify(want: Want) -> Snippet:
     if want.is_file:
         return Snippet(note="No checksum is recorded for this file.")
     address = f"{want.asked.origin}/api/v1/{KINDS[want.kind]}/{want.id}/manifest.sha256"
-    return Snippet(f"curl -fsS {shell(address)} | sha256sum -c --ignore-missing", "In the folder where the download began.")
+    return Snippet(
+        f"curl -fsS {shell(address)} | sha256sum -c --ignore-missing", "In the folder where the download began."
+    )
 
 
-WRITERS: Mapping[str, Callable[[Want], Snippet]] = {"cli": cli, "api": python, "aws": aws, "curl": curl, "direct": direct, "verify": verify}
+WRITERS: Mapping[str, Callable[[Want], Snippet]] = {
+    "cli": cli,
+    "api": python,
+    "aws": aws,
+    "curl": curl,
+    "direct": direct,
+    "verify": verify,
+}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.catalog import Row
-from tomotheca.web.page import Asked
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.page import Asked
 
 FIRST = 3
 SMALL, MIDDLE, LARGE = 256, 512, 1024
@@ -72,8 +73,15 @@ def pictures(asked: Asked, kind: str, rows: Sequence[Row], *, width: int = SMALL
     bare = [i for i, url in own.items() if not url]
     column = "_owner" if kind == "dataset" else "deposition_id"
     first = {r["owner"]: r["min_id"] for r in group(asked, "tomogram", column, bare, ("min", "id"))}
-    for owner, t in ((o, t) for t in find_in_order(asked, "tomogram", list(first.values())) for o, i in first.items() if i == t["id"]):
-        found[owner] = picture(asked, t["key_photo_url"] or t["key_photo_thumbnail_url"], f"Central slice of {asked.name('tomogram', t['id'])}, {t['name']}", width=width)
+    for owner, t in (
+        (o, t) for t in find_in_order(asked, "tomogram", list(first.values())) for o, i in first.items() if i == t["id"]
+    ):
+        found[owner] = picture(
+            asked,
+            t["key_photo_url"] or t["key_photo_thumbnail_url"],
+            f"Central slice of {asked.name('tomogram', t['id'])}, {t['name']}",
+            width=width,
+        )
     return found
 
 
@@ -93,7 +101,11 @@ def group(asked: Asked, kind: str, key: str, ids: Sequence[int], *selected: str 
     plain = [row.c[s] for s in selected if isinstance(s, str)]
     made = [_aggregate(row, *s) for s in selected if isinstance(s, tuple)]
     owner = row.c[key]
-    statement = sa.select(owner.label("owner"), *plain, *made).where(owner.in_(ids), *c.visible(kind, row)).group_by(owner, *plain)
+    statement = (
+        sa.select(owner.label("owner"), *plain, *made)
+        .where(owner.in_(ids), *c.visible(kind, row))
+        .group_by(owner, *plain)
+    )
     return asked.portal.catalog.execute(statement)
 
 
@@ -115,17 +127,25 @@ def objects(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, Objects]:
     """Give the annotated and identified objects of each owner."""
     found: dict[int, dict[str, Named]] = defaultdict(dict)
     for r in group(asked, "annotation", key, ids, "object_name", ("max", "ground_truth_status"), ("max", "object_id")):
-        found[r["owner"]][r["object_name"]] = Named(r["object_name"], bool(r["max_ground_truth_status"]), identifier=r["max_object_id"])
+        found[r["owner"]][r["object_name"]] = Named(
+            r["object_name"], bool(r["max_ground_truth_status"]), identifier=r["max_object_id"]
+        )
     for r in group(asked, "identified_object", key, ids, "object_name", ("max", "object_id")):
-        found[r["owner"]].setdefault(r["object_name"], Named(r["object_name"], annotated=False, identifier=r["max_object_id"]))
+        found[r["owner"]].setdefault(
+            r["object_name"], Named(r["object_name"], annotated=False, identifier=r["max_object_id"])
+        )
     return {owner: _ordered(named.values()) for owner, named in found.items()}
 
 
 def objects_of_deposition(asked: Asked, ids: Sequence[int]) -> dict[int, Objects]:
     """Give the objects that each deposition annotates."""
     found: dict[int, list[Named]] = defaultdict(list)
-    for r in group(asked, "annotation", "deposition_id", ids, "object_name", ("max", "ground_truth_status"), ("max", "object_id")):
-        found[r["owner"]].append(Named(r["object_name"], bool(r["max_ground_truth_status"]), identifier=r["max_object_id"]))
+    for r in group(
+        asked, "annotation", "deposition_id", ids, "object_name", ("max", "ground_truth_status"), ("max", "object_id")
+    ):
+        found[r["owner"]].append(
+            Named(r["object_name"], bool(r["max_ground_truth_status"]), identifier=r["max_object_id"])
+        )
     return {owner: _ordered(named) for owner, named in found.items()}
 
 
@@ -145,7 +165,10 @@ def scores(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, dict[int | N
 
 def file_sizes(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, Bytes]:
     """Sum the files of each owner: ``run_id`` or ``dataset_id``."""
-    return {owner: Bytes(sum(b.size for b in roles.values()), sum(b.files for b in roles.values())) for owner, roles in file_roles(asked, key, ids).items()}
+    return {
+        owner: Bytes(sum(b.size for b in roles.values()), sum(b.files for b in roles.values()))
+        for owner, roles in file_roles(asked, key, ids).items()
+    }
 
 
 def file_roles(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, dict[str, Bytes]]:
@@ -153,7 +176,11 @@ def file_roles(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, dict[str
     f = asked.portal.catalog.tables.file
     c = asked.portal.catalog.compiler(asked.viewer)
     total = (sa.func.sum(f.c.size).label("size"), sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files"))
-    statement = sa.select(f.c[key].label("owner"), f.c.role, *total).where(f.c[key].in_(ids), *c.visible("file", f)).group_by(f.c[key], f.c.role)
+    statement = (
+        sa.select(f.c[key].label("owner"), f.c.role, *total)
+        .where(f.c[key].in_(ids), *c.visible("file", f))
+        .group_by(f.c[key], f.c.role)
+    )
     found: dict[int, dict[str, Bytes]] = defaultdict(dict)
     for r in asked.portal.catalog.execute(statement) if ids else []:
         found[r["owner"]][r["role"]] = Bytes(int(r["size"]), int(r["files"]))
@@ -161,6 +188,7 @@ def file_roles(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, dict[str
 
 
 def by_id(rows: Iterable[Row]) -> dict[int, Row]:
+    """Index rows by their id."""
     return {r["id"]: r for r in rows}
 
 
@@ -176,7 +204,17 @@ def best_tomograms(asked: Asked, runs: Sequence[int]) -> dict[int, Row]:
     """Give the tomogram that stands for each run: default, portal standard, author's, smallest voxel, lowest id."""
     c = asked.portal.catalog.compiler(asked.viewer)
     row = c.table("tomogram")
-    names = ("id", "run_id", "name", "voxel_spacing", "is_visualization_default", "is_portal_standard", "is_author_submitted", "key_photo_thumbnail_url", "key_photo_url")
+    names = (
+        "id",
+        "run_id",
+        "name",
+        "voxel_spacing",
+        "is_visualization_default",
+        "is_portal_standard",
+        "is_author_submitted",
+        "key_photo_thumbnail_url",
+        "key_photo_url",
+    )
     statement = sa.select(*(row.c[n] for n in names)).where(row.c.run_id.in_(runs), *c.visible("tomogram", row))
     found: dict[int, Row] = {}
     for r in asked.portal.catalog.execute(statement) if runs else []:

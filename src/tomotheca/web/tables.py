@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.catalog.query import Clause, Compiler
-from tomotheca.web.address import Address, Pairs
-from tomotheca.web.page import Asked
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.address import Address, Pairs
+    from tomotheca.web.page import Asked
 
 R = TypeVar("R")
 SIZES = (20, 50, 100)
+MOST_DIGITS = 9
 Sort = Callable[[Compiler, Any], sa.ColumnElement[Any]]
 """From compiler and row to the expression that a column is sorted by."""
 
@@ -57,6 +60,7 @@ class Head:
 
     @property
     def label(self) -> str:
+        """All labels of the column."""
         return " / ".join(link.label for link in self.links)
 
 
@@ -108,10 +112,13 @@ class Order:
 
 
 def prefixed(prefix: str, name: str) -> str:
+    """Give the name of a table's parameter."""
     return f"{prefix}-{name}" if prefix else name
 
 
-def read_order(address: Address, columns: Sequence[Column], default: Sequence[tuple[str, bool]], *, prefix: str = "") -> Order:
+def read_order(
+    address: Address, columns: Sequence[Column], default: Sequence[tuple[str, bool]], *, prefix: str = ""
+) -> Order:
     """Read the sort parameter; what is not a column's key is no sort."""
     given = address.first(prefixed(prefix, "sort"))
     key, descending = given.removeprefix("-"), given.startswith("-")
@@ -128,7 +135,9 @@ def heads(address: Address, columns: Sequence[Column], order: Order, *, prefix: 
 def _head(address: Address, column: Column, order: Order, prefix: str) -> Head:
     if not column.key:
         return Head((SortLink(column.label),), numeric=column.numeric, help=column.help, style=column.style)
-    found = tuple(_sort_link(address, text, key, (order, prefix)) for text, key in ((column.label, column.key), *column.also))
+    found = tuple(
+        _sort_link(address, text, key, (order, prefix)) for text, key in ((column.label, column.key), *column.also)
+    )
     state = next((link.state for link in found if link.state != "none"), "none")
     return Head(found, state, column.numeric, column.help, column.style)
 
@@ -143,13 +152,15 @@ def _sort_link(address: Address, text: str, key: str, where: tuple[Order, str]) 
 
 
 def page_size(address: Address, prefix: str = "") -> int:
+    """Read how many rows a page has."""
     given = address.first(prefixed(prefix, "per-page"))
     return int(given) if given in map(str, SIZES) else SIZES[0]
 
 
 def page_number(address: Address, prefix: str = "") -> int:
+    """Read the number of the page, from 1."""
     given = address.first(prefixed(prefix, "page"), "1")
-    return max(1, int(given)) if given.isascii() and given.isdigit() and len(given) < 10 else 1  # noqa: PLR2004 - absurdly long
+    return max(1, int(given)) if given.isascii() and given.isdigit() and len(given) <= MOST_DIGITS else 1
 
 
 def make_pager(address: Address, shown: int, *, prefix: str = "") -> Pager:
@@ -163,15 +174,33 @@ def make_pager(address: Address, shown: int, *, prefix: str = "") -> Pager:
 
     back = (link(1), link(page - 1)) if page > 1 else ("", "")
     forth = (link(page + 1), link(pages)) if page < pages else ("", "")
-    resized = tuple(Step(str(n), str(address.set({prefixed(prefix, "per-page"): n if n != SIZES[0] else None, name: None})), n == size) for n in SIZES)
-    return Pager(page, pages, name, *back, *forth, resized if shown > SIZES[0] else (), address.without([name]).pairs, address.path)
+    resized = tuple(
+        Step(
+            str(n),
+            str(address.set({prefixed(prefix, "per-page"): n if n != SIZES[0] else None, name: None})),
+            n == size,
+        )
+        for n in SIZES
+    )
+    return Pager(
+        page,
+        pages,
+        name,
+        *back,
+        *forth,
+        resized if shown > SIZES[0] else (),
+        address.without([name]).pairs,
+        address.path,
+    )
 
 
 def natural(value: Any) -> Any:
     """Give a sort key under which ``run_2`` stands before ``run_10``."""
     if not isinstance(value, str):
         return value
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", value.casefold()) if part]
+    return [
+        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", value.casefold()) if part
+    ]
 
 
 def rank(rows: Sequence[Row], order: Order) -> list[Row]:
@@ -194,6 +223,7 @@ def ordered_ids(asked: Asked, kind: str, clause: Clause, order: Order, sorts: Ma
 
 
 def column(name: str) -> Sort:
+    """Sort by a column."""
     return lambda _, row: row.c[name]
 
 
@@ -208,6 +238,7 @@ def of_related(kind: str, key: str, expression: Callable[[Any], sa.ColumnElement
 
 
 def counted(_: Any) -> sa.ColumnElement[Any]:
+    """Count rows."""
     return sa.func.count()
 
 

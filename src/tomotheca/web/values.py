@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tomotheca.schema.core import Column
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web import links
 from tomotheca.web.format import NOT_RECORDED, Badge
 from tomotheca.web.links import Piece
-from tomotheca.web.people import People
+
+if TYPE_CHECKING:
+    from tomotheca.schema.core import Column
+    from tomotheca.web.people import People
 
 LONG = 240
 AXES = ("x", "y", "z")
@@ -63,7 +65,8 @@ MISSING = Value((Piece(NOT_RECORDED),), "missing")
 NONE = Value((Piece("None"),), "missing")
 
 
-def plain(text: str, *, href: str = "", external: bool = False, style: str = "", help: str = "") -> Value:  # noqa: A002 - what it is
+def plain(text: str, *, href: str = "", external: bool = False, style: str = "", help: str = "") -> Value:
+    """Make a value of a text."""
     return Value((Piece(text, href, external),), style, help=help)
 
 
@@ -148,7 +151,7 @@ def sections(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, lis
     found: dict[str, list[Field]] = {}
     for group in _grouped([c for c in columns if c.drawer]):
         drawer = group[0].drawer
-        assert drawer is not None  # noqa: S101 - filtered above
+        assert drawer is not None
         found.setdefault(drawer.section, []).append(_field(group, row))
     return found
 
@@ -176,7 +179,12 @@ def _continues(group: Sequence[Column], column: Column) -> bool:
 
 def _identifies(group: Sequence[Column], column: Column) -> bool:
     head = group[0]
-    return len(group) == 1 and column.ontology is not None and title(column).startswith(title(head) + " ") and column.drawer is not None
+    return (
+        len(group) == 1
+        and column.ontology is not None
+        and title(column).startswith(title(head) + " ")
+        and column.drawer is not None
+    )
 
 
 def title(column: Column) -> str:

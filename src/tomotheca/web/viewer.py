@@ -8,19 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.errors import NotFoundError, TomothecaError
 from tomotheca.schema.vocabulary import label
 from tomotheca.web.format import number
-from tomotheca.web.page import Asked
 from tomotheca.web.summaries import key_of, preference
 
-PALETTE = ("#56b4e9", "#ffb000", "#ff4fa3", "#00d0a8", "#9d8bff", "#fe6100", "#f0e442", "#a6d854", "#cc79a7", "#648fff", "#e0c29a", "#7fdbff")
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.page import Asked
+
+PALETTE = (
+    "#56b4e9",
+    "#ffb000",
+    "#ff4fa3",
+    "#00d0a8",
+    "#9d8bff",
+    "#fe6100",
+    "#f0e442",
+    "#a6d854",
+    "#cc79a7",
+    "#648fff",
+    "#e0c29a",
+    "#7fdbff",
+)
 """Colours that stay apart for colour-blind eyes and on grey."""
 
 ANGSTROM = 1e-10
@@ -84,7 +99,12 @@ def colours(asked: Asked) -> Mapping[str, str]:
         c = asked.portal.catalog.compiler(asked.viewer)
         row = c.table("annotation")
         first = sa.func.min(row.c.id).label("first")
-        found = asked.portal.catalog.execute(sa.select(row.c.object_id, first).where(*c.visible("annotation", row)).group_by(row.c.object_id).order_by(first))
+        found = asked.portal.catalog.execute(
+            sa.select(row.c.object_id, first)
+            .where(*c.visible("annotation", row))
+            .group_by(row.c.object_id)
+            .order_by(first)
+        )
         return {r["object_id"]: PALETTE[place % len(PALETTE)] for place, r in enumerate(found)}
 
     return asked.portal.memory.get(("colours", asked.viewer, asked.version), answer)
@@ -122,7 +142,11 @@ def state(asked: Asked, wanted: Wanted) -> dict[str, Any]:
 
 def choose_tomogram(asked: Asked, wanted: Wanted) -> Row:
     """Give the tomogram asked for, else the run's preferred one."""
-    found = [t for t in asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": wanted.run}}) if key_of(asked, t["s3_omezarr_dir"])]
+    found = [
+        t
+        for t in asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": wanted.run}})
+        if key_of(asked, t["s3_omezarr_dir"])
+    ]
     if wanted.tomogram is not None:
         found = [t for t in found if t["id"] == wanted.tomogram]
     if not found:
@@ -137,7 +161,13 @@ def _source(asked: Asked, address: str) -> str:
 
 def _image(asked: Asked, tomogram: Row) -> dict[str, Any]:
     name = f"{tomogram['name'] or 'Tomogram'} ({asked.name('tomogram', tomogram['id'])})"
-    layer: dict[str, Any] = {"type": "image", "name": name, "source": _source(asked, tomogram["s3_omezarr_dir"]), "opacity": 1, "blend": "additive"}
+    layer: dict[str, Any] = {
+        "type": "image",
+        "name": name,
+        "source": _source(asked, tomogram["s3_omezarr_dir"]),
+        "opacity": 1,
+        "blend": "additive",
+    }
     low, high = tomogram["statistics_p1"], tomogram["statistics_p99"]
     if low is not None and high is not None and high > low:
         layer["shader"] = IMAGE_SHADER % (f"{low:.6g}", f"{high:.6g}")
@@ -164,15 +194,36 @@ def _shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
     annotations = {a["id"]: a for a in catalog.find("annotation", asked.viewer, where=where)}
     if not annotations:
         return []
-    kinds = {s["id"]: s for s in catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_in": list(annotations)}})}
-    spacings = {s["id"]: s["voxel_spacing"] for s in catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": wanted.run}})}
-    files = catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}}) if kinds else []
+    kinds = {
+        s["id"]: s
+        for s in catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_in": list(annotations)}})
+    }
+    spacings = {
+        s["id"]: s["voxel_spacing"]
+        for s in catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": wanted.run}})
+    }
+    files = (
+        catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}})
+        if kinds
+        else []
+    )
     found = []
     for f in files:
         kind = kinds[f["annotation_shape_id"]]
-        if (kind["shape_type"], f["format"]) in {*((p, "ndjson") for p in POINTS), *((m, "zarr") for m in MASKS)} and key_of(asked, f["s3_path"]):
+        if (kind["shape_type"], f["format"]) in {
+            *((p, "ndjson") for p in POINTS),
+            *((m, "zarr") for m in MASKS),
+        } and key_of(asked, f["s3_path"]):
             spacing = spacings.get(f["tomogram_voxel_spacing_id"], 0.0)
-            found.append(Shape(annotations[kind["annotation_id"]], kind["shape_type"], f, spacing, SOURCES.get(f["source"], len(SOURCES))))
+            found.append(
+                Shape(
+                    annotations[kind["annotation_id"]],
+                    kind["shape_type"],
+                    f,
+                    spacing,
+                    SOURCES.get(f["source"], len(SOURCES)),
+                )
+            )
     return sorted(found, key=_order)
 
 
@@ -219,7 +270,14 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
         name += f" {number(s.spacing)} Å"
     if s.shape in MASKS:
         shader = MASK_SHADER % colours(asked).get(a["object_id"], PALETTE[0])
-        return {"type": "image", "name": name, "source": _source(asked, s.file["s3_path"]), "shader": shader, "opacity": 0.75, "blend": "default"}
+        return {
+            "type": "image",
+            "name": name,
+            "source": _source(asked, s.file["s3_path"]),
+            "shader": shader,
+            "opacity": 0.75,
+            "blend": "default",
+        }
     points = read_points(asked, key_of(asked, s.file["s3_path"]))
     if len(points) > MOST_POINTS:
         name += f" first {number(MOST_POINTS)} of {number(len(points))}"

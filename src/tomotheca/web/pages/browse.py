@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
-from tomotheca.web import links, summaries
-from tomotheca.web.address import Address
 from tomotheca.web.facets import Scope
 from tomotheca.web.filters import Active, compose, registry
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import TABLE, over, unknown
+from tomotheca.web.pages.rows import DatasetRow, DepositionRow, dataset_rows, deposition_rows
 from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
-from tomotheca.web.people import People, find_people
 from tomotheca.web.tables import (
-    Column, Order, Sort, Table, column, counted, heads, make_pager, of_related, ordered_ids, page_number, page_size, read_order, slice_page,
+    Column,
+    Order,
+    Sort,
+    Table,
+    column,
+    counted,
+    heads,
+    make_pager,
+    of_related,
+    ordered_ids,
+    page_number,
+    page_size,
+    read_order,
+    slice_page,
 )  # fmt: skip
 
 DATASET_COLUMNS = (
@@ -52,56 +63,11 @@ DEPOSITION_SORTS: Mapping[str, Sort] = {
 }  # fmt: skip
 DEPOSITION_ORDER = (("deposition-date", True), ("id", True))
 
-LEGACY_SORTS = {"dataset": {"asc": "title", "desc": "-title"}, "deposition": {"asc": "deposition-date", "desc": "-deposition-date"}}
+LEGACY_SORTS = {
+    "dataset": {"asc": "title", "desc": "-title"},
+    "deposition": {"asc": "deposition-date", "desc": "-deposition-date"},
+}
 MOST_SUGGESTIONS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetRow:
-    """A dataset in a list."""
-
-    id: int
-    identifier: str
-    href: str
-    title: str
-    picture: summaries.Picture
-    authors: People
-    empiar: tuple[links.Piece, ...]
-    organism: str
-    organism_href: str
-    sample: str
-    runs: int
-    matching: int | None
-    """Runs that the filters leave, where filters ask about runs."""
-
-    objects: summaries.Objects
-    annotations: int
-    tomograms: int
-    voxels: str
-    quality: tuple[formats.Bar, ...]
-    unrated: int
-    size: float | None
-    released: str
-    hidden: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DepositionRow:
-    """A deposition in a list."""
-
-    id: int
-    identifier: str
-    href: str
-    title: str
-    picture: summaries.Picture
-    authors: People
-    deposited: str
-    released: str
-    types: tuple[str, ...]
-    annotations: int
-    tomograms: int
-    datasets: int
-    objects: summaries.Objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +79,9 @@ class Suggestion:
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Browse(Context):
-    """A listing page."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What stands around the table of a listing."""
 
     tabs: tuple[Crumb, ...]
     panel: Panel
@@ -124,13 +90,36 @@ class Browse(Context):
     empty: bool
 
 
+class Framed(TypedDict):
+    """The fields of a Context that every listing fills alike."""
+
+    title: str
+    description: str
+    crumbs: tuple[Crumb, ...]
+    ignored: tuple[str, ...]
+    noindex: bool
+    canonical: str
+    overlay: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Browse(Context):
+    """A listing page."""
+
+    listing: Listing
+
+
 @dataclass(frozen=True, kw_only=True)
 class BrowseDatasets(Browse):
+    """Browse datasets."""
+
     table: Table[DatasetRow]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrowseDepositions(Browse):
+    """Browse depositions."""
+
     table: Table[DepositionRow]
 
 
@@ -145,6 +134,7 @@ class Listed:
 
 
 def browse(asked: Asked) -> Moved:
+    """Send the bare address to the datasets."""
     return Moved(str(asked.address.at("/browse-data/datasets")))
 
 
@@ -156,7 +146,9 @@ def _moved(asked: Asked, kind: str) -> Moved | None:
     return Moved(str(address)) if address != asked.address else None
 
 
-def _list(asked: Asked, kind: str, columns: Sequence[Column], sorts: Mapping[str, Sort], default: Sequence[tuple[str, bool]]) -> Listed:
+def _list(
+    asked: Asked, kind: str, columns: Sequence[Column], sorts: Mapping[str, Sort], default: Sequence[tuple[str, bool]]
+) -> Listed:
     found = filtered(kind, asked.address, asked.portal.catalog.schema)
     order = read_order(asked.address, columns, default)
     ids = ordered_ids(asked, kind, compose(kind, found.active), order, sorts)
@@ -166,19 +158,31 @@ def _list(asked: Asked, kind: str, columns: Sequence[Column], sorts: Mapping[str
 
 def _past_the_end(asked: Asked, shown: int) -> Moved | None:
     pages = max(1, -(-shown // page_size(asked.address)))
-    return Moved(str(asked.address.set({"page": pages if pages > 1 else None}))) if page_number(asked.address) > pages else None
+    return (
+        Moved(str(asked.address.set({"page": pages if pages > 1 else None})))
+        if page_number(asked.address) > pages
+        else None
+    )
 
 
 def _tabs(asked: Asked, current: str, shown: int) -> tuple[Crumb, ...]:
     """Give the tabs; a link keeps the filters that the other tab knows."""
     schema, found = asked.portal.catalog.schema, []
-    for kind, path, text in (("dataset", "/browse-data/datasets", "Datasets"), ("deposition", "/browse-data/depositions", "Depositions")):
+    for kind, path, text in (
+        ("dataset", "/browse-data/datasets", "Datasets"),
+        ("deposition", "/browse-data/depositions", "Depositions"),
+    ):
         if kind == current:
             found.append(Crumb(f"{text} {formats.count(shown)}", ""))
             continue
         kept = asked.address.at(path).only({f.parameter for f in registry(schema, kind)})
         active = filtered(kind, kept, schema).active
-        found.append(Crumb(f"{text} {formats.count(asked.portal.catalog.count(kind, asked.viewer, compose(kind, active)))}", str(kept)))
+        found.append(
+            Crumb(
+                f"{text} {formats.count(asked.portal.catalog.count(kind, asked.viewer, compose(kind, active)))}",
+                str(kept),
+            )
+        )
     return tuple(found)
 
 
@@ -190,7 +194,11 @@ def _suggestions(asked: Asked, kind: str, active: Sequence[Active]) -> tuple[Sug
         number = asked.portal.catalog.count(kind, asked.viewer, compose(kind, rest))
         words = " or ".join(a.filter.words(v) for v in a.values)
         if number:
-            found.append(Suggestion(f"{a.filter.label}: {words}", str(asked.address.without([a.filter.parameter, "page"])), number))
+            found.append(
+                Suggestion(
+                    f"{a.filter.label}: {words}", str(asked.address.without([a.filter.parameter, "page"])), number
+                )
+            )
     return tuple(sorted(found, key=lambda s: -s.count))
 
 
@@ -202,8 +210,15 @@ def datasets(asked: Asked) -> BrowseDatasets | Moved:
     if moved := _past_the_end(asked, len(listed.ids)):
         return moved
     rows = dataset_rows(asked, slice_page(listed.ids, asked.address), listed.found)
-    table = Table("Datasets", heads(asked.address, DATASET_COLUMNS, listed.order), tuple(rows), len(listed.ids), listed.total, make_pager(asked.address, len(listed.ids)))
-    return BrowseDatasets(**_common(asked, "dataset", listed), table=table)
+    table = Table(
+        "Datasets",
+        heads(asked.address, DATASET_COLUMNS, listed.order),
+        tuple(rows),
+        len(listed.ids),
+        listed.total,
+        make_pager(asked.address, len(listed.ids)),
+    )
+    return BrowseDatasets(listing=_listing(asked, "dataset", listed), **_frame(asked, "dataset", listed), table=table)
 
 
 def depositions(asked: Asked) -> BrowseDepositions | Moved:
@@ -214,99 +229,44 @@ def depositions(asked: Asked) -> BrowseDepositions | Moved:
     if moved := _past_the_end(asked, len(listed.ids)):
         return moved
     rows = deposition_rows(asked, slice_page(listed.ids, asked.address))
-    table = Table("Depositions", heads(asked.address, DEPOSITION_COLUMNS, listed.order), tuple(rows), len(listed.ids), listed.total, make_pager(asked.address, len(listed.ids)))
-    return BrowseDepositions(**_common(asked, "deposition", listed), table=table)
+    table = Table(
+        "Depositions",
+        heads(asked.address, DEPOSITION_COLUMNS, listed.order),
+        tuple(rows),
+        len(listed.ids),
+        listed.total,
+        make_pager(asked.address, len(listed.ids)),
+    )
+    return BrowseDepositions(
+        listing=_listing(asked, "deposition", listed), **_frame(asked, "deposition", listed), table=table
+    )
 
 
-def _common(asked: Asked, kind: str, listed: Listed) -> dict[str, object]:
-    """Give what both listings have."""
+def _frame(asked: Asked, kind: str, listed: Listed) -> Framed:
+    """Give title, crumbs and the like."""
     noun = "Datasets" if kind == "dataset" else "Depositions"
     found, shown = listed.found, len(listed.ids)
     overlay, ignored = over(asked)
     said = ", ".join(f"{a.filter.words(v)}" for a in found.active for v in a.values)[:120]
-    return {
-        "title": f"{noun}: {said} ({shown})" if said else f"Browse {noun.lower()}",
-        "description": f"{formats.count(shown)} {noun.lower()} of cryo-electron tomography.",
-        "crumbs": (Crumb("Home", "/"), Crumb(f"All {noun.lower()}")),
-        "ignored": (*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})),
-        "noindex": bool(asked.address.pairs),
-        "canonical": asked.origin + asked.address.path,
-        "overlay": overlay,
-        "tabs": _tabs(asked, kind, shown),
-        "panel": make_panel(Scope(asked.portal, kind, asked.viewer, asked.version), found, asked.address),
-        "side": asked.portal.settings.filter_side,
-        "suggestions": _suggestions(asked, kind, found.active) if not shown else (),
-        "empty": not listed.total,
-    }
+    return Framed(
+        title=f"{noun}: {said} ({shown})" if said else f"Browse {noun.lower()}",
+        description=f"{formats.count(shown)} {noun.lower()} of cryo-electron tomography.",
+        crumbs=(Crumb("Home", "/"), Crumb(f"All {noun.lower()}")),
+        ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})),
+        noindex=bool(asked.address.pairs),
+        canonical=asked.origin + asked.address.path,
+        overlay=overlay,
+    )
 
 
-def dataset_rows(asked: Asked, ids: Sequence[int], found: Filtered | None = None) -> list[DatasetRow]:
-    """Give datasets as lists show them: one statement per column that needs one."""
-    runs, annotations = summaries.counts(asked, "run", "dataset_id", ids), summaries.counts(asked, "annotation", "_owner", ids)
-    volumes = {r["owner"]: r for r in summaries.group(asked, "tomogram", "_owner", ids, ("count", ""), ("min", "voxel_spacing"), ("max", "voxel_spacing"))}
-    objects, scores = summaries.objects(asked, "_owner", ids), summaries.scores(asked, "_owner", ids)
-    authors, matching = find_people(asked, "dataset", ids), _matching(asked, ids, found)
-    out, rows = [], summaries.find_in_order(asked, "dataset", ids)
-    photos = summaries.pictures(asked, "dataset", rows)
-    for d in rows:
-        i, name, v = d["id"], asked.name("dataset", d["id"]), volumes.get(d["id"])
-        out.append(
-            DatasetRow(
-                i, name, _with_filters(asked, links.page("dataset", i), found), d["title"],
-                photos[i], authors[i],
-                links.named(d["related_database_entries"], "EMPIAR"), d["organism_name"] or "",
-                str(Address("/browse-data/datasets", (("organism", d["organism_name"] or ""),))), label("sample_type_enum", d["sample_type"]) if d["sample_type"] else "",
-                runs[i], matching.get(i, 0) if matching is not None else None, objects.get(i, summaries.Objects()), annotations[i], v["n"] if v else 0,
-                formats.span([v["min_voxel_spacing"], v["max_voxel_spacing"]], "Å") if v else "", formats.distribution(scores.get(i, {})),
-                scores.get(i, {}).get(None, 0), d["file_size"], formats.date(d["release_date"]), hidden_note(d),
-            )
-        )  # fmt: skip
-    return out
-
-
-def hidden_note(row: Mapping[str, object]) -> str:
-    """Say of what visitors do not see why they do not."""
-    state = row.get("visibility_state") or "public"
-    if state == "embargoed":
-        until = str(row.get("visibility_until") or "")
-        return f"Embargoed until {until[:10]}" if until > formats.now() else ""
-    return "Private" if state == "private" else ""
-
-
-def _matching(asked: Asked, ids: Sequence[int], found: Filtered | None) -> dict[int, int] | None:
-    """Count the runs of each dataset that meet the filters on runs."""
-    if found is None or not found.on_runs:
-        return None
-    c = asked.portal.catalog.compiler(asked.viewer)
-    row = c.table("run")
-    clause = compose("run", [a for a in found.active if a.filter.level != "dataset"])
-    statement = sa.select(row.c.dataset_id, sa.func.count().label("n")).where(row.c.dataset_id.in_(ids), *c.visible("run", row), *c.where("run", row, clause))
-    return {r["dataset_id"]: r["n"] for r in asked.portal.catalog.execute(statement.group_by(row.c.dataset_id))}
-
-
-def _with_filters(asked: Asked, path: str, found: Filtered | None) -> str:
-    """Carry filters that a dataset's page can apply into its link."""
-    if found is None or not found.on_runs:
-        return path
-    carried = {a.filter.parameter for a in found.active if a.filter.level not in {"dataset", "deposition"}}
-    return str(asked.address.at(path).only(carried))
-
-
-def deposition_rows(asked: Asked, ids: Sequence[int]) -> list[DepositionRow]:
-    """Give depositions as lists show them."""
-    counts = {kind: summaries.counts(asked, kind, "deposition_id", ids) for kind in ("annotation", "tomogram", "dataset")}
-    objects, authors = summaries.objects_of_deposition(asked, ids), find_people(asked, "deposition", ids)
-    types: dict[int, list[str]] = {}
-    for r in summaries.group(asked, "deposition_type", "deposition_id", ids, "type"):
-        types.setdefault(r["owner"], []).append(label("deposition_types_enum", r["type"]))
-    rows = summaries.find_in_order(asked, "deposition", ids)
-    photos = summaries.pictures(asked, "deposition", rows)
-    return [
-        DepositionRow(
-            d["id"], asked.name("deposition", d["id"]), links.page("deposition", d["id"]), d["title"],
-            photos[d["id"]],
-            authors[d["id"]], formats.date(d["deposition_date"]), formats.date(d["release_date"]), tuple(sorted(types.get(d["id"], ()))),
-            counts["annotation"][d["id"]], counts["tomogram"][d["id"]], counts["dataset"][d["id"]], objects.get(d["id"], summaries.Objects()),
-        )
-        for d in rows
-    ]  # fmt: skip
+def _listing(asked: Asked, kind: str, listed: Listed) -> Listing:
+    """Give tabs and panel, and advice where nothing is left."""
+    shown = len(listed.ids)
+    scope = Scope(asked.portal, kind, asked.viewer, asked.version)
+    return Listing(
+        _tabs(asked, kind, shown),
+        make_panel(scope, listed.found, asked.address),
+        asked.portal.settings.filter_side,
+        _suggestions(asked, kind, listed.found.active) if not shown else (),
+        not listed.total,
+    )

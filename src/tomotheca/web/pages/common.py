@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import NotFoundError
 from tomotheca.web import downloads, drawers
-from tomotheca.web.address import Address
 from tomotheca.web.downloads import overlay
 from tomotheca.web.page import Asked, Moved
+
+if TYPE_CHECKING:
+    from tomotheca.web.address import Address
 
 TABLE = ("page", "sort", "per-page")
 OVERLAYS = drawers.PARAMETERS | downloads.PARAMETERS
@@ -37,6 +39,8 @@ def identifier(asked: Asked, kind: str) -> int | Moved:
 def prefixed(asked: Asked, kind: str, text: str) -> int | None:
     """Read an identifier with prefix, in whatever case and spacing."""
     prefixes = [asked.name(kind, 0)[:-1], *(["CZCDP-"] if kind == "deposition" else [])]
+    if text.startswith("-"):
+        return None
     flat = "".join(text.upper().split()).replace("-", "")
     for prefix in prefixes:
         digits = flat.removeprefix(prefix.upper().replace("-", ""))
@@ -58,4 +62,5 @@ def unknown(address: Address, known: Iterable[str]) -> tuple[str, ...]:
 
 
 def only(ids: Iterable[int]) -> Mapping[str, Any]:
+    """Give the clause that names these rows."""
     return {"id": {"_in": list(ids)}}

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.catalog import Row
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import downloads, drawers, links, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, present
 from tomotheca.web.filters import DATA_TYPES, Active, compose
-from tomotheca.web.format import Badge
 from tomotheca.web.page import Asked, Context, Crumb, Moved
-from tomotheca.web.pages.browse import hidden_note
 from tomotheca.web.pages.common import TABLE, identifier, over, unknown
+from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
 from tomotheca.web.people import People, find_people
 from tomotheca.web.tables import (
-    Column, Sort, Table, column, counted, heads, make_pager, of_related, ordered_ids, read_order, slice_page,
+    Column,
+    Sort,
+    Table,
+    column,
+    counted,
+    heads,
+    make_pager,
+    of_related,
+    ordered_ids,
+    read_order,
+    slice_page,
 )  # fmt: skip
 from tomotheca.web.values import Field, Value, field, plain, sections
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.format import Badge
 
 RUN_COLUMNS = (
     Column("Preview", style="preview"), Column("Run name", "run-name", also=(("ID", "id"),), style="name"), Column("Quality", "quality", help="Given by the dataset authors; compare only inside this dataset."),
@@ -117,7 +129,10 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
     if (address := canonical(asked.address, found.filters)) != asked.address:
         return Moved(str(address))
     overlay, ignored = over(asked, ("dataset", number))
-    name, size = asked.name("dataset", number), summaries.file_sizes(asked, "dataset_id", [number]).get(number, summaries.Bytes())
+    name, size = (
+        asked.name("dataset", number),
+        summaries.file_sizes(asked, "dataset_id", [number]).get(number, summaries.Bytes()),
+    )
     series = asked.portal.catalog.find("tiltseries", asked.viewer, where={"run": {"dataset_id": {"_eq": number}}})
     return DatasetPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
@@ -140,7 +155,12 @@ def _back(asked: Asked, found: Filtered) -> str:
 def _sample(asked: Asked, row: Row) -> tuple[Field, ...]:
     """Give the recorded fields of the sample, the long ones left to the drawer."""
     found = sections(asked.portal.catalog.schema.columns("dataset"), row).get("Sample and experiment", [])
-    return tuple(f for f in found if f.values[0].style not in {"missing", "long"} and f.label not in {"Sample preparation", "Grid preparation", "Other setup"})
+    return tuple(
+        f
+        for f in found
+        if f.values[0].style not in {"missing", "long"}
+        and f.label not in {"Sample preparation", "Grid preparation", "Other setup"}
+    )
 
 
 def _acquisition(asked: Asked, series: Sequence[Row]) -> tuple[Field, ...]:
@@ -155,7 +175,10 @@ def _acquisition(asked: Asked, series: Sequence[Row]) -> tuple[Field, ...]:
         field("Tilting scheme", _together(s["tilting_scheme"] for s in series)),
     ]
     names = {c.name: c.label for c in asked.portal.catalog.schema.columns("tiltseries")}
-    return (*lines, *(field(names[n], formats.span([s[n] for s in series if s[n] is not None], unit)) for n, unit in spans.items()))
+    return (
+        *lines,
+        *(field(names[n], formats.span([s[n] for s in series if s[n] is not None], unit)) for n, unit in spans.items()),
+    )
 
 
 def _together(values: Iterable[str]) -> Value:
@@ -167,8 +190,13 @@ def _contents(asked: Asked, number: int) -> tuple[Content, ...]:
     """Count what the dataset holds: runs, tomograms, annotations, and in how many runs each type of data is."""
     c = asked.portal.catalog.compiler(asked.viewer)
     row = c.table("run")
-    flags = [sa.func.sum(sa.cast(flag, sa.Integer)).label(name) for name, flag in zip(DATA_TYPES, present(c, row), strict=True)]
-    found = asked.portal.catalog.execute(sa.select(sa.func.count().label("n"), *flags).where(row.c.dataset_id == number, *c.visible("run", row)))[0]
+    flags = [
+        sa.func.sum(sa.cast(flag, sa.Integer)).label(name)
+        for name, flag in zip(DATA_TYPES, present(c, row), strict=True)
+    ]
+    found = asked.portal.catalog.execute(
+        sa.select(sa.func.count().label("n"), *flags).where(row.c.dataset_id == number, *c.visible("run", row))
+    )[0]
     annotations = summaries.group(asked, "annotation", "_owner", [number], "ground_truth_status", ("count", ""))
     total, truth = sum(a["n"] for a in annotations), sum(a["n"] for a in annotations if a["ground_truth_status"])
     volumes = summaries.counts(asked, "tomogram", "_owner", [number])[number]
@@ -176,28 +204,56 @@ def _contents(asked: Asked, number: int) -> tuple[Content, ...]:
     words = f"{formats.count(total)}" + (f" ({formats.count(truth)} ground truth)" if truth else "")
     first = (Content("Runs", formats.count(runs), "Physical locations that were imaged.", runs), Content("Tomograms", formats.count(volumes), "Reconstructed volumes.", volumes),
              Content("Annotations", words, "Labels, each for one kind of object.", total))  # fmt: skip
-    return (*first, *(Content(text, _share(found[name] or 0, runs), meaning, found[name] or 0) for name, (text, meaning) in CONTENTS.items()))
+    return (
+        *first,
+        *(
+            Content(text, _share(found[name] or 0, runs), meaning, found[name] or 0)
+            for name, (text, meaning) in CONTENTS.items()
+        ),
+    )
 
 
 def _share(number: int, runs: int) -> str:
     if not number:
         return "Not submitted"
-    return f"All {formats.count(runs)} runs" if number == runs > 1 else "1 run" if number == runs else f"{formats.count(number)} of {formats.count(runs)} runs"
+    return (
+        f"All {formats.count(runs)} runs"
+        if number == runs > 1
+        else "1 run"
+        if number == runs
+        else f"{formats.count(number)} of {formats.count(runs)} runs"
+    )
 
 
 def _table(asked: Asked, number: int, found: Filtered) -> Table[RunRow]:
     order = read_order(asked.address, RUN_COLUMNS, (("run-name", False),))
     clause = {"_and": [{"dataset_id": {"_eq": number}}, compose("run", found.active)]}
     ids = ordered_ids(asked, "run", clause, order, RUN_SORTS)
-    total = asked.portal.catalog.count("run", asked.viewer, {"dataset_id": {"_eq": number}}) if found.active else len(ids)
+    total = (
+        asked.portal.catalog.count("run", asked.viewer, {"dataset_id": {"_eq": number}}) if found.active else len(ids)
+    )
     rows = run_rows(asked, slice_page(ids, asked.address), found.active)
-    return Table("Runs", heads(asked.address, RUN_COLUMNS, order), tuple(rows), len(ids), total, make_pager(asked.address, len(ids)))
+    return Table(
+        "Runs",
+        heads(asked.address, RUN_COLUMNS, order),
+        tuple(rows),
+        len(ids),
+        total,
+        make_pager(asked.address, len(ids)),
+    )
 
 
 def run_rows(asked: Asked, ids: Sequence[int], active: Sequence[Active] = ()) -> list[RunRow]:
     """Give runs as lists show them."""
-    series = summaries.group(asked, "tiltseries", "run_id", ids, "tilt_series_quality", "tilt_range", "tilt_min", "tilt_max", ("count", ""))
-    volumes = {r["owner"]: r for r in summaries.group(asked, "tomogram", "run_id", ids, ("count", ""), ("min", "voxel_spacing"), ("max", "voxel_spacing"))}
+    series = summaries.group(
+        asked, "tiltseries", "run_id", ids, "tilt_series_quality", "tilt_range", "tilt_min", "tilt_max", ("count", "")
+    )
+    volumes = {
+        r["owner"]: r
+        for r in summaries.group(
+            asked, "tomogram", "run_id", ids, ("count", ""), ("min", "voxel_spacing"), ("max", "voxel_spacing")
+        )
+    }
     annotations, objects = summaries.counts(asked, "annotation", "run_id", ids), summaries.objects(asked, "run_id", ids)
     sizes, best = summaries.file_sizes(asked, "run_id", ids), summaries.best_tomograms(asked, ids)
     carried = asked.address.only({a.filter.parameter for a in active if a.filter.level in {"annotation", "tomogram"}})
@@ -220,7 +276,3 @@ def run_rows(asked: Asked, ids: Sequence[int], active: Sequence[Active] = ()) ->
 
 def _photo(tomogram: Row | None) -> str | None:
     return (tomogram["key_photo_url"] or tomogram["key_photo_thumbnail_url"]) if tomogram else None
-
-
-def sample_label(code: str | None) -> str:
-    return label("sample_type_enum", code) if code else ""

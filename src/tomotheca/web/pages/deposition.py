@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import drawers, links, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.page import Asked, Context, Crumb, Moved
-from tomotheca.web.pages.browse import DatasetRow, dataset_rows, hidden_note
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import Content
+from tomotheca.web.pages.rows import DatasetRow, dataset_rows, hidden_note
 from tomotheca.web.people import People, find_people
 from tomotheca.web.tables import Pager, make_pager, natural, slice_page
 
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+
 KINDS = ("dataset", "tiltseries", "alignment", "tomogram", "annotation")
-NOUNS = {"dataset": "Datasets", "tiltseries": "Tilt series", "alignment": "Alignments", "tomogram": "Tomograms", "annotation": "Annotations"}
+NOUNS = {
+    "dataset": "Datasets",
+    "tiltseries": "Tilt series",
+    "alignment": "Alignments",
+    "tomogram": "Tomograms",
+    "annotation": "Annotations",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,30 +116,56 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
 def _runs(asked: Asked, number: int) -> list[Row]:
     """Give the runs that hold anything of the deposition."""
     own = {"deposition_id": {"_eq": number}}
-    anything = {"_or": [{relation: own} for relation in ("annotations", "tomograms", "tiltseries", "alignments", "frames")]}
+    anything = {
+        "_or": [{relation: own} for relation in ("annotations", "tomograms", "tiltseries", "alignments", "frames")]
+    }
     found = asked.portal.catalog.find("run", asked.viewer, where=anything)
     return sorted(found, key=lambda r: (r["dataset_id"], natural(r["name"]), r["id"]))
 
 
-def _groups(asked: Asked, runs: Sequence[Row], annotations: Sequence[Row], tomograms: Sequence[Row]) -> tuple[Group, ...]:
-    best, objects = summaries.best_tomograms(asked, [r["id"] for r in runs]), summaries.objects(asked, "run_id", [r["id"] for r in runs])
+def _groups(
+    asked: Asked, runs: Sequence[Row], annotations: Sequence[Row], tomograms: Sequence[Row]
+) -> tuple[Group, ...]:
+    best, objects = (
+        summaries.best_tomograms(asked, [r["id"] for r in runs]),
+        summaries.objects(asked, "run_id", [r["id"] for r in runs]),
+    )
     counts = [Counter(x["run_id"] for x in things) for things in (annotations, tomograms)]
     made: dict[int, list[Place]] = {}
     for r in runs:
         i = r["id"]
         view = f"/view/runs/{i}?deposition={asked.path['id']}" if i in best else ""
-        place = Place(r["name"], asked.name("run", i), links.page("run", i), counts[0][i], counts[1][i], objects.get(i, summaries.Objects()), view)
+        place = Place(
+            r["name"],
+            asked.name("run", i),
+            links.page("run", i),
+            counts[0][i],
+            counts[1][i],
+            objects.get(i, summaries.Objects()),
+            view,
+        )
         made.setdefault(r["dataset_id"], []).append(place)
     return tuple(Group(row, tuple(made[row.id])) for row in dataset_rows(asked, list(made)))
 
 
 def _methods(rows: Sequence[Row]) -> tuple[Method, ...]:
     found = Counter((r["method_type"], r["annotation_method"], r["annotation_software"]) for r in rows)
-    return tuple(Method(n, label("annotation_method_type_enum", k) if k else formats.NOT_RECORDED, m or "", s or "") for (k, m, s), n in found.most_common())
+    return tuple(
+        Method(n, label("annotation_method_type_enum", k) if k else formats.NOT_RECORDED, m or "", s or "")
+        for (k, m, s), n in found.most_common()
+    )
 
 
 def _reconstructions(rows: Sequence[Row]) -> tuple[Method, ...]:
-    found = Counter((r["reconstruction_method"], r["processing"], r["voxel_spacing"], r["reconstruction_software"]) for r in rows)
+    found = Counter(
+        (r["reconstruction_method"], r["processing"], r["voxel_spacing"], r["reconstruction_software"]) for r in rows
+    )
     return tuple(
-        Method(n, label("tomogram_reconstruction_method_enum", m), f"{label('tomogram_processing_enum', p)}, {formats.quantity(v, 'Å')}", s) for (m, p, v, s), n in found.most_common()
+        Method(
+            n,
+            label("tomogram_reconstruction_method_enum", m),
+            f"{label('tomogram_processing_enum', p)}, {formats.quantity(v, 'Å')}",
+            s,
+        )
+        for (m, p, v, s), n in found.most_common()
     )

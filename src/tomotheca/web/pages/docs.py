@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from tomotheca.errors import NotFoundError
 from tomotheca.schema import DOCUMENTS
-from tomotheca.schema.core import Column, Document, Entity
 from tomotheca.schema.vocabulary import LABELS, QUALITY
 from tomotheca.web.format import Badge, quality
 from tomotheca.web.page import Asked, Context, Crumb, guard
 from tomotheca.web.pages.common import unknown
 from tomotheca.web.values import title
 
-TABLES = {"datasets": ("dataset",), "runs": ("run", "tiltseries", "tomogram", "alignment"), "annotations": ("annotation", "annotation_shape", "annotation_file"), "depositions": ("deposition",)}
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tomotheca.schema.core import Column, Document
+
+TABLES = {
+    "datasets": ("dataset",),
+    "runs": ("run", "tiltseries", "tomogram", "alignment"),
+    "annotations": ("annotation", "annotation_shape", "annotation_file"),
+    "depositions": ("deposition",),
+}
 """Which kinds of entity each section of the page lists."""
 
 
@@ -80,26 +89,39 @@ def data_schema(asked: Asked) -> DataSchema:
         samples=tuple(Badge(text, "plain", code) for code, text in LABELS["sample_type_enum"].items()),
         shapes=tuple(Badge(text, "plain", code) for code, text in LABELS["annotation_file_shape_type_enum"].items()),
         documents=tuple(Crumb(name, f"/docs/schemas/{name}.json") for name in documents()),
-        **{section: tuple(_table(asked, kind) for kind in kinds) for section, kinds in TABLES.items()},
+        datasets=_tables(asked, "datasets"), runs=_tables(asked, "runs"), annotations=_tables(asked, "annotations"), depositions=_tables(asked, "depositions"),
     )  # fmt: skip
+
+
+def _tables(asked: Asked, section: str) -> tuple[FieldTable, ...]:
+    return tuple(_table(asked, kind) for kind in TABLES[section])
 
 
 def _table(asked: Asked, kind: str) -> FieldTable:
     entity = asked.portal.catalog.schema.kinds[kind]
     lines = tuple(_line(c) for c in asked.portal.catalog.schema.columns(kind) if c.public)
-    document = getattr(entity, "filename", "") if issubclass(entity, Document) else ""
+    document = getattr(entity, "filename", "")
     return FieldTable(kind, entity.title, " ".join((entity.__doc__ or "").split()), entity.prefix, document, lines)
 
 
 def _line(c: Column) -> FieldLine:
-    kinds = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "datetime": "date", "list": "JSON"}
+    kinds = {
+        "str": "text",
+        "int": "whole number",
+        "float": "number",
+        "bool": "yes or no",
+        "datetime": "date",
+        "list": "JSON",
+    }
     allowed = ", ".join(c.choices) if c.choices else ", ".join(c.bounds)
-    return FieldLine(c.name, c.graphql, title(c), kinds[c.type.__name__], c.unit, allowed, c.description, not c.nullable)
+    return FieldLine(
+        c.name, c.graphql, title(c), kinds[c.type.__name__], c.unit, allowed, c.description, not c.nullable
+    )
 
 
 def documents() -> dict[str, type[Document]]:
     """Give the models of documents by the name under which their JSON Schema is served."""
-    return {(m.kind if issubclass(m, Entity) else m.__name__.lower()): m for m in DOCUMENTS}
+    return {str(getattr(m, "kind", m.__name__.lower())): m for m in DOCUMENTS}
 
 
 def schema_routes() -> list[Route]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tomotheca.web import summaries
 from tomotheca.web.address import Address
 from tomotheca.web.format import count
 from tomotheca.web.page import Asked, Context
-from tomotheca.web.pages.browse import DatasetRow, dataset_rows
 from tomotheca.web.pages.common import over, unknown
+from tomotheca.web.pages.rows import DatasetRow, dataset_rows
+
+if TYPE_CHECKING:
+    from tomotheca.web import summaries
 
 CARDS = 6
 TOP = 10
@@ -79,18 +82,39 @@ def _organisms(asked: Asked) -> tuple[Topic, ...]:
     c = asked.portal.catalog.compiler(asked.viewer)
     row = c.table("dataset")
     number = sa.func.count().label("n")
-    statement = sa.select(row.c.organism_name, sa.func.max(row.c.organism_taxid).label("taxid"), number).where(*c.visible("dataset", row), row.c.organism_name.is_not(None))
-    found = asked.portal.catalog.execute(statement.group_by(row.c.organism_name).order_by(number.desc(), row.c.organism_name))
-    return tuple(Topic(r["organism_name"], r["n"], str(Address(LISTING, (("organism", r["organism_name"]),))), str(r["taxid"] or "")) for r in found)
+    statement = sa.select(row.c.organism_name, sa.func.max(row.c.organism_taxid).label("taxid"), number).where(
+        *c.visible("dataset", row), row.c.organism_name.is_not(None)
+    )
+    found = asked.portal.catalog.execute(
+        statement.group_by(row.c.organism_name).order_by(number.desc(), row.c.organism_name)
+    )
+    return tuple(
+        Topic(
+            r["organism_name"],
+            r["n"],
+            str(Address(LISTING, (("organism", r["organism_name"]),))),
+            str(r["taxid"] or ""),
+        )
+        for r in found
+    )
 
 
 def _objects(asked: Asked) -> tuple[Topic, ...]:
     c = asked.portal.catalog.compiler(asked.viewer)
     row = c.table("annotation")
     number = sa.func.count().label("n")
-    statement = sa.select(row.c.object_name, number, sa.func.sum(row.c.object_count).label("instances")).where(*c.visible("annotation", row))
-    found = asked.portal.catalog.execute(statement.group_by(row.c.object_name).order_by(number.desc(), row.c.object_name).limit(TOP))
-    return tuple(Topic(r["object_name"], r["n"], str(Address(LISTING, (("object", r["object_name"]),))), _instances(r["instances"])) for r in found)
+    statement = sa.select(row.c.object_name, number, sa.func.sum(row.c.object_count).label("instances")).where(
+        *c.visible("annotation", row)
+    )
+    found = asked.portal.catalog.execute(
+        statement.group_by(row.c.object_name).order_by(number.desc(), row.c.object_name).limit(TOP)
+    )
+    return tuple(
+        Topic(
+            r["object_name"], r["n"], str(Address(LISTING, (("object", r["object_name"]),))), _instances(r["instances"])
+        )
+        for r in found
+    )
 
 
 def _instances(number: int | None) -> str:

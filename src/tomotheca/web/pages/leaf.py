@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.web import downloads, drawers, links, summaries
 from tomotheca.web import format as formats
-from tomotheca.web.format import Badge
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import identifier, over, unknown
-from tomotheca.web.values import Section
+from tomotheca.web.recordparts import EXTRA
+from tomotheca.web.records import record
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.format import Badge
+    from tomotheca.web.values import Section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +50,12 @@ def _leaf(asked: Asked, kind: str, row: Row) -> Leaf:
     run = asked.get("run", row["run_id"])
     dataset = asked.get("dataset", run["dataset_id"])
     name, overlay = asked.name(kind, row["id"]), over(asked, (kind, row["id"]))
-    steps = Crumb(f"{asked.name('run', run['id'])} {run['name']}", links.page("run", run["id"])), Crumb(dataset["title"], links.page("dataset", dataset["id"]))
+    steps = (
+        Crumb(f"{asked.name('run', run['id'])} {run['name']}", links.page("run", run["id"])),
+        Crumb(dataset["title"], links.page("dataset", dataset["id"])),
+    )
     entity = asked.portal.catalog.schema.kinds[kind]
-    made = (*drawers.record(asked, kind, row), *(drawers.EXTRA["sections"](asked, row) if kind == "tiltseries" else ()))
+    made = (*record(asked, kind, row), *(EXTRA["sections"](asked, row) if kind == "tiltseries" else ()))
     return Leaf(
         title=f"{entity.title} {name}: {drawers.heading(kind, row)}", description=f"{entity.title} {name} of run {run['name']}, {dataset['title']}"[:300],
         crumbs=(Crumb("All datasets", "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", steps[1].href), steps[0], Crumb(name)),
@@ -70,10 +78,14 @@ def _picture(asked: Asked, kind: str, row: Row, run: Row) -> summaries.Picture:
     if best is None:
         return summaries.Picture("", "No picture")
     alt = f"Central slice of {asked.name('tomogram', best['id'])}, {run['name']}"
-    return summaries.picture(asked, best["key_photo_url"] or best["key_photo_thumbnail_url"], alt, width=summaries.MIDDLE)
+    return summaries.picture(
+        asked, best["key_photo_url"] or best["key_photo_thumbnail_url"], alt, width=summaries.MIDDLE
+    )
 
 
 def _view(asked: Asked, kind: str, row: Row) -> str:
     if kind == "tomogram" and row["s3_omezarr_dir"]:
         return f"/view/tomograms/{row['id']}"
-    return f"/view/runs/{row['run_id']}?annotation={asked.name('annotation', row['id'])}" if kind == "annotation" else ""
+    return (
+        f"/view/runs/{row['run_id']}?annotation={asked.name('annotation', row['id'])}" if kind == "annotation" else ""
+    )

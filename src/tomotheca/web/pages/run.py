@@ -4,29 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import downloads, drawers, links, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.filters import compose
-from tomotheca.web.format import Badge
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages import runtables
-from tomotheca.web.pages.browse import hidden_note
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import CONTENTS, Content
+from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.panel import filtered
 from tomotheca.web.tables import Table, natural
 
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.format import Badge
+
 TABS = ("annotations", "tomograms", "tilt-series", "alignments", "frames", "files")
-PREFIXES = {"annotations": "annotations", "tomograms": "tomograms", "tilt-series": "tiltseries", "alignments": "alignments", "frames": "frames", "files": "files"}
-KINDS = {"annotations": "annotation", "tomograms": "tomogram", "tilt-series": "tiltseries", "alignments": "alignment", "frames": "frame", "files": "file"}
-TITLES = {"annotations": "Annotations", "tomograms": "Tomograms", "tilt-series": "Tilt series", "alignments": "Alignments", "frames": "Frames", "files": "Files"}
-ROLES = {"raw-frames": "frame", "gain": "gain", "tilt-series": "tilt_series", "tilt-series-alignment": "alignment", "mdoc": "mdoc", "tomogram": "tomogram", "annotation": "annotation"}
+PREFIXES = {
+    "annotations": "annotations",
+    "tomograms": "tomograms",
+    "tilt-series": "tiltseries",
+    "alignments": "alignments",
+    "frames": "frames",
+    "files": "files",
+}
+KINDS = {
+    "annotations": "annotation",
+    "tomograms": "tomogram",
+    "tilt-series": "tiltseries",
+    "alignments": "alignment",
+    "frames": "frame",
+    "files": "file",
+}
+TITLES = {
+    "annotations": "Annotations",
+    "tomograms": "Tomograms",
+    "tilt-series": "Tilt series",
+    "alignments": "Alignments",
+    "frames": "Frames",
+    "files": "Files",
+}
+ROLES = {
+    "raw-frames": "frame",
+    "gain": "gain",
+    "tilt-series": "tilt_series",
+    "tilt-series-alignment": "alignment",
+    "mdoc": "mdoc",
+    "tomogram": "tomogram",
+    "annotation": "annotation",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +123,16 @@ def run(asked: Asked) -> RunPage | Moved:
     row = asked.get("run", number)
     dataset = asked.get("dataset", row["dataset_id"])
     overlay, ignored = over(asked, ("run", number))
-    things = {kind: asked.portal.catalog.find(kind, asked.viewer, where={"run_id": {"_eq": number}}) for kind in ("tiltseries", "tomogram", "annotation", "alignment", "identified_object")}
+    things = {
+        kind: asked.portal.catalog.find(kind, asked.viewer, where={"run_id": {"_eq": number}})
+        for kind in ("tiltseries", "tomogram", "annotation", "alignment", "identified_object")
+    }
     tab = _tab(asked, things)
     best = min(things["tomogram"], key=summaries.preference, default=None)
     carried = filtered("run", asked.address, asked.portal.catalog.schema)
-    home = str(asked.address.at(links.page("dataset", dataset["id"])).only({a.filter.parameter for a in carried.active}))
+    home = str(
+        asked.address.at(links.page("dataset", dataset["id"])).only({a.filter.parameter for a in carried.active})
+    )
     sizes = summaries.file_roles(asked, "run_id", [number]).get(number, {})
     around = _neighbours(asked, row)
     table, misread = _table(asked, number, tab, things)
@@ -133,14 +169,21 @@ def _known(tab: str, asked: Asked) -> set[str]:
     names = {f"{p}-{n}" for p in PREFIXES.values() for n in ("page", "sort", "per-page")}
     schema = asked.portal.catalog.schema
     filters = {f.parameter for f in filtered("run", asked.address, schema).filters}
-    return {"table-tab", *names, *(filters - {"run-name", "run-id"}), *(f.parameter for f in filtered(KINDS[tab], asked.address, schema).filters)}
+    return {
+        "table-tab",
+        *names,
+        *(filters - {"run-name", "run-id"}),
+        *(f.parameter for f in filtered(KINDS[tab], asked.address, schema).filters),
+    }
 
 
 def _neighbours(asked: Asked, row: Row) -> tuple[Crumb | None, Crumb | None]:
     """Give the runs before and after in the natural order of names."""
     c = asked.portal.catalog.compiler(asked.viewer)
     r = c.table("run")
-    rows = asked.portal.catalog.execute(sa.select(r.c.id, r.c.name).where(r.c.dataset_id == row["dataset_id"], *c.visible("run", r)))
+    rows = asked.portal.catalog.execute(
+        sa.select(r.c.id, r.c.name).where(r.c.dataset_id == row["dataset_id"], *c.visible("run", r))
+    )
     rows.sort(key=lambda x: (natural(x["name"]), x["id"]))
     place = next(i for i, x in enumerate(rows) if x["id"] == row["id"])
     crumbs = [Crumb(x["name"], links.page("run", x["id"])) for x in rows]
@@ -168,7 +211,9 @@ def _objects(things: Mapping[str, Sequence[Row]]) -> tuple[ObjectSummary, ...]:
     return (*annotated, *(ObjectSummary(name, None, ground_truth=False, annotated=False) for name in others))
 
 
-def _contents(asked: Asked, number: int, things: Mapping[str, Sequence[Row]], sizes: Mapping[str, summaries.Bytes]) -> tuple[Content, ...]:
+def _contents(
+    asked: Asked, number: int, things: Mapping[str, Sequence[Row]], sizes: Mapping[str, summaries.Bytes]
+) -> tuple[Content, ...]:
     counts = {
         "raw-frames": asked.portal.catalog.count("frame", asked.viewer, {"run_id": {"_eq": number}}),
         "gain": asked.portal.catalog.count("gain_file", asked.viewer, {"run_id": {"_eq": number}}),
@@ -179,12 +224,28 @@ def _contents(asked: Asked, number: int, things: Mapping[str, Sequence[Row]], si
     truth = sum(bool(a["ground_truth_status"]) for a in things["annotation"])
     words = formats.count(len(things["annotation"])) + (f" ({truth} ground truth)" if truth else "")
     first = [
-        Content("Tomograms", _sized(formats.count(len(things["tomogram"])), sizes.get("tomogram")), "Reconstructed volumes.", len(things["tomogram"])),
-        Content("Annotations", _sized(words, sizes.get("annotation")), "Labels, each for one kind of object.", len(things["annotation"])),
+        Content(
+            "Tomograms",
+            _sized(formats.count(len(things["tomogram"])), sizes.get("tomogram")),
+            "Reconstructed volumes.",
+            len(things["tomogram"]),
+        ),
+        Content(
+            "Annotations",
+            _sized(words, sizes.get("annotation")),
+            "Labels, each for one kind of object.",
+            len(things["annotation"]),
+        ),
     ]
     for name, (text, meaning) in CONTENTS.items():
         number_of = counts[name]
-        shown = "Not submitted" if not number_of else f"{formats.count(number_of)} sections" if name == "ctf" else formats.count(number_of)
+        shown = (
+            "Not submitted"
+            if not number_of
+            else f"{formats.count(number_of)} sections"
+            if name == "ctf"
+            else formats.count(number_of)
+        )
         first.append(Content(text, _sized(shown, sizes.get(ROLES.get(name, ""))), meaning, number_of))
     return tuple(first)
 
@@ -201,19 +262,29 @@ def _notes(things: Mapping[str, Sequence[Row]]) -> tuple[str, ...]:
     if not things["tomogram"]:
         notes.append("No tomogram was submitted for this run. The tilt series can be downloaded and reconstructed.")
     if len({t["alignment_id"] for t in things["tomogram"]}) > 1:
-        notes.append("The tomograms of this run were made under different alignments: a point of one is misplaced in another.")
+        notes.append(
+            "The tomograms of this run were made under different alignments: a point of one is misplaced in another."
+        )
     return tuple(notes)
 
 
-def _tabs(asked: Asked, number: int, things: Mapping[str, Sequence[Row]], sizes: Mapping[str, summaries.Bytes]) -> tuple[Crumb, ...]:
+def _tabs(
+    asked: Asked, number: int, things: Mapping[str, Sequence[Row]], sizes: Mapping[str, summaries.Bytes]
+) -> tuple[Crumb, ...]:
     files = sum(b.files for b in sizes.values())
     frames = asked.portal.catalog.count("frame", asked.viewer, {"run_id": {"_eq": number}})
-    counts = {"frames": frames, "files": files} | {tab: len(things[kind]) for tab, kind in KINDS.items() if kind in things}
+    counts = {"frames": frames, "files": files} | {
+        tab: len(things[kind]) for tab, kind in KINDS.items() if kind in things
+    }
     base = asked.address.without([*drawers.PARAMETERS, *downloads.PARAMETERS])
-    return tuple(Crumb(f"{TITLES[tab]} {formats.count(counts[tab])}", str(base.set({"table-tab": tab}))) for tab in TABS)
+    return tuple(
+        Crumb(f"{TITLES[tab]} {formats.count(counts[tab])}", str(base.set({"table-tab": tab}))) for tab in TABS
+    )
 
 
-def _table(asked: Asked, number: int, tab: str, things: Mapping[str, Sequence[Row]]) -> tuple[Table[Any], tuple[str, ...]]:
+def _table(
+    asked: Asked, number: int, tab: str, things: Mapping[str, Sequence[Row]]
+) -> tuple[Table[Any], tuple[str, ...]]:
     """Make the table of the open tab; filters of the address narrow it where the tab has them."""
     kind = KINDS[tab]
     if kind not in {"annotation", "tomogram"}:
@@ -221,5 +292,7 @@ def _table(asked: Asked, number: int, tab: str, things: Mapping[str, Sequence[Ro
     found = filtered(kind, asked.address, asked.portal.catalog.schema)
     rows = things[kind]
     if found.active:
-        rows = asked.portal.catalog.find(kind, asked.viewer, where={"_and": [{"run_id": {"_eq": number}}, compose(kind, found.active)]})
+        rows = asked.portal.catalog.find(
+            kind, asked.viewer, where={"_and": [{"run_id": {"_eq": number}}, compose(kind, found.active)]}
+        )
     return runtables.MAKERS[tab](asked, number, rows), found.ignored

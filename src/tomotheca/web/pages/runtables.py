@@ -13,6 +13,7 @@ from tomotheca.web import format as formats
 from tomotheca.web.format import Badge
 from tomotheca.web.page import Asked
 from tomotheca.web.people import People, find_people
+from tomotheca.web.recordparts import to
 from tomotheca.web.tables import Column, Order, Table, heads, make_pager, rank, read_order, slice_page
 from tomotheca.web.values import Value, plain, value_of
 
@@ -85,15 +86,48 @@ class PlainRow:
     actions: Actions
 
 
-def make(asked: Asked, prefix: str, noun: str, columns: Sequence[Column], rows: Sequence[Row], default: Sequence[tuple[str, bool]]) -> tuple[list[Row], Order, Callable[[Sequence[Any]], Table[Any]]]:  # fmt: skip
-    """Sort and page rows that are already read; give those of the page, their order, and how to make the table of them."""
-    order = read_order(asked.address, columns, default, prefix=prefix)
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """What is fixed about a table."""
+
+    prefix: str
+    """Prefix of its parameters."""
+
+    noun: str
+    kind: str
+    default: tuple[tuple[str, bool], ...]
+    """Order when none is chosen."""
+
+
+ANNOTATION_TAB = Tab(
+    "annotations", "Annotations", "annotation", (("truth", True), ("deposition-date", True), ("annotation", True))
+)
+TOMOGRAM_TAB = Tab("tomograms", "Tomograms", "tomogram", (("standard", True), ("author", True), ("number", True)))
+SERIES_TAB = Tab("tiltseries", "Tilt series", "tiltseries", (("id", False),))
+ALIGNMENT_TAB = Tab("alignments", "Alignments", "alignment", (("portal-standard", True), ("id", False)))
+FRAME_TAB = Tab("frames", "Frames", "frame", (("order", False),))
+FILE_TAB = Tab("files", "Files", "file", (("path", False),))
+
+Made = tuple[list[Row], Order, Callable[[Sequence[Any]], Table[Any]]]
+
+
+def make(asked: Asked, tab: Tab, columns: Sequence[Column], rows: Sequence[Row]) -> Made:
+    """Sort and page rows that are already read; give those of the page, their order, and what makes the table."""
+    prefix = tab.prefix
+    order = read_order(asked.address, columns, tab.default, prefix=prefix)
     ranked = rank(rows, order)
     wanted = slice_page([r["id"] for r in ranked], asked.address, prefix=prefix)
     by_id = summaries.by_id(ranked)
 
     def table(shown: Sequence[Any]) -> Table[Any]:
-        return Table(noun, heads(asked.address, columns, order, prefix=prefix), tuple(shown), len(rows), len(rows), make_pager(asked.address, len(rows), prefix=prefix))
+        return Table(
+            tab.noun,
+            heads(asked.address, columns, order, prefix=prefix),
+            tuple(shown),
+            len(rows),
+            len(rows),
+            make_pager(asked.address, len(rows), prefix=prefix),
+        )
 
     return [by_id[i] for i in wanted], order, table
 
@@ -110,20 +144,36 @@ def annotation_table(asked: Asked, run: int, found: Sequence[Row]) -> Table[Any]
     catalog, ids = asked.portal.catalog, [a["id"] for a in found]
     shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_in": ids}}) if ids else []
     files: dict[int, list[Row]] = {}
-    for f in catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": [s["id"] for s in shapes]}}) if shapes else []:
+    for f in (
+        catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": [s["id"] for s in shapes]}})
+        if shapes
+        else []
+    ):
         files.setdefault(f["annotation_shape_id"], []).append(f)
     by_id = summaries.by_id(found)
     rows = [_sortable(by_id[s["annotation_id"]], s) for s in shapes]
     shaped = {s["annotation_id"] for s in shapes}
     rows += [_sortable(a, {"id": -a["id"], "shape_type": None}) for a in found if a["id"] not in shaped]
-    default = (("truth", True), ("deposition-date", True), ("annotation", True))
-    page, order, table = make(asked, "annotations", "Annotations", ANNOTATIONS, rows, default)
+    page, order, table = make(asked, ANNOTATION_TAB, ANNOTATIONS, rows)
     authors = find_people(asked, "annotation", list({r["row"]["id"] for r in page}))
     shown, seen = [], ""
     truths = sum(bool(r["truth"]) for r in rows)
     for r in page:
-        group = "" if order.chosen or not truths else f"{truths} ground truth" if r["truth"] else f"{len(rows) - truths} other"
-        shown.append(_annotation(asked, run, r, (authors[r["row"]["id"]], _formats(files.get(r["id"], ())), group if group != seen else "")))
+        group = (
+            ""
+            if order.chosen or not truths
+            else f"{truths} ground truth"
+            if r["truth"]
+            else f"{len(rows) - truths} other"
+        )
+        shown.append(
+            _annotation(
+                asked,
+                run,
+                r,
+                (authors[r["row"]["id"]], _formats(files.get(r["id"], ())), group if group != seen else ""),
+            )
+        )
         seen = group
     return table(shown)
 
@@ -137,7 +187,9 @@ def _sortable(a: Row, shape: Mapping[str, Any]) -> Row:
 
 
 def _formats(files: Sequence[Row]) -> str:
-    return ", ".join(f"{f['format']} {formats.size(f['file_size'])}" if f["file_size"] is not None else f["format"] for f in files)
+    return ", ".join(
+        f"{f['format']} {formats.size(f['file_size'])}" if f["file_size"] is not None else f["format"] for f in files
+    )
 
 
 def _annotation(asked: Asked, run: int, r: Row, around: tuple[People, str, str]) -> AnnotationRow:
@@ -170,7 +222,7 @@ def tomograms(asked: Asked, run: int, found: Sequence[Row]) -> Table[Any]:
         }
         for t in found
     ]  # fmt: skip
-    page, _, table = make(asked, "tomograms", "Tomograms", TOMOGRAMS, rows, (("standard", True), ("author", True), ("number", True)))
+    page, _, table = make(asked, TOMOGRAM_TAB, TOMOGRAMS, rows)
     authors = find_people(asked, "tomogram", [r["id"] for r in page])
     return table([_tomogram(asked, run, r["row"], authors[r["id"]]) for r in page])
 
@@ -184,7 +236,11 @@ BADGES = {
 
 def _tomogram(asked: Asked, run: int, t: Row, people: People) -> TomogramRow:
     i = t["id"]
-    sizes = [f"{n} {formats.size(t[c])}" for n, c in (("MRC", "file_size_mrc"), ("OME-Zarr", "file_size_omezarr")) if t[c] is not None]
+    sizes = [
+        f"{n} {formats.size(t[c])}"
+        for n, c in (("MRC", "file_size_mrc"), ("OME-Zarr", "file_size_omezarr"))
+        if t[c] is not None
+    ]
     view = f"/view/runs/{run}?tomogram={asked.name('tomogram', i)}" if t["s3_omezarr_dir"] else ""
     return TomogramRow(
         asked.name("tomogram", i), links.page("tomogram", i), t["name"] or asked.name("tomogram", i),
@@ -207,20 +263,28 @@ def _of(kind: str, names: Sequence[str]) -> Callable[[Asked], Cells]:
         made = []
         for name in names:
             c = asked.portal.catalog.schema.column(kind, name)
-            head = Column(c.label.strip(), c.label.strip().lower().replace(" ", "-"), numeric=c.type in {int, float} and not c.enum)
+            head = Column(
+                c.label.strip(),
+                c.label.strip().lower().replace(" ", "-"),
+                numeric=c.type in {int, float} and not c.enum,
+            )
             made.append((head, lambda _, row, c=c: value_of(c, row), lambda row, name=name: row[name]))
         return made
 
     return cells
 
 
-def _plain_table(asked: Asked, tab: tuple[str, str, str], rows: Sequence[Row], cells: Cells, default: Sequence[tuple[str, bool]]) -> Table[Any]:
-    """Make a table of plain cells; `tab` is prefix, noun and kind."""
-    prefix, noun, kind = tab
+def _plain_table(asked: Asked, tab: Tab, rows: Sequence[Row], cells: Cells) -> Table[Any]:
+    """Make a table of plain cells."""
+    noun, kind = tab.noun, tab.kind
     own = kind in links.PATHS
-    columns = (*((Column(noun, "id", style="name"),) if own else ()), *(c for c, _, _ in cells), *((Column("", style="actions"),) if own else ()))
+    columns = (
+        *((Column(noun, "id", style="name"),) if own else ()),
+        *(c for c, _, _ in cells),
+        *((Column("", style="actions"),) if own else ()),
+    )
     sortable = [{"id": r["id"], "row": r} | {c.key: key(r) for c, _, key in cells} for r in rows]
-    page, _, table = make(asked, prefix, noun, columns, sortable, default)
+    page, _, table = make(asked, tab, columns, sortable)
     return table([_plain_row(asked, kind, r["row"], cells) for r in page])
 
 
@@ -229,27 +293,57 @@ def _plain_row(asked: Asked, kind: str, row: Row, cells: Cells) -> PlainRow:
     if kind not in links.PATHS:
         return PlainRow("", "", values, Actions())
     downloadable = kind in downloads.OFFERS
-    actions = Actions(drawers.link(asked, kind, row["id"]), "", downloads.link(asked, kind, row["id"]) if downloadable else "")
+    actions = Actions(
+        drawers.link(asked, kind, row["id"]), "", downloads.link(asked, kind, row["id"]) if downloadable else ""
+    )
     return PlainRow(asked.name(kind, row["id"]), links.page(kind, row["id"]), values, actions)
 
 
-SERIES = ("tilt_series_quality", "tilt_range", "tilt_step", "size_z", "tilting_scheme", "pixel_spacing", "total_flux", "microscope_model", "camera_model", "is_aligned")
+SERIES = (
+    "tilt_series_quality",
+    "tilt_range",
+    "tilt_step",
+    "size_z",
+    "tilting_scheme",
+    "pixel_spacing",
+    "total_flux",
+    "microscope_model",
+    "camera_model",
+    "is_aligned",
+)
 
 
 def tilt_series(asked: Asked, run: int, found: Sequence[Row]) -> Table[Any]:
     """Make the table of tilt series."""
     del run
-    return _plain_table(asked, ("tiltseries", "Tilt series", "tiltseries"), found, _of("tiltseries", SERIES)(asked), (("id", False),))
+    return _plain_table(asked, SERIES_TAB, found, _of("tiltseries", SERIES)(asked))
 
 
 def alignments(asked: Asked, run: int, found: Sequence[Row]) -> Table[Any]:
     """Make the table of alignments."""
     del run
     counted = summaries.counts(asked, "tomogram", "alignment_id", [a["id"] for a in found])
-    cells = [*_of("alignment", ("alignment_type", "alignment_method", "is_portal_standard", "tilt_offset", "x_rotation_offset"))(asked)]
-    cells.append((Column("Tilt series", "tilt-series"), lambda a, r: drawers.to(a, "tiltseries", r["tiltseries_id"]), lambda r: r["tiltseries_id"]))
-    cells.append((Column("Tomograms", "tomograms", numeric=True), lambda _, r: plain(formats.count(counted[r["id"]])), lambda r: counted[r["id"]]))
-    return _plain_table(asked, ("alignments", "Alignments", "alignment"), found, cells, (("portal-standard", True), ("id", False)))
+    cells = [
+        *_of(
+            "alignment",
+            ("alignment_type", "alignment_method", "is_portal_standard", "tilt_offset", "x_rotation_offset"),
+        )(asked)
+    ]
+    cells.append(
+        (
+            Column("Tilt series", "tilt-series"),
+            lambda a, r: to(a, "tiltseries", r["tiltseries_id"]),
+            lambda r: r["tiltseries_id"],
+        )
+    )
+    cells.append(
+        (
+            Column("Tomograms", "tomograms", numeric=True),
+            lambda _, r: plain(formats.count(counted[r["id"]])),
+            lambda r: counted[r["id"]],
+        )
+    )
+    return _plain_table(asked, ALIGNMENT_TAB, found, cells)
 
 
 def frames(asked: Asked, run: int, found: Sequence[Row]) -> Table[Any]:
@@ -258,8 +352,14 @@ def frames(asked: Asked, run: int, found: Sequence[Row]) -> Table[Any]:
     rows = asked.portal.catalog.find("frame", asked.viewer, where={"run_id": {"_eq": run}})
     cells = [*_of("frame", ("acquisition_order", "exposure_dose", "accumulated_dose", "is_gain_corrected"))(asked)]
     cells.append((Column("File", "file"), _frame_file, lambda r: r["s3_frame_path"]))
-    cells.append((Column("Size", "size", numeric=True), lambda _, r: plain(formats.size(r["file_size"])), lambda r: r["file_size"]))
-    return _plain_table(asked, ("frames", "Frames", "frame"), rows, cells, (("order", False),))
+    cells.append(
+        (
+            Column("Size", "size", numeric=True),
+            lambda _, r: plain(formats.size(r["file_size"])),
+            lambda r: r["file_size"],
+        )
+    )
+    return _plain_table(asked, FRAME_TAB, rows, cells)
 
 
 def _frame_file(asked: Asked, row: Row) -> Value:
@@ -279,13 +379,17 @@ def files(asked: Asked, run: int, found: Sequence[Row]) -> Table[Any]:
         (Column("Size", "size", numeric=True), lambda _, r: plain(formats.size(r["size"]), help=f"{formats.count(r['size'])} bytes"), lambda r: r["size"]),
         (Column("SHA-256"), lambda _, r: plain((r["sha256"] or "–")[:12], style="code", help=r["sha256"] or ""), lambda r: r["sha256"]),
     ]  # fmt: skip
-    return _plain_table(asked, ("files", "Files", "file"), rows, cells, (("path", False),))
+    return _plain_table(asked, FILE_TAB, rows, cells)
 
 
 def _path(asked: Asked, row: Row) -> Value:
     del asked
     short = row["key"].split("/", 2)[-1]
-    return plain(f"{short} ({formats.plural(row['members'], 'file')})") if row["members"] is not None else plain(short, href=f"/files/{row['key']}")
+    return (
+        plain(f"{short} ({formats.plural(row['members'], 'file')})")
+        if row["members"] is not None
+        else plain(short, href=f"/files/{row['key']}")
+    )
 
 
 MAKERS: Mapping[str, Callable[[Asked, int, Sequence[Row]], Table[Any]]] = {

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tomotheca.catalog.catalog import Row
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import assets, downloads, drawers, links, summaries, viewer
 from tomotheca.web import format as formats
 from tomotheca.web.address import Address
 from tomotheca.web.page import Asked, Context, Crumb, Moved, ask, guard
 from tomotheca.web.pages.common import identifier, over, prefixed, unknown
-from tomotheca.web.portal import Portal
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tomotheca.catalog.catalog import Row
+    from tomotheca.web.portal import Portal
 
 PARAMETERS = ("tomogram", "annotation", "deposition", "layout", "pos", "tour")
 KINDS = ("tomogram", "annotation", "deposition")
@@ -65,7 +69,9 @@ def wanted(asked: Asked, run: int, tomogram: int | None = None) -> tuple[viewer.
         found[kind] = prefixed(asked, kind, given) if given else None
         if given and found[kind] is None:
             ignored.append(f"{kind}={given[:80]}")
-    return viewer.Wanted(run, tomogram if tomogram is not None else found["tomogram"], found["annotation"], found["deposition"]), tuple(ignored)
+    return viewer.Wanted(
+        run, tomogram if tomogram is not None else found["tomogram"], found["annotation"], found["deposition"]
+    ), tuple(ignored)
 
 
 def view_run(asked: Asked) -> View | Moved:
@@ -84,13 +90,28 @@ def _view(asked: Asked, number: int, tomogram: int | None) -> View:
     run = asked.get("run", number)
     dataset = asked.get("dataset", run["dataset_id"])
     want, ignored = wanted(asked, number, tomogram)
-    found = [t for t in asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": number}}) if t["s3_omezarr_dir"]]
+    found = [
+        t
+        for t in asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": number}})
+        if t["s3_omezarr_dir"]
+    ]
     found.sort(key=summaries.preference)
     current = next((t for t in found if t["id"] == want.tomogram), found[0] if found else None)
-    query = {k: v for k, v in (("tomogram", current["id"] if current else None), ("annotation", want.annotation), ("deposition", want.deposition)) if v is not None}
+    query = {
+        k: v
+        for k, v in (
+            ("tomogram", current["id"] if current else None),
+            ("annotation", want.annotation),
+            ("deposition", want.deposition),
+        )
+        if v is not None
+    }
     state = str(Address(f"/api/v1/viewer/runs/{number}/state.json").set(query))
     overlay, misread = over(asked, ("run", number))
-    name, alt = asked.name("run", number), f"Central slice of {asked.name('tomogram', current['id'])}, {run['name']}" if current else run["name"]
+    name, alt = (
+        asked.name("run", number),
+        f"Central slice of {asked.name('tomogram', current['id'])}, {run['name']}" if current else run["name"],
+    )
     return View(
         title=f"Viewer: {run['name']}", crumbs=(), ignored=(*ignored, *misread, *unknown(asked.address, PARAMETERS)), overlay=overlay, noindex=True, identifier=name,
         run=Crumb(run["name"], links.page("run", number)), dataset=Crumb(dataset["title"], links.page("dataset", dataset["id"])),
@@ -110,7 +131,13 @@ def _choice(asked: Asked, run: int, t: Row, current: Row | None) -> Choice:
     if current and t["alignment_id"] != current["alignment_id"]:
         note += ", another alignment"
     href = str(asked.address.at(f"/view/runs/{run}").only(PARAMETERS).set({"tomogram": name}))
-    return Choice(name, f"{formats.quantity(t['voxel_spacing'], 'Å')} · {label('tomogram_processing_enum', t['processing'])}", note, href, t is current)
+    return Choice(
+        name,
+        f"{formats.quantity(t['voxel_spacing'], 'Å')} · {label('tomogram_processing_enum', t['processing'])}",
+        note,
+        href,
+        t is current,
+    )
 
 
 def _only(asked: Asked, want: viewer.Wanted) -> str:

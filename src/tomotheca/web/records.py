@@ -1,0 +1,190 @@
+"""All sections of one record: every field that the schema puts into its drawer, what it belongs to, what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tomotheca.catalog.catalog import Row
+from tomotheca.schema.vocabulary import label
+from tomotheca.web import format as formats
+from tomotheca.web import summaries
+from tomotheca.web.page import Asked
+from tomotheca.web.people import find_people
+from tomotheca.web.recordparts import MORE, to
+from tomotheca.web.values import MISSING, NONE, Field, Section, Value, field, plain, sections
+
+FIRST = frozenset({"Name", "Title"})
+"""Labels that stand at the head of their section."""
+
+
+def record(asked: Asked, kind: str, row: Row) -> tuple[Section, ...]:
+    """Give all sections of one record: what it belongs to, every field of the schema, what belongs to it."""
+    own = sections(asked.portal.catalog.schema.columns(kind), row)
+    around = AROUND.get(kind, _around_nothing)(asked, row)
+    found = {
+        name: sorted([*around.pop(name, ()), *fields], key=lambda f: f.label not in FIRST)
+        for name, fields in own.items()
+    }
+    made = [Section(name, tuple(fields)) for name, fields in found.items()]
+    placed = [Section(name, tuple(fields)) for name, fields in around.items()]
+    return (
+        *(s for s in placed if s.name == "Overview"),
+        *made,
+        *(s for s in placed if s.name != "Overview"),
+        *MORE.get(kind, _no_more)(asked, row),
+    )
+
+
+def _around_nothing(asked: Asked, row: Row) -> dict[str, list[Field]]:
+    del asked, row
+    return {}
+
+
+def _no_more(asked: Asked, row: Row) -> tuple[Section, ...]:
+    del asked, row
+    return ()
+
+
+def deposition(asked: Asked, identifier: int | None) -> Value:
+    """Give a link to a deposition with its title, if the viewer sees it."""
+    if identifier is None:
+        return MISSING
+    found = asked.portal.catalog.find("deposition", asked.viewer, where={"id": {"_eq": identifier}})
+    return (
+        to(asked, "deposition", identifier, found[0]["title"]) if found else plain(asked.name("deposition", identifier))
+    )
+
+
+def authors(asked: Asked, kind: str, identifier: int) -> Field:
+    """Give the authors of a record."""
+    people = find_people(asked, kind, [identifier])[identifier]
+    return Field("Author(s)", (Value((), people=people),) if people.everyone else (MISSING,))
+
+
+def _around_dataset(asked: Asked, row: Row) -> dict[str, list[Field]]:
+    catalog = asked.portal.catalog
+    grants = catalog.find("dataset_funding", asked.viewer, where={"dataset_id": {"_eq": row["id"]}})
+    paid = [plain(" · ".join(filter(None, (g["funding_agency_name"], g["grant_id"])))) for g in grants]
+    pair = catalog.tables.deposition_dataset
+    others = catalog.execute(
+        pair.select().where(pair.c.dataset_id == row["id"], pair.c.deposition_id != row["deposition_id"])
+    )
+    seen = catalog.find("deposition", asked.viewer, where={"id": {"_in": [r["deposition_id"] for r in others]}})
+    total = summaries.file_sizes(asked, "dataset_id", [row["id"]]).get(row["id"], summaries.Bytes())
+    size = plain(
+        f"{formats.size(total.size)} in {formats.plural(total.files, 'file')}",
+        help=f"{formats.count(total.size)} bytes",
+    )
+    return {
+        "Dataset": [
+            authors(asked, "dataset", row["id"]), field("Original deposition", deposition(asked, row["deposition_id"])),
+            field("Additional contributions", [to(asked, "deposition", d["id"], d["title"]) for d in seen] or NONE),
+            field("Funding", paid or MISSING), field("Total size", size),
+        ]
+    }  # fmt: skip
+
+
+def _around_run(asked: Asked, row: Row) -> dict[str, list[Field]]:
+    dataset = asked.get("dataset", row["dataset_id"])
+    sizes = summaries.file_roles(asked, "run_id", [row["id"]]).get(row["id"], {})
+    words = [
+        plain(f"{role.replace('_', ' ').capitalize()}: {formats.size(b.size)} in {formats.plural(b.files, 'file')}")
+        for role, b in sorted(sizes.items())
+    ]
+    return {
+        "Run": [
+            field("Run ID", asked.name("run", row["id"])), field("Dataset", to(asked, "dataset", dataset["id"], dataset["title"])),
+            field("Size", words or MISSING),
+        ]
+    }  # fmt: skip
+
+
+def _around_tiltseries(asked: Asked, row: Row) -> dict[str, list[Field]]:
+    run = asked.get("run", row["run_id"])
+    return {
+        "Overview": [
+            field("Tilt series ID", asked.name("tiltseries", row["id"])), field("Run", to(asked, "run", run["id"], run["name"])),
+            field("Deposition", deposition(asked, row["deposition_id"])),
+        ]
+    }  # fmt: skip
+
+
+def _around_tomogram(asked: Asked, row: Row) -> dict[str, list[Field]]:
+    return {
+        "Overview": [
+            field("Tomogram ID", asked.name("tomogram", row["id"])), authors(asked, "tomogram", row["id"]),
+            field("Deposition", deposition(asked, row["deposition_id"])),
+        ]
+    }  # fmt: skip
+
+
+def _around_annotation(asked: Asked, row: Row) -> dict[str, list[Field]]:
+    catalog = asked.portal.catalog
+    made = catalog.find(
+        "annotation_method_link",
+        asked.viewer,
+        where={"annotation_id": {"_eq": row["id"]}},
+        order=[("link_type", "asc"), ("name", "asc")],
+    )
+    linked = [
+        plain(
+            f"{label('annotation_method_link_type_enum', m['link_type'])}: {m['name'] or m['link']}",
+            href=web_address(m["link"]),
+            external=True,
+        )
+        for m in made
+    ]
+    shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_eq": row["id"]}})
+    words = [plain(label("annotation_file_shape_type_enum", s["shape_type"])) for s in shapes]
+    return {
+        "Overview": [
+            field("Annotation ID", asked.name("annotation", row["id"])), authors(asked, "annotation", row["id"]),
+            field("Deposition", deposition(asked, row["deposition_id"])), field("Method links", linked or NONE), *_fits(asked, row),
+        ],
+        "Object": [field("Shape types", words or MISSING)],
+    }  # fmt: skip
+
+
+def web_address(text: str | None) -> str:
+    """Give an address that may be linked: of the web, nothing else."""
+    return text if text and text.lower().startswith(("http://", "https://")) else ""
+
+
+def _fits(asked: Asked, row: Row) -> list[Field]:
+    """Say under which alignment an annotation was made and which tomograms share it."""
+    catalog = asked.portal.catalog
+    files = catalog.find(
+        "annotation_file", asked.viewer, where={"annotation_shape": {"annotation_id": {"_eq": row["id"]}}}
+    )
+    used = sorted({f["alignment_id"] for f in files if f["alignment_id"] is not None})
+    tomograms = catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": row["run_id"]}})
+    fit = [to(asked, "tomogram", t["id"]) for t in tomograms if t["alignment_id"] in used]
+    rest = [to(asked, "tomogram", t["id"]) for t in tomograms if t["alignment_id"] not in used]
+    found = [
+        field("Alignment ID", [to(asked, "alignment", i) for i in used] or MISSING),
+        field("Fits tomograms", fit or NONE),
+    ]
+    return [*found, field("Needs a transform for", rest)] if rest else found
+
+
+def _around_alignment(asked: Asked, row: Row) -> dict[str, list[Field]]:
+    found = asked.portal.catalog.find("tomogram", asked.viewer, where={"alignment_id": {"_eq": row["id"]}})
+    return {
+        "Alignment": [
+            field("Alignment ID", asked.name("alignment", row["id"])), field("Run", to(asked, "run", row["run_id"])),
+            field("Tilt series", to(asked, "tiltseries", row["tiltseries_id"])), field("Tomograms", [to(asked, "tomogram", t["id"]) for t in found] or NONE),
+        ]
+    }  # fmt: skip
+
+
+def _around_deposition(asked: Asked, row: Row) -> dict[str, list[Field]]:
+    kinds = asked.portal.catalog.find("deposition_type", asked.viewer, where={"deposition_id": {"_eq": row["id"]}})
+    words = [plain(label("deposition_types_enum", k["type"])) for k in kinds]
+    return {"Overview": [authors(asked, "deposition", row["id"]), field("Types", words or MISSING)]}
+
+
+Around = Callable[[Asked, Row], dict[str, list[Field]]]
+AROUND: Mapping[str, Around] = {
+    "dataset": _around_dataset, "run": _around_run, "tiltseries": _around_tiltseries, "tomogram": _around_tomogram,
+    "annotation": _around_annotation, "alignment": _around_alignment, "deposition": _around_deposition,
+}  # fmt: skip
