@@ -93,7 +93,7 @@ def put_annotation(
     files: LocalFiles, place: layout.Annotation, *, identifier: int, deposition: int, alignment: str
 ) -> None:
     stem = "membrane-1.0"
-    path = place.shape(stem, "Point", "ndjson")
+    path = place.shape(stem, "Point", ".ndjson")
     files.write_bytes(path, b'{"type":"point","location":{"x":1,"y":2,"z":3}}\n')
     document = {
         "id": identifier, "deposition_id": deposition, "dates": DATES, "method_type": "manual", "annotation_method": "by hand",

@@ -90,11 +90,13 @@ def performed(jobs: list[Job]) -> Iterator[Written]:
     if workers < 2 or sum(prod(job.study.shape) for job in jobs) < WORTH_A_PROCESS:
         yield from map(lab.perform, jobs)
         return
-    pool: Executor
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        longest = sorted(jobs, key=lambda job: -job.run.tiles * prod(job.study.shape))
+    pool: Executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    longest = sorted(jobs, key=lambda job: -job.run.tiles * prod(job.study.shape))
+    try:
         for future in as_completed([pool.submit(lab.perform, job) for job in longest]):
             yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def cores() -> int:

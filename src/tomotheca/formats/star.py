@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,13 @@ def read(path: Path) -> list[Table]:
     FormatError
         If there is no data block, a loop's last row is incomplete, or a value stands where none belongs.
     """
+    state = path.stat() if path.is_file() else None
+    return list(_read(path, (state.st_mtime_ns, state.st_size) if state else (0, 0)))
+
+
+@lru_cache(8)
+def _read(path: Path, _: tuple[int, int]) -> tuple[Table, ...]:
+    """Read a file, once for each of its states: the picks of many runs often stand in one."""
     tables: list[Table] = []
     parser = _Parser(path)
     for line, words in _words(path):
@@ -99,7 +107,7 @@ def read(path: Path) -> list[Table]:
     tables += parser.finish()
     if not tables:
         raise FormatError(path, "has no data_ block: is it a STAR file?")
-    return tables
+    return tuple(tables)
 
 
 def write(path: Path, tables: Sequence[Table]) -> Member:

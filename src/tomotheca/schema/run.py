@@ -66,7 +66,7 @@ class GainFile(Entity):
         return str(item["path"]).rpartition("/")[2]
 
 
-def spacings(document: Mapping[str, Any], context: Context) -> Iterator[tuple[str, dict[str, Any]]]:
+def spacing_rows(document: Mapping[str, Any], context: Context) -> Iterator[tuple[str, dict[str, Any]]]:
     """One row per voxel spacing that the run document has an identifier for."""
     for name in sorted(document.get("ids", {}).get("tomogram_voxel_spacing", {}), key=float):
         yield (
@@ -75,7 +75,7 @@ def spacings(document: Mapping[str, Any], context: Context) -> Iterator[tuple[st
         )
 
 
-def gains(document: Mapping[str, Any], context: Context) -> Iterator[tuple[str, dict[str, Any]]]:
+def gain_rows(document: Mapping[str, Any], context: Context) -> Iterator[tuple[str, dict[str, Any]]]:
     """One row per gain file, whatever its name."""
     for name in sorted(document.get("ids", {}).get("gain_file", {})):
         yield "gain_file", {"path": f"{context.folder}/Gains/{name}"}
@@ -101,9 +101,9 @@ class Run(Document, Entity):
     """Name given by the authors."""
 
     voxel_spacings: Annotated[
-        list[TomogramVoxelSpacing], Rows("tomogram_voxel_spacing", spacings), Computed, Private
+        list[TomogramVoxelSpacing], Rows("tomogram_voxel_spacing", spacing_rows), Computed, Private
     ] = []
     """Voxel spacings with tomograms; they follow from the folders."""
 
-    gains: Annotated[list[GainFile], Rows("gain_file", gains), Computed, Private] = []
+    gains: Annotated[list[GainFile], Rows("gain_file", gain_rows), Computed, Private] = []
     """Gain references; they follow from the folder."""
