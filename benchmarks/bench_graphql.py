@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
@@ -24,8 +24,10 @@ from tomotheca.api.graphql import GraphQL
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import ANONYMOUS
 from tomotheca.schema import SCHEMA
-from tomotheca.schema.core import Column
 from tomotheca.settings import Settings
+
+if TYPE_CHECKING:
+    from tomotheca.schema.core import Column
 
 DATASETS = int(sys.argv[1]) if len(sys.argv) > 1 else 50
 RUNS = 40

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-
-from tests.browser.conftest import PageLog
 from tests.browser.portal import TOKEN, build, served
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import PageLog
 
 pytestmark = pytest.mark.browser
 
@@ -124,7 +126,7 @@ def test_a_hidden_dataset_is_seen_by_the_curator_alone(page: Page, portal: str) 
 def test_no_door_gives_the_hidden_dataset_away(portal: str, door: str) -> None:
     def ask(headers: dict[str, str]) -> tuple[int, bytes]:
         try:
-            with urlopen(Request(portal + door.format(HIDDEN), headers=headers)) as answer:  # noqa: S310
+            with urlopen(Request(portal + door.format(HIDDEN), headers=headers)) as answer:
                 return answer.status, answer.read()
         except HTTPError as error:
             return error.code, error.read()

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,8 +15,10 @@ from tomotheca.api.graphql import GraphQL
 from tomotheca.api.graphql.wire import is_matrix
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.schema import SCHEMA
-from tomotheca.schema.core import Column
 from tomotheca.settings import Settings
+
+if TYPE_CHECKING:
+    from tomotheca.schema.core import Column
 
 WORDS = (
     "ribosome",

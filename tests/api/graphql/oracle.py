@@ -6,17 +6,19 @@ import json
 import re
 from base64 import b64decode, b64encode
 from functools import cmp_to_key
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLResolveInfo, execute_sync, parse, validate
 
 from tomotheca.api.graphql.types import build
 from tomotheca.api.graphql.wire import Wire, is_matrix, type_name
-from tomotheca.catalog.catalog import Catalog
-from tomotheca.catalog.viewer import Viewer
 from tomotheca.schema import Relation
-from tomotheca.schema.core import Column
 from tomotheca.schema.rows import timestamp
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.catalog.viewer import Viewer
+    from tomotheca.schema.core import Column
 
 Row = dict[str, Any]
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import random
 from base64 import b64encode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLSchema, get_named_type
 
 from tomotheca.api.graphql.wire import Wire, type_name
 from tomotheca.schema import Relation
+
+if TYPE_CHECKING:
+    import random
 
 TEXTS = ("ribosome", "Ribosome", "%ribo%", "%RIBO%", "_embrane%", "Å%", "100%", "a%b", "", 'quo"te', "^R", "[a-m]brane", "mikrotubuľ", "s3://lab/10/run/1.mrc", "https://elsewhere.org/a.mrc",
          "http://portal.test/files/10/frame/2.mrc", "10/run/1.mrc")  # fmt: skip

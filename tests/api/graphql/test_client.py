@@ -11,15 +11,17 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cryoet_data_portal as cdp
 import pytest
 from cryoet_data_portal._gql_base import ItemRelationship, Model
 
-from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import ANONYMOUS
 from tomotheca.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Catalog
 
 CLASSES = sorted(Model.__subclasses__(), key=lambda c: c.__name__)
 REPOSITORY = Path(__file__).parents[3]

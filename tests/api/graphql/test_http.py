@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tomotheca.api.graphql import GraphQL
 from tomotheca.api.graphql.http import MAX_BODY, service_routes
+
+if TYPE_CHECKING:
+    from tomotheca.api.graphql import GraphQL
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from graphql import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tomotheca.api.graphql import GraphQL
 from tomotheca.api.graphql.lift import lift
 from tomotheca.catalog.viewer import ANONYMOUS
+
+if TYPE_CHECKING:
+    from tomotheca.api.graphql import GraphQL
 
 values = st.one_of(
     st.integers(-(2**31), 2**31 - 1), st.floats(allow_nan=False, allow_infinity=False), st.text(), st.lists(st.integers(-5, 5), min_size=1), st.lists(st.text(), min_size=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 from tests.api.graphql.oracle import Oracle
 from tests.api.graphql.queries import Writer
 
-from tomotheca.api.graphql import GraphQL
-from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR, Viewer
+
+if TYPE_CHECKING:
+    import random
+
+    from tomotheca.api.graphql import GraphQL
+    from tomotheca.catalog.catalog import Catalog
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from tests.api.graphql.conftest import HIDDEN
 
 from tomotheca.api.graphql import GraphQL
-from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR, Viewer
 from tomotheca.settings import Settings
+
+if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Catalog
 
 Ask = Callable[..., Any]
 

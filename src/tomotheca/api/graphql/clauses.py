@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tomotheca.api.graphql.wire import Wire
 from tomotheca.errors import QueryError
 from tomotheca.schema import Relation
+
+if TYPE_CHECKING:
+    from tomotheca.api.graphql.wire import Wire
 
 MAX_CONDITIONS = 400
 """Most comparisons in one filter."""

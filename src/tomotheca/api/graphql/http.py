@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tomotheca.api.graphql.service import GraphQL
-from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import ANONYMOUS
-from tomotheca.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.settings import Settings
 
 MAX_BODY = 8 << 20
 """Most bytes of a request: clients send lists of thousands of identifiers."""

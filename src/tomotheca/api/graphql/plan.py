@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tomotheca.api.graphql.documents import FieldError
 from tomotheca.api.graphql.paging import WHOLE
-from tomotheca.api.graphql.project import Node, Row
-from tomotheca.api.graphql.selection import Selected
-from tomotheca.api.graphql.statements import Page, Query, Statement
 from tomotheca.api.graphql.values import KEYS
 from tomotheca.errors import QueryError
-from tomotheca.schema import Relation
+
+if TYPE_CHECKING:
+    from tomotheca.api.graphql.project import Node, Row
+    from tomotheca.api.graphql.selection import Selected
+    from tomotheca.api.graphql.statements import Page, Query, Statement
+    from tomotheca.schema import Relation
 
 CHUNK = 500
 """Rows of a root list that are answered together."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import sqlalchemy as sa
 from graphql import (
     DocumentNode,
     GraphQLObjectType,
@@ -23,13 +22,17 @@ from tomotheca.api.graphql.documents import Document, FieldError, RequestError
 from tomotheca.api.graphql.paging import Paging, limits
 from tomotheca.api.graphql.plan import Constant, Level, Link, Listed, Many, One, Plan, View
 from tomotheca.api.graphql.project import Projection, connection
-from tomotheca.api.graphql.selection import Collector, Selected
 from tomotheca.api.graphql.statements import Page, Query
-from tomotheca.api.graphql.values import Scope
 from tomotheca.api.graphql.wire import Wire, type_name
-from tomotheca.catalog.query import Compiler
 from tomotheca.errors import QueryError
 from tomotheca.schema import Relation
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from tomotheca.api.graphql.selection import Collector, Selected
+    from tomotheca.api.graphql.values import Scope
+    from tomotheca.catalog.query import Compiler
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orjson import Fragment
 
 from tomotheca.api.graphql.paging import cursor
-from tomotheca.api.graphql.selection import Selected
 from tomotheca.api.graphql.wire import is_matrix, type_name
-from tomotheca.schema.core import Column
+
+if TYPE_CHECKING:
+    from tomotheca.api.graphql.selection import Selected
+    from tomotheca.schema.core import Column
 
 Row = tuple[Any, ...]
 Node = dict[str, Any]

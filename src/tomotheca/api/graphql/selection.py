@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import (
     FieldNode,
@@ -17,7 +17,9 @@ from graphql import (
 )
 
 from tomotheca.api.graphql.documents import Document, FieldError, UnliftableError
-from tomotheca.api.graphql.values import Scope
+
+if TYPE_CHECKING:
+    from tomotheca.api.graphql.values import Scope
 
 MAX_FIELDS = 2000
 """Most fields that one query may select."""

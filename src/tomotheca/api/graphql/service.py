@@ -6,13 +6,12 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from graphql import GraphQLError, OperationType
 
 from tomotheca.api.graphql.documents import Document, Documents, FieldError, RequestError, UnliftableError, described
-from tomotheca.api.graphql.lift import Lifted
 from tomotheca.api.graphql.plan import Plan, Run
 from tomotheca.api.graphql.planner import Planner
 from tomotheca.api.graphql.selection import Collector
@@ -20,9 +19,12 @@ from tomotheca.api.graphql.statements import positional
 from tomotheca.api.graphql.types import build
 from tomotheca.api.graphql.values import Shape, Variables, scope
 from tomotheca.api.graphql.wire import Wire
-from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import Viewer, now
-from tomotheca.settings import Settings
+
+if TYPE_CHECKING:
+    from tomotheca.api.graphql.lift import Lifted
+    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.settings import Settings
 
 MAX_PLANS = 200
 """Plans kept of one document."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.api.graphql.clauses import Order
-from tomotheca.api.graphql.paging import Bounds, Paging
 from tomotheca.api.graphql.values import KEYS, NOW, at
 from tomotheca.catalog.later import Later, as_json
-from tomotheca.catalog.query import Clause, Compiler
-from tomotheca.schema import Relation
+
+if TYPE_CHECKING:
+    from tomotheca.api.graphql.clauses import Order
+    from tomotheca.api.graphql.paging import Bounds, Paging
+    from tomotheca.catalog.query import Clause, Compiler
+    from tomotheca.schema import Relation
 
 Reader = Callable[[Sequence[Any]], Any]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import (
     GraphQLArgument,
@@ -24,7 +24,9 @@ from graphql import (
 from tomotheca.api.graphql.inputs import LIMIT_OFFSET, Inputs
 from tomotheca.api.graphql.wire import Wire, is_matrix, type_name
 from tomotheca.schema import Relation, Schema
-from tomotheca.schema.core import Column, Entity
+
+if TYPE_CHECKING:
+    from tomotheca.schema.core import Column, Entity
 
 IDENTITY = {
     "_id": GraphQLField(GraphQLNonNull(GraphQLID), description="Identifier of this object in the whole schema.")
