@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tomotheca.web import assets, links
 from tomotheca.web import format as formats
-from tomotheca.web import links
 from tomotheca.web.address import Address
 from tomotheca.web.grammar import bounds, contains, identifiers, words
 from tomotheca.web.tables import natural
@@ -113,3 +115,31 @@ def test_an_address_survives_its_text(pairs: list[tuple[str, str]]) -> None:
 
 def test_names_sort_as_people_count() -> None:
     assert sorted(["run_10", "Run_2", "run_1", "a"], key=natural) == ["a", "run_1", "Run_2", "run_10"]
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [":root {", ':root[data-theme="dark"] {\n  --paper'])
+def test_N1_text_stands_out_from_its_ground(theme: str) -> None:
+    css = (assets.STATIC / "site.css").read_text()
+    block = css[css.index(theme) :].partition("}")[0]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+    grounds = {
+        "ink": ("paper", "sheet", "sunk", "accent-soft"),
+        "ink-2": ("paper", "sheet", "sunk"),
+        "ink-3": ("paper", "sheet"),
+    }
+    grounds |= {"accent": ("paper", "sheet", "accent-soft"), "accent-ink": ("accent",)}
+    grounds |= {tone: (f"{tone}-soft",) for tone in ("good", "fair", "poor", "truth")}
+    for ink, papers in grounds.items():
+        for paper in papers:
+            assert _contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)

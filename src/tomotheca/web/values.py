@@ -202,6 +202,6 @@ def _field(group: Sequence[Column], row: Mapping[str, Any]) -> Field:
         text = formats.vector(parts, head.unit or ("px" if head.type is int else "Å"))
         return Field(_stem(head)[0], (MISSING if all(p is None for p in parts) else plain(text),))
     term, identifier = (value_of(c, row) for c in group)
-    if identifier.style == "missing":
+    if identifier.style == "missing" or identifier.pieces == term.pieces:
         return Field(title(head), (term,))
     return Field(title(head), (term, identifier) if term.style != "missing" else (identifier,))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import downloads, drawers, links, summaries
 from tomotheca.web import format as formats
-from tomotheca.web.filters import compose
+from tomotheca.web.filters import DATA_TYPES, compose
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages import runtables
 from tomotheca.web.pages.common import identifier, over, unknown
@@ -214,13 +214,12 @@ def _objects(things: Mapping[str, Sequence[Row]]) -> tuple[ObjectSummary, ...]:
 def _contents(
     asked: Asked, number: int, things: Mapping[str, Sequence[Row]], sizes: Mapping[str, summaries.Bytes]
 ) -> tuple[Content, ...]:
-    counts = {
-        "raw-frames": asked.portal.catalog.count("frame", asked.viewer, {"run_id": {"_eq": number}}),
-        "gain": asked.portal.catalog.count("gain_file", asked.viewer, {"run_id": {"_eq": number}}),
-        "mdoc": asked.portal.catalog.count("frame_acquisition_file", asked.viewer, {"run_id": {"_eq": number}}),
-        "ctf": asked.portal.catalog.count("per_section_parameters", asked.viewer, {"run_id": {"_eq": number}, "major_defocus": {"_is_null": False}}),
-        "tilt-series": len(things["tiltseries"]), "tilt-series-alignment": len(things["alignment"]),
-    }  # fmt: skip
+    counts = {"tilt-series": len(things["tiltseries"]), "tilt-series-alignment": len(things["alignment"])}
+    relations = asked.portal.catalog.schema.relations("run")
+    for name in CONTENTS.keys() - counts.keys():
+        _, relation, clause = DATA_TYPES[name]
+        where = {"run_id": {"_eq": number}, **clause}
+        counts[name] = asked.portal.catalog.count(relations[relation].target, asked.viewer, where)
     truth = sum(bool(a["ground_truth_status"]) for a in things["annotation"])
     words = formats.count(len(things["annotation"])) + (f" ({truth} ground truth)" if truth else "")
     first = [

@@ -51,10 +51,19 @@ function fetchOverlay(url) {
 // --- filters
 let waiting = 0;
 
+/** The address that a form asks for: no empty parameters, the two boxes of a range as one value. */
 function formAddress(form) {
-  const pairs = [...new FormData(form)].filter(([, value]) => value !== "");
-  const query = new URLSearchParams(pairs).toString();
-  return form.getAttribute("action") + (query ? `?${query}` : "");
+  const query = new URLSearchParams();
+  const ends = {};
+  for (const [name, value] of new FormData(form)) {
+    const [, range, end] = name.match(/^(.*)\.(from|to)$/) ?? [];
+    if (range) ends[range] = { ...ends[range], [end]: value.trim() };
+    else if (value !== "") query.append(name, value);
+  }
+  for (const [name, { from, to }] of Object.entries(ends)) {
+    if (from || to) query.append(name, from === to ? from : `${from}..${to}`);
+  }
+  return form.getAttribute("action") + (query.size ? `?${query}` : "");
 }
 
 function applyFilters(form) {
