@@ -340,3 +340,24 @@ def test_home_counts_what_is_public(twin: Fetch, site: Site) -> None:
         )
     }
     assert counts == expected
+
+
+@pytest.mark.parametrize(
+    "active", ["", "object=membrane", "quality_score=5", "files=annotation", "ground_truth=true&processing=raw"]
+)
+def test_G3_counts_inside_a_dataset(active: str, twin: Fetch) -> None:
+    page = twin(f"/datasets/10000?{active}")
+    seen = 0
+    for section in page["panel"]["sections"]:
+        for control in section["controls"]:
+            for choice in control["options"] if control["widget"] in {"list", "flag"} else ():
+                parameter = control["parameter"]
+                kept = [
+                    p for p in active.split("&") if p and (not p.startswith(parameter + "=") or parameter == "files")
+                ]
+                found = twin(
+                    f"/datasets/10000?{'&'.join([*kept, parameter + '=' + choice['value'].replace(' ', '+')])}"
+                )
+                assert found["table"]["shown"] == choice["count"], (parameter, choice["value"])
+                seen += 1
+    assert seen > 10

@@ -120,9 +120,9 @@ class World:
             for r in self.rows.get(kind, ())
             if r.get("deposition_id")
         }
-        connection.execute(
-            sa.insert(tables.deposition_dataset), [{"deposition_id": a, "dataset_id": b} for a, b in pairs]
-        )
+        if pairs:
+            rows = [{"deposition_id": a, "dataset_id": b} for a, b in pairs]
+            connection.execute(sa.insert(tables.deposition_dataset), rows)
         hidden = [
             {"kind": kind, "id": r["id"], "state": r["visibility_state"], "until": r["visibility_until"]}
             for kind in ("dataset", "deposition") for r in self.rows.get(kind, ()) if r["visibility_state"] in {"private", "embargoed"}
