@@ -198,8 +198,12 @@ def _sections_table(asked: Asked, row: Row) -> tuple[Section, ...]:
     rows = catalog.find(
         "per_section_parameters", asked.viewer, where={"tiltseries_id": {"_eq": row["id"]}}, order=[("z_index", "asc")]
     )
-    grid = Grid(tuple(title(c) for c in columns), tuple(tuple(value_of(c, r) for c in columns) for r in rows))
-    return (Section("Sections", grid=grid) if rows else Section("Sections", note="No sections are recorded."),)
+    if not rows:
+        return (Section("Sections", note="No sections are recorded."),)
+    known = [c for c in columns if any(r[c.name] is not None for r in rows)]
+    grid = Grid(tuple(title(c) for c in known), tuple(tuple(value_of(c, r) for c in known) for r in rows))
+    empty = ", ".join(title(c).lower() for c in columns if c not in known)
+    return (Section("Sections", grid=grid, note=f"Not recorded: {empty}." if empty else ""),)
 
 
 MORE: Mapping[str, Callable[[Asked, Row], tuple[Section, ...]]] = {

@@ -25,14 +25,9 @@ def record(asked: Asked, kind: str, row: Row) -> tuple[Section, ...]:
         name: sorted([*around.pop(name, ()), *fields], key=lambda f: f.label not in FIRST)
         for name, fields in own.items()
     }
-    made = [Section(name, tuple(fields)) for name, fields in found.items()]
-    placed = [Section(name, tuple(fields)) for name, fields in around.items()]
-    return (
-        *(s for s in placed if s.name == "Overview"),
-        *made,
-        *(s for s in placed if s.name != "Overview"),
-        *MORE.get(kind, _no_more)(asked, row),
-    )
+    made = [Section(name, tuple(fields)) for name, fields in (*found.items(), *around.items())]
+    made.sort(key=lambda s: s.name != "Overview")
+    return (*made, *MORE.get(kind, _no_more)(asked, row))
 
 
 def _around_nothing(asked: Asked, row: Row) -> dict[str, list[Field]]:
