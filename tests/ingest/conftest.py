@@ -14,7 +14,8 @@ import yaml
 from tomotheca.desk.desk import Desk
 from tomotheca.errors import ConfigurationError
 from tomotheca.formats import mrc
-from tomotheca.ingest import IngestOptions, IngestResult, ingest
+from tomotheca.ingest.plan import IngestOptions
+from tomotheca.ingest.run import IngestResult, ingest
 from tomotheca.store.files import LocalFiles
 
 ANGLES = (-60.0, -30.0, 0.0, 30.0, 60.0)

@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tomotheca.errors import ConfigurationError, Finding
-from tomotheca.ingest import check
-from tomotheca.ingest.check import load
+from tomotheca.ingest.check import check, load
 from tomotheca.ingest.language import CARRIED_FORMATS, CONTAINERS, SHAPES
 from tomotheca.schema import DOCUMENTS, Dataset
 from tomotheca.schema.configuration import configuration, names

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tomotheca.ingest import plan
 from tomotheca.ingest.listing import Listing
+from tomotheca.ingest.plan import plan
 from tomotheca.ingest.sections import Exposure, frames, join
 from tomotheca.ingest.template import UnknownVariableError, expand, fill, named
 

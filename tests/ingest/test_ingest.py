@@ -9,7 +9,8 @@ from PIL import Image
 
 from tomotheca.desk.desk import Desk
 from tomotheca.formats import mrc
-from tomotheca.ingest import ingest, plan
+from tomotheca.ingest.plan import plan
+from tomotheca.ingest.run import ingest
 from tomotheca.schema import DOCUMENTS
 from tomotheca.store import layout, manifest, tree
 from tomotheca.store.verify import verify

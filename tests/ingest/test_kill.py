@@ -20,7 +20,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tomotheca.desk.desk import Desk
-from tomotheca.ingest import IngestOptions, ingest
+from tomotheca.ingest.plan import IngestOptions
+from tomotheca.ingest.run import ingest
 from tomotheca.store.files import LocalFiles
 
 folder = Path(sys.argv[1])

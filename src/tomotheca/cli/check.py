@@ -21,9 +21,9 @@ def check(
     config: Config, source: Source = None, syntax_only: SyntaxOnly = False, strict: Strict = False, json: Json = False
 ) -> None:
     """Check an ingest configuration: its grammar, its rules and, with a source, what its patterns find. Needs no archive."""
-    from tomotheca import ingest  # noqa: PLC0415 - heavy
+    from tomotheca.ingest.check import check as examine  # noqa: PLC0415 - heavy
 
-    findings = ingest.check(config, None if syntax_only else source)
+    findings = examine(config, None if syntax_only else source)
     counts = {severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning", "note")}
     if not json:
         show_findings(findings)

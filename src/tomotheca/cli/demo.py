@@ -61,7 +61,7 @@ def demo(
     """Simulate a lab's files, take them in with `tomotheca ingest`, index them. The second time there is nothing to do."""
     from tomotheca.cli.opened import opened  # noqa: PLC0415 - heavy
     from tomotheca.cli.taking_in import index_touched, take_in  # noqa: PLC0415
-    from tomotheca.ingest import IngestOptions  # noqa: PLC0415
+    from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415
 
     settings = load(root)
     folder = settings.root / INPUT

@@ -9,7 +9,8 @@ from tomotheca.cli.options import Json, Root, load
 from tomotheca.cli.output import emit, plain, show_findings, size
 
 if TYPE_CHECKING:
-    from tomotheca.ingest import IngestOptions, Plan
+    from tomotheca.ingest.plan import IngestOptions
+    from tomotheca.ingest.work import Plan
     from tomotheca.settings import Settings
 
 Config = Annotated[Path, typer.Argument(help="Ingest configuration, a YAML file.", show_default=False)]
@@ -36,7 +37,7 @@ def ingest(
     workers: Workers = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
-    from tomotheca.ingest import IngestOptions  # noqa: PLC0415 - heavy
+    from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415 - heavy
 
     settings = load(root)
     words = tuple(part.strip() for part in only.split(",") if part.strip())
@@ -50,7 +51,7 @@ def ingest(
 
 def _plan(settings: "Settings", options: "IngestOptions", *, json: bool) -> int:
     from tomotheca.errors import ConfigurationError  # noqa: PLC0415 - heavy
-    from tomotheca.ingest import plan  # noqa: PLC0415
+    from tomotheca.ingest.plan import plan  # noqa: PLC0415
     from tomotheca.store.files import LocalFiles  # noqa: PLC0415
 
     try:

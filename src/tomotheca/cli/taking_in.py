@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tomotheca.cli.output import Bar, progress
-from tomotheca.ingest import IngestOptions, IngestResult, ingest
+from tomotheca.ingest.run import IngestResult, ingest
 from tomotheca.store import layout
 
 if TYPE_CHECKING:
     from tomotheca.cli.opened import Opened
+    from tomotheca.ingest.plan import IngestOptions
 
 
 @dataclass
