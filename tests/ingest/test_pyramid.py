@@ -82,7 +82,9 @@ def test_every_level_is_the_true_mean(tmp_path_factory, shape, dtype, memory):
     assert result.statistics.min == volume.min()
     assert result.statistics.max == volume.max()
     assert result.statistics.mean == pytest.approx(volume.mean(dtype="f8"), rel=1e-6)
-    assert [result.statistics.p1, result.statistics.p99] == pytest.approx(list(np.percentile(volume.astype("f8"), [1, 99])))
+    assert [result.statistics.p1, result.statistics.p99] == pytest.approx(
+        list(np.percentile(volume.astype("f8"), [1, 99]))
+    )
 
 
 @pytest.mark.parametrize("shape", [(40, 200, 256), (40, 201, 259)])

@@ -137,7 +137,12 @@ def test_a_document_becomes_rows_parents_first() -> None:
 
 def test_gains_and_spacings_follow_from_the_identifiers_of_a_run() -> None:
     ids = {"tomogram_voxel_spacing": {"10.000": 3}, "gain_file": {"a.gain": 9}}
-    found = rows_of(Run, {"id": 1, "run_name": "TS_1", "ids": ids}, key="10001/TS_1/run_metadata.json", parents={"dataset_id": 10001})
+    found = rows_of(
+        Run,
+        {"id": 1, "run_name": "TS_1", "ids": ids},
+        key="10001/TS_1/run_metadata.json",
+        parents={"dataset_id": 10001},
+    )
     assert [(kind, row["id"]) for kind, row in found] == [("run", 1), ("tomogram_voxel_spacing", 3), ("gain_file", 9)]
     assert found[1][1]["s3_prefix"] == "10001/TS_1/Reconstructions/VoxelSpacing10.000/"
     assert found[2][1]["s3_file_path"] == "10001/TS_1/Gains/a.gain"
