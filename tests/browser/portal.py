@@ -28,7 +28,7 @@ def build(root: Path) -> None:
         "--runs",
         "3",
         "--size",
-        "32,80,80",
+        "48,112,112",
         "--offline",
     ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -90,6 +90,51 @@ def test_walk_from_home_to_the_viewer(page: Page, page_log: PageLog, portal: str
     assert page_log.errors == []
 
 
+LEVELS = """() => {
+  const image = viewer.layerManager.managedLayers[0].layer.dataSources[0].loadState.subsources[0];
+  const options = { displayRank: 3, multiscaleToViewTransform: new Float32Array([1, 0, 0, 0, 1, 0, 0, 0, 1]), modelChannelDimensionIndices: [] };
+  return image.subsourceEntry.subsource.volume.getSources(options)[0].map((level) => Array.from(level.chunkToMultiscaleTransform));
+}"""
+"""The viewer's own transforms, one per pyramid level: column-major, from voxels of a level (x, y, z) to voxels of level 0 (z, y, x)."""
+
+
+def test_a_voxel_and_a_point_are_in_one_place_at_every_level(page: Page, portal: str) -> None:
+    page.goto(f"{portal}/view/runs/1")
+    viewer = page.frame_locator("iframe")
+    expect(viewer.locator("html")).to_have_attribute("data-ready", "true", timeout=VIEWER_PATIENCE)
+    frame = next(f for f in page.frames if "/viewer/" in f.url)
+    levels = frame.evaluate(LEVELS)
+    assert len(levels) >= 3
+    for number, matrix in enumerate(levels):
+        factor = 2**number
+        marked = [16, 24, 8]  # x, y, z of the first voxel of a block that is one voxel of this level
+        seen = [m / factor + 0.5 for m in marked]  # the viewer counts from the corner of a voxel
+        found = [
+            sum(matrix[4 * column + row] * seen[column] for column in range(3)) + matrix[12 + row] for row in range(3)
+        ]
+        meant = [m + (factor - 1) / 2 for m in reversed(marked)]
+        assert max(abs(a - b) for a, b in zip(found, meant, strict=True)) < 0.05
+
+    with urlopen(f"{portal}/api/v1/viewer/runs/1/state.json") as answer:
+        state = json.loads(answer.read())
+    points = next(layer["annotations"] for layer in state["layers"] if layer["type"] == "annotation")
+    identifier = re.search(
+        r"AN-(\d+)", next(layer["name"] for layer in state["layers"] if layer["type"] == "annotation")
+    )
+    assert identifier
+    query = """query($annotation: Int) {
+      annotationFiles(where: {format: {_eq: "ndjson"}, annotationShape: {annotationId: {_eq: $annotation}}}) { httpsPath }
+    }"""
+    asked = json.dumps({"query": query, "variables": {"annotation": int(identifier[1])}})
+    request = Request(f"{portal}/graphql", asked.encode(), {"Content-Type": "application/json"})
+    with urlopen(request) as answer:
+        path = json.loads(answer.read())["data"]["annotationFiles"][0]["httpsPath"]
+    with urlopen(path) as answer:
+        first = json.loads(answer.readline())["location"]
+    drawn = next(p["point"] for p in points if p["type"] == "point")
+    assert drawn == pytest.approx([first["x"], first["y"], first["z"]], abs=0.05)
+
+
 def test_walk_without_scripts(chromium: Browser, portal: str) -> None:
     context = chromium.new_context(java_script_enabled=False, viewport={"width": 1440, "height": 900})
     page = context.new_page()
@@ -155,7 +200,8 @@ def test_every_page_is_accessible_and_fits(
     page.goto(portal + path)
     overflow = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, "the page scrolls sideways"
-    assert accessibility_findings() == []
+    found = accessibility_findings()
+    assert not found, "\n".join(found)
     assert page_log.foreign(portal) == []
     assert page_log.violations() == []
 

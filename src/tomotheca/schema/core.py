@@ -257,7 +257,8 @@ def _columns_of(f: _Field, name: str, path: tuple[str, ...], place: _Place) -> I
         return
     drawer = f.find(Drawer) or place.drawer
     if drawer and place.drawer and drawer is place.drawer and path[-1] not in {"name", "min", "max"}:
-        drawer = Drawer(drawer.section, f"{drawer.label} {path[-1].replace('_', ' ')}".replace(" id", " ID"))
+        label = f"{drawer.label} {path[-1].replace('_', ' ')}".replace(" id", " ID").strip()
+        drawer = Drawer(drawer.section, label[:1].upper() + label[1:])
     yield _scalar(
         f, Column(name, str, path, nullable=f.nullable, description=f.description, drawer=drawer, public=public)
     )

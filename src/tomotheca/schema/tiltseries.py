@@ -174,7 +174,7 @@ class TiltSeries(Document, Entity):
     )
     derived: ClassVar = (
         Derived(
-            "tilt_range", float, tilt_range, "Extent between lowest and highest tilt angle.",
+            "tilt_range", Degrees, tilt_range, "Extent between lowest and highest tilt angle.",
             (Drawer("Geometry", "Tilt range"),),
         ),
     )  # fmt: skip
