@@ -13,7 +13,7 @@ from tomotheca.desk.desk import Desk
 from tomotheca.store import documents, layout, manifest, tree
 from tomotheca.store.verify import verify
 
-KILLS = int(os.environ.get("TOMOTHECA_KILLS", "5"))
+KILLS = int(os.environ.get("TOMOTHECA_KILLS", "20"))
 """How often; the figure that is asked for is 20."""
 
 SCRIPT = """

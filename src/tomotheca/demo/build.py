@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from math import prod
 from multiprocessing import get_context
@@ -90,13 +89,9 @@ def performed(jobs: list[Job]) -> Iterator[Written]:
     if workers < 2 or sum(prod(job.study.shape) for job in jobs) < WORTH_A_PROCESS:
         yield from map(lab.perform, jobs)
         return
-    pool: Executor = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     longest = sorted(jobs, key=lambda job: -job.run.tiles * prod(job.study.shape))
-    try:
-        for future in as_completed([pool.submit(lab.perform, job) for job in longest]):
-            yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with get_context("spawn").Pool(workers) as pool:  # leaving it early ends what is running, so Ctrl-C is quick
+        yield from pool.imap_unordered(lab.perform, longest)
 
 
 def cores() -> int:
