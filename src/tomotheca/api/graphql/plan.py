@@ -66,8 +66,11 @@ class Run:
 class View:
     """One selection of fields of the rows of a list."""
 
-    build: Callable[[Sequence[Row]], list[Node]]
-    links: list[Link] = field(default_factory=list)
+    build: Callable[..., list[Node]]
+    ones: list[One] = field(default_factory=list)
+    """Relations to one, which are answered first: `build` puts them into place."""
+
+    manys: list[Many] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -76,15 +79,18 @@ class Level:
 
     selected: Selected
     query: Query
+    keyed: bool
+    """The first column of the rows is their own identifier, not that of a parent."""
+
     views: list[View] = field(default_factory=list)
 
     def nodes(self, run: Run, rows: list[Row]) -> list[list[Node]]:
         """Make the nodes of rows, one list for each view, with everything below them."""
         made = []
         for view in self.views:
-            nodes = view.build(rows)
-            for link in view.links:
-                link.fill(run, nodes, rows)
+            nodes = view.build(rows, *[one.found(run, rows) for one in view.ones])
+            for many in view.manys:
+                many.fill(run, nodes, rows)
             made.append(nodes)
         return made
 
@@ -93,25 +99,22 @@ class Level:
 class One:
     """A relation to one."""
 
-    key: str
     index: int
     """Place of the foreign key in the parent's rows."""
 
     level: Level
     statement: Statement
 
-    def fill(self, run: Run, nodes: list[Node], rows: list[Row]) -> None:
-        """Put the related node into every node."""
-        index, key = self.index, self.key
+    def found(self, run: Run, rows: list[Row]) -> dict[int, Node]:
+        """Give the related nodes of some rows by identifier."""
+        index = self.index
         keys = {row[index] for row in rows}
         keys.discard(None)
-        found: dict[int, Node] = {}
-        if keys:
-            run.values[KEYS] = list(keys)
-            related = run.all(self.statement, self.level.selected)
-            found = dict(zip([row[0] for row in related], self.level.nodes(run, related)[0], strict=True))
-        for node, row in zip(nodes, rows, strict=True):
-            node[key] = found.get(row[index])
+        if not keys:
+            return {}
+        run.values[KEYS] = list(keys)
+        related = run.all(self.statement, self.level.selected)
+        return dict(zip([row[0] for row in related], self.level.nodes(run, related)[0], strict=True))
 
 
 @dataclass
@@ -177,7 +180,6 @@ class Many:
         return Groups([row[:-2] for row in rows], spans)
 
 
-Link = One | Many
 Span = tuple[int, int, int, int, bool]
 """Parent, place of its first row, number of rows, place of the first in the whole list, whether there are more."""
 

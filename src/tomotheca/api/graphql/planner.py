@@ -20,7 +20,7 @@ from graphql import (
 from tomotheca.api.graphql import clauses
 from tomotheca.api.graphql.documents import Document, FieldError, RequestError
 from tomotheca.api.graphql.paging import Paging, limits
-from tomotheca.api.graphql.plan import Constant, Level, Link, Listed, Many, One, Plan, View
+from tomotheca.api.graphql.plan import Constant, Level, Listed, Many, One, Plan, View
 from tomotheca.api.graphql.project import Projection, connection
 from tomotheca.api.graphql.statements import Page, Query
 from tomotheca.api.graphql.wire import Wire, type_name
@@ -68,7 +68,7 @@ class Planner:
             return Constant(selected.key, self._introspect(operation, selected))
         kind = self.wire.roots[selected.name]
         arguments = self._arguments(selected, "Query")
-        level, finish = self._level(kind, selected, arguments)
+        level, finish = self._level(kind, selected, arguments, keyed=True)
         finish([self._view(level, self._below(selected, kind))])
         try:
             return Listed(selected.key, level, level.query.root(*limits(arguments["limitOffset"])))
@@ -109,7 +109,7 @@ class Planner:
         return found
 
     def _level(
-        self, kind: str, selected: Selected, arguments: Mapping[str, Any]
+        self, kind: str, selected: Selected, arguments: Mapping[str, Any], *, keyed: bool
     ) -> tuple[Level, Callable[[list[_Unfinished]], None]]:
         try:
             where = clauses.clause(self.wire, kind, arguments["where"])
@@ -119,36 +119,39 @@ class Planner:
         except QueryError as error:
             raise FieldError(str(error), selected.node, selected.path) from error
         self.collector.take_list(selected)
-        level = Level(selected, query)
+        level = Level(selected, query, keyed)
 
         def finish(views: list[_Unfinished]) -> None:
-            level.views = [View(v.projection.build(), v.links) for v in views]
+            level.views = [View(v.projection.build(), v.ones, v.manys) for v in views]
 
         return level, finish
 
     def _view(self, level: Level, fields: Mapping[str, Selected]) -> _Unfinished:
         kind = level.query.kind
-        made = _Unfinished(Projection(kind, level.query.columns, self.compiler.prefixes, self.compiler.private))
+        made = _Unfinished(
+            Projection(kind, level.query.columns, self.compiler.prefixes, self.compiler.private, level.keyed)
+        )
         for key, selected in fields.items():
             if selected.name == "__typename":
                 made.projection.constant(key, type_name(kind))
             elif selected.name == "_id":
                 made.projection.identifier(key)
             elif isinstance(found := self.wire.fields[kind][selected.name], Relation):
-                made.projection.constant(key, None)
-                made.links.append(self._link(made.projection, found, selected))
+                self._link(made, found, selected)
             else:
                 made.projection.scalar(key, found)
         return made
 
-    def _link(self, projection: Projection, relation: Relation, selected: Selected) -> Link:
+    def _link(self, made: _Unfinished, relation: Relation, selected: Selected) -> None:
         arguments = self._arguments(selected, type_name(relation.source))
-        level, finish = self._level(relation.target, selected, arguments)
+        level, finish = self._level(relation.target, selected, arguments, keyed=not relation.many)
         try:
             if relation.many:
-                return self._many(projection.index("id"), relation, level, finish, arguments)
+                made.projection.constant(selected.key, None)
+                made.manys.append(self._many(made.projection.index("id"), relation, level, finish, arguments))
+                return
             finish([self._view(level, self._below(selected, relation.target))])
-            return One(selected.key, projection.index(relation.ref.column), level, level.query.by_id())
+            made.ones.append(One(made.projection.one(selected.key, relation.ref.column), level, level.query.by_id()))
         except FieldError:
             raise
         except QueryError as error:
@@ -185,4 +188,5 @@ class _Unfinished:
     """A view whose columns are still being collected."""
 
     projection: Projection
-    links: list[Link] = field(default_factory=list)
+    ones: list[One] = field(default_factory=list)
+    manys: list[Many] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,6 @@ Node = dict[str, Any]
 TRUTH = {None: None, 0: False, 1: True}
 
 
-def identity(kind: str) -> Callable[[int], str]:
-    """Give the function that makes the global identifier of a row of that kind."""
-    name = type_name(kind)
-    return lambda number: b64encode(f"{name}:{number}".encode()).decode()
-
-
 @dataclass
 class Projection:
     """Builds the source of a function from rows to nodes."""
@@ -38,11 +32,19 @@ class Projection:
 
     prefixes: Mapping[str, str]
     private: frozenset[str] = frozenset()
+    keyed: bool = False
+    """The rows' key is their own identifier."""
+
+    related: int = 0
+    """Relations to one; the function takes the related nodes of each by identifier."""
+
     items: list[str] = field(default_factory=list)
     names: dict[str, Any] = field(default_factory=lambda: {"TRUTH": TRUTH, "Fragment": Fragment})
 
     def index(self, column: str) -> int:
         """Give the place of a column in the rows."""
+        if self.keyed and column == "id":
+            return 0
         if column not in self.columns:
             self.columns.append(column)
         return self.columns.index(column) + 1
@@ -53,8 +55,17 @@ class Projection:
 
     def identifier(self, key: str) -> None:
         """Answer the global identifier."""
-        self.names["identity"] = identity(self.kind)
-        self.items.append(f"{key!r}: identity(c{self.index('id')})")
+        self.names["base64"] = b2a_base64
+        self.items.append(
+            f"{key!r}: base64(b'{type_name(self.kind)}:%d' % c{self.index('id')}, newline=False).decode()"
+        )
+
+    def one(self, key: str, column: str) -> int:
+        """Answer the related node, and give the place of the foreign key."""
+        index = self.index(column)
+        self.items.append(f"{key!r}: found{self.related}.get(c{index})")
+        self.related += 1
+        return index
 
     def scalar(self, key: str, column: Column) -> None:
         """Answer a column's value."""
@@ -67,18 +78,20 @@ class Projection:
         value = f"c{self.index(column.name)}"
         if column.location:
             self.names[column.location] = self.prefixes[column.location]
-            return f"{value} if {value} is None or '://' in {value} else {column.location} + {value}"
+            nothing = f"{value} is None or " if column.nullable else ""
+            return f"{value} if {nothing}'://' in {value} else {column.location} + {value}"
         if column.missing is not None:
             return f"{column.missing!r} if {value} is None else {value}"
         if is_matrix(self.kind, column):
             return f"None if {value} is None else Fragment({value})"
         return f"TRUTH[{value}]" if column.type is bool else value
 
-    def build(self) -> Callable[[Sequence[Row]], list[Node]]:
-        """Compile the function. Columns must not be added any more."""
+    def build(self) -> Callable[..., list[Node]]:
+        """Compile the function of rows and related nodes. Columns must not be added any more."""
         row = ", ".join(f"c{i}" for i in range(len(self.columns) + 1))
-        function: Callable[[Sequence[Row]], list[Node]] = compiled(
-            f"lambda rows: [{{{', '.join(self.items)}}} for ({row},) in rows]", self.names
+        given = ", ".join(["rows", *(f"found{i}" for i in range(self.related))])
+        function: Callable[..., list[Node]] = compiled(
+            f"lambda {given}: [{{{', '.join(self.items)}}} for ({row},) in rows]", self.names
         )
         return function
 
