@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from tomotheca.schema.blocks import Vector
-from tomotheca.schema.context import Context
+from tomotheca.schema.context import Context, own_key
 from tomotheca.schema.core import Document, Entity
 from tomotheca.schema.markers import Computed, Derived, Drawer, Flat, Internal, Json, Key, Private, Public, Ref, Rows
 from tomotheca.schema.units import Angstrom, Count, Degrees
@@ -43,11 +43,6 @@ class PerSectionAlignmentParameters(Entity):
     def natural(item: Mapping[str, Any]) -> str:
         """Natural key inside an alignment: the index of the section."""
         return str(item["z_index"])
-
-
-def own_key(_: Mapping[str, Any], context: Context) -> str:
-    """Give the key of the document itself."""
-    return context.key
 
 
 def find_tiltseries(document: Mapping[str, Any], context: Context) -> int | None:

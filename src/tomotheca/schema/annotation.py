@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.blocks import Author, Dates
-from tomotheca.schema.context import Context
+from tomotheca.schema.context import Context, own_key
 from tomotheca.schema.core import Block, Document, Entity, unwrap
 from tomotheca.schema.markers import (
     Computed,
@@ -178,11 +178,6 @@ class Confidence(Block):
         None
     )
     """Annotation that precision and recall were measured against."""
-
-
-def own_key(_: Mapping[str, Any], context: Context) -> str:
-    """Give the key of the document itself."""
-    return context.key
 
 
 class Annotation(Document, Entity):

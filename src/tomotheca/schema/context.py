@@ -62,3 +62,13 @@ class Context:
             If the document has none: it was not completed by ingest or adopt.
         """
         return int(self.document["ids"][kind][natural])
+
+
+def own_key(_: Mapping[str, Any], context: Context) -> str:
+    """Give the key of the document itself."""
+    return context.key
+
+
+def folder_prefix(_: Mapping[str, Any], context: Context) -> str:
+    """Give the folder of the document, with a slash at the end."""
+    return context.folder + "/"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.blocks import Author, CrossReferences, Dates, KeyPhotos, NamedTerm, Organism, Term, Visibility
-from tomotheca.schema.context import Context
+from tomotheca.schema.context import folder_prefix
 from tomotheca.schema.core import Document, Entity
 from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Key, Public, Ref, Rows
 from tomotheca.schema.vocabulary import SampleType
@@ -41,11 +41,6 @@ class DatasetFunding(Entity):
     def natural(item: Mapping[str, Any]) -> str:
         """Natural key inside a dataset: agency and grant."""
         return f"{item.get('funding_agency_name') or ''}|{item.get('grant_id') or ''}"
-
-
-def folder_prefix(_: Mapping[str, Any], context: Context) -> str:
-    """Give the folder of the document, with a slash at the end."""
-    return context.folder + "/"
 
 
 class Dataset(Document, Entity):

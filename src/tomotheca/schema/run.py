@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from tomotheca.schema.context import Context
+from tomotheca.schema.context import Context, folder_prefix
 from tomotheca.schema.core import Document, Entity
 from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Key, Private, Public, Ref, Rows
 from tomotheca.schema.units import Spacing
-
-
-def folder_prefix(_: Mapping[str, Any], context: Context) -> str:
-    """Give the folder of the document, with a slash at the end."""
-    return context.folder + "/"
 
 
 class TomogramVoxelSpacing(Entity):
