@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage, sparse
+from scipy import fft, sparse
 
 from tomotheca.demo.geometry import Alignment, centre, to_aligned
 from tomotheca.demo.microscope import Microscope, Series, contrast_transfer
@@ -133,11 +133,6 @@ def deconvolve(volume: Floats, scope: Microscope, pixel: float, *, strength: flo
     transfer = np.abs(contrast_transfer(frequency, scope.defocus * 1e4, scope))
     wiener = (transfer * ratio / (transfer**2 * ratio + 1)).astype(np.float32)
     return np.asarray(fft.irfftn(fft.rfftn(volume) * wiener, volume.shape), dtype=np.float32)
-
-
-def smooth(volume: Floats, sigma: float) -> Floats:
-    """Low-pass filter a volume with a Gaussian of ``sigma`` voxels."""
-    return np.asarray(ndimage.gaussian_filter(volume, sigma), dtype=np.float32)
 
 
 def quantise(volume: Floats, kind: str) -> NDArray[np.generic]:

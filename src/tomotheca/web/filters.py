@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from tomotheca.schema.vocabulary import QUALITY, label
@@ -388,9 +387,3 @@ def sentences(active: Sequence[Active], address: Address) -> Iterator[Sentence]:
             continue
         said = " or ".join(dict.fromkeys(a.filter.words(v) for v in a.values))
         yield Sentence(f"{a.filter.label}: {said}", str(rest.without([a.filter.parameter])))
-
-
-@cache
-def known_parameters(schema: Schema, listing: str) -> frozenset[str]:
-    """Give the names of the parameters that filter a listing."""
-    return frozenset(f.parameter for f in registry(schema, listing))
