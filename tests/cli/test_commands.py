@@ -169,11 +169,17 @@ def test_a_lock_is_respected(own: Path) -> None:
     assert "is writing to" in done.stderr
 
 
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to commands in the background: they ignore Ctrl-C, and so does all they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tomotheca", "demo", "--runs", "40", "--offline", "--root", str(tmp_path)]
     with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean(), start_new_session=True
-    ) as process:
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean(), start_new_session=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - no threads here
+    ) as process:  # fmt: skip
         end = time.monotonic() + 60
         while not (tmp_path / "demo-input").is_dir() and time.monotonic() < end:
             time.sleep(0.05)
