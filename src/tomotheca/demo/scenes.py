@@ -191,7 +191,7 @@ def studies() -> tuple[Study, ...]:
             (Run("TS_001", 5), Run("TS_002", 4), Run("TS_003", 3)), cytosol, "int8", "int8", 4,
         ),
         Study(
-            "virions", 10002, 10302, virus, (88, 192, 192),
+            "virions", 10002, 10302, virus, (80, 184, 184),
             (Run("Position_01", 5), Run("Position_02", 2, tiles=2), Run("Position_03", 1, annotated=False)), virions, "int8", "int8", 8,
         ),
         Study(
