@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from botocore import UNSIGNED  # type: ignore[import-untyped]  # published witho
 from botocore.client import Config  # type: ignore[import-untyped]  # published without types
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # published without types
 from tests.api.serving import CHUNK, HIDDEN, HIDDEN_KEYS, MRC, PUBLIC, SMALL_MRC, World, run_cli, serving
+from tests.catalog.archive import put_dataset, put_deposition
 
 from tomotheca.store.files import LocalFiles
 
@@ -43,6 +45,21 @@ def test_publishing_shows_without_a_restart(own: World) -> None:
         for key in HIDDEN_KEYS:
             assert eventually(f"{server.url}/files/{key}", 200)
         assert httpx.get(f"{server.url}/datasets/{HIDDEN}").status_code == 200
+
+
+def test_the_end_of_an_embargo_shows_without_a_restart(own: World) -> None:
+    put_deposition(own.files, 10301)
+    put_dataset(own.files, HIDDEN, 10301, runs=1, visibility={"state": "embargoed", "until": "2999-01-01"})
+    run_cli("index", "--root", own.root, check=True)
+    with serving(own) as server:
+        before = httpx.get(f"{server.url}/browse-data/datasets.json")
+        assert httpx.get(f"{server.url}/datasets/{HIDDEN}").status_code == 404
+        with sqlite3.connect(own.root / "state/catalog.sqlite") as catalogue:  # time goes by
+            catalogue.execute("UPDATE visibility SET until = '2020-01-01T00:00:00+00:00'")
+        after = httpx.get(f"{server.url}/browse-data/datasets.json", headers={"If-None-Match": before.headers["etag"]})
+        assert after.status_code == 200
+        assert after.json()["table"]["total"] == before.json()["table"]["total"] + 1
+        assert eventually(f"{server.url}/files/{HIDDEN_KEYS[-1]}", 200)
 
 
 def test_files_that_are_lost_or_cut_short(own: World) -> None:

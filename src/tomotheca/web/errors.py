@@ -35,7 +35,7 @@ def error_page(request: Request, status: int, message: str) -> Response:
     settings = portal.settings if portal else Settings()
     last = path.rstrip("/").rpartition("/")[2][:100]
     failure = Failure(title=HEADINGS.get(status, "Error"), status=status, message=message, asked_for=last, noindex=True)
-    frame = Shell(settings.site_name, settings.tagline, "", 0, curator=False, path=path)
+    frame = Shell(settings.site_name, settings.tagline, "", "", curator=False, path=path)
     response = guard(to_html("error.html", failure, frame, status))
     response.headers["cache-control"] = "no-store"
     return response

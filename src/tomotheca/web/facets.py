@@ -44,7 +44,7 @@ class Scope:
     portal: Portal
     listing: str
     viewer: Viewer
-    version: int
+    version: str
     within: int | None = None
 
     def keep(self, question: str, answer: Callable[[], T], clause: Any = None) -> T:

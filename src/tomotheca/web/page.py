@@ -45,8 +45,8 @@ class Asked:
     origin: str = ""
     """Public address of the site, without a slash at the end."""
 
-    version: int = 0
-    """Version of the catalogue."""
+    version: str = ""
+    """Version of the catalogue as the viewer sees it: the end of an embargo changes it too."""
 
     def get(self, kind: str, identifier: int) -> Row:
         """Give one row that the viewer sees.
@@ -136,7 +136,7 @@ class Shell:
     site: str
     tagline: str
     software: str
-    version: int
+    version: str
     curator: bool
     path: str
     search: str = ""
@@ -176,7 +176,7 @@ def ask(portal: Portal, request: Request, *, json: bool = False) -> Asked:
             pairs.append((name, value.strip()))
     viewer = getattr(request.state, "viewer", ANONYMOUS)
     origin = portal.catalog.public_url or str(request.base_url).rstrip("/")
-    return Asked(portal, Address(path, tuple(pairs)), viewer, request.path_params, origin, portal.catalog.version)
+    return Asked(portal, Address(path, tuple(pairs)), viewer, request.path_params, origin, portal.catalog.stamp(viewer))
 
 
 def _prefers_json(request: Request) -> bool:
@@ -235,7 +235,7 @@ def shell(asked: Asked, page: Page | None = None) -> Shell:
         settings.site_name,
         settings.tagline,
         asked.portal.software,
-        asked.version,
+        asked.version.partition(".")[0],
         asked.viewer.curator,
         path,
         asked.address.first("search"),
