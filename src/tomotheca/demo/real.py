@@ -31,7 +31,7 @@ TEXT = (
     "Not tomograms: two density maps of the Electron Microscopy Data Bank that show how the portal treats files it did not simulate. EMD-3197 (20 x 20 x 20"
     " voxels) is the smallest map of the EMDB, a sub-tomogram average of a vesicle-forming membrane; EMD-3001 is a crystal map with three different voxel"
     " edges and columns, rows and sections that are not x, y, z. Protein is bright in both. The files are taken unchanged from the test data of the source"
-    " distribution of mrcfile 1.5.4 (https://pypi.org/project/mrcfile/, BSD 3-clause licence), which took them from the EMDB, whose maps are released"
+    " distribution of mrcfile 1.5.4 (BSD 3-clause licence), which took them from the EMDB, whose maps are released"
     " under CC0-1.0. The real authors are those of the EMDB entries; the people named here are fictional and stand for the demo."
 )
 
