@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tomotheca.api.s3_xml import Node, S3Error, document
-from tomotheca.catalog.files import FileRow, list_files
+from tomotheca.catalog.files import BEHIND, FileRow, list_files
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tomotheca.catalog.viewer import Viewer
 
 PAGE = 1000
-BEHIND = "\U0010ffff"
-"""Sorts behind every key that begins with what stands before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.files import FileRow, entry_row
+from tomotheca.catalog.files import FileRow, below, entries, expand
 from tomotheca.errors import QueryError
-from tomotheca.store import manifest
 
 if TYPE_CHECKING:
     from tomotheca.api.portal import Portal
     from tomotheca.catalog.viewer import Viewer
 
-PAGE = 1000
-BEHIND = "\U0010ffff"
 
 ROLES: Mapping[str, frozenset[str]] = {
     "frames": frozenset({"frame"}),
@@ -94,9 +91,9 @@ def files_of(portal: Portal, selection: Selection, viewer: Viewer) -> Iterator[F
     condition = _condition(portal, selection, row)
     return (
         file
-        for entry in _entries(portal, condition, viewer)
+        for entry in entries(portal.catalog, viewer, condition)
         if _takes(selection, entry)
-        for file in _expanded(portal, entry)
+        for file in expand(portal.files, entry)
     )
 
 
@@ -105,20 +102,11 @@ def _condition(portal: Portal, selection: Selection, row: Mapping[str, Any]) -> 
     match selection.kind:
         case "dataset" | "run":
             prefix = str(row["s3_prefix"]).removeprefix(portal.catalog.prefixes["s3"])
-            return sa.and_(f.c.key >= prefix, f.c.key < prefix + BEHIND)
+            return below(f, prefix)
         case "deposition":
             return sa.or_(f.c._gate == selection.id, sa.and_(f.c.kind == "deposition", f.c.entity_id == selection.id))
         case kind:
             return sa.and_(f.c.kind == kind, f.c.entity_id == selection.id)
-
-
-def _entries(portal: Portal, condition: sa.ColumnElement[bool], viewer: Viewer) -> Iterator[dict[str, object]]:
-    f = portal.catalog.tables.file
-    terms = [condition, *portal.catalog.compiler(viewer).visible("file", f)]
-    after = ""
-    while page := portal.catalog.execute(sa.select(f).where(*terms, f.c.key > after).order_by(f.c.key).limit(PAGE)):
-        yield from page
-        after = str(page[-1]["key"])
 
 
 def _takes(selection: Selection, entry: Mapping[str, object]) -> bool:
@@ -138,14 +126,3 @@ def _in_format(selection: Selection, key: str, role: str) -> bool:
     if role == VOLUMES[selection.kind]:
         return key.rstrip("/").endswith(f".{selection.format}")
     return role not in DRESSING
-
-
-def _expanded(portal: Portal, entry: dict[str, object]) -> Iterator[FileRow]:
-    if entry["members"] is None:
-        yield entry_row(entry)
-        return
-    top = str(entry["key"])
-    for member in manifest.list_members(portal.files, top):
-        yield FileRow(
-            top + member.path, member.size, member.sha256, manifest.media_type(member.path), str(entry["role"]), None
-        )

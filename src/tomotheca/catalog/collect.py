@@ -113,10 +113,7 @@ def dataset(schema: Schema, files: Files, identifier: int, *, publish_emails: bo
         dataset_deposition=reads[0].document.get("deposition_id"),
         standard_alignments=frozenset(r.key for r in reads if r.model is Alignment and r.document.get("is_portal_standard")),
     )  # fmt: skip
-    _take_rows(schema, gathered, reads, base)
-    if not publish_emails:
-        _withhold(schema, gathered.rows)
-    return Unit("dataset", identifier, gathered.rows, _with_places(gathered.files, gathered), tuple(gathered.findings))
+    return _unit("dataset", schema, gathered, reads, base, publish_emails=publish_emails)
 
 
 def deposition(schema: Schema, files: Files, identifier: int, *, publish_emails: bool = False) -> Unit:
@@ -126,12 +123,17 @@ def deposition(schema: Schema, files: Files, identifier: int, *, publish_emails:
     reads = list(read_all(files, [(Deposition, key)], gathered.findings))
     for read in reads:
         _take_files(gathered, read, publish_emails=publish_emails)
-    _take_rows(schema, gathered, reads, Context(key="", owner=identifier, sizes=gathered.sizes))
+    base = Context(key="", owner=identifier, sizes=gathered.sizes)
+    return _unit("deposition", schema, gathered, reads, base, publish_emails=publish_emails)
+
+
+def _unit(  # noqa: PLR0913 - what both kinds of unit have gathered
+    kind: str, schema: Schema, gathered: _Gathered, reads: list[Read], base: Context, *, publish_emails: bool
+) -> Unit:
+    _take_rows(schema, gathered, reads, base)
     if not publish_emails:
         _withhold(schema, gathered.rows)
-    return Unit(
-        "deposition", identifier, gathered.rows, _with_places(gathered.files, gathered), tuple(gathered.findings)
-    )
+    return Unit(kind, base.owner, gathered.rows, _with_places(gathered, base.owner), tuple(gathered.findings))
 
 
 def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> None:
@@ -140,7 +142,6 @@ def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> Non
     common = {
         "kind": kind,
         "entity_id": identifier,
-        "_document": read.key,
         "_gate": _gate(read),
         "source": None,
         "members": None,
@@ -221,14 +222,11 @@ def _spacings(read: Read) -> Mapping[str, int]:
     return found
 
 
-def _with_places(found: list[Row], gathered: _Gathered) -> list[Row]:
-    """Give each file its dataset and run."""
+def _with_places(gathered: _Gathered, owner: int) -> list[Row]:
+    """Give each file its dataset, run and owner."""
     runs = {r["name"]: r["id"] for r in gathered.rows.get("run", [])}
-    owners = {r["_owner"] for rows in gathered.rows.values() for r in rows}
-    owner = owners.pop() if owners else 0
     out = []
-    for file in sorted(found, key=lambda f: str(f["key"]).encode()):
+    for file in sorted(gathered.files, key=lambda f: str(f["key"]).encode()):
         place = layout.locate(file["key"])
-        row = {k: v for k, v in file.items() if k != "_document"}
-        out.append({**row, "dataset_id": place.dataset, "run_id": runs.get(place.run), "_owner": owner})
+        out.append({**file, "dataset_id": place.dataset, "run_id": runs.get(place.run), "_owner": owner})
     return out

@@ -12,11 +12,13 @@ from tomotheca.errors import NotFoundError
 from tomotheca.store import manifest, members
 
 if TYPE_CHECKING:
-    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.catalog.catalog import Catalog, Row
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.store.files import Files
 
 PAGE = 1000
+BEHIND = "\U0010ffff"
+"""Sorts behind every character that a key has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,15 @@ def ancestors(key: str) -> list[str]:
     return ["/".join(parts[:n]) + "/" for n in range(1, len(parts))]
 
 
-def entry_row(row: sa.Row[tuple[object, ...]] | dict[str, object]) -> FileRow:
+def entry_row(row: Row) -> FileRow:
     """Make a FileRow of a row of the file table."""
-    r = row if isinstance(row, dict) else dict(row._mapping)
     return FileRow(
-        str(r["key"]), int(str(r["size"])), r["sha256"], str(r["media_type"]), str(r["role"]), r["mtime"], r["source"],  # type: ignore[arg-type]  # columns are typed by the table
-        redacted=r["sha256"] != r["stored_sha256"],
+        row["key"], row["size"], row["sha256"], row["media_type"], row["role"], row["mtime"], row["source"],
+        redacted=row["sha256"] != row["stored_sha256"],
     )  # fmt: skip
 
 
-def find_entry(catalog: Catalog, key: str, viewer: Viewer) -> dict[str, object]:
+def find_entry(catalog: Catalog, key: str, viewer: Viewer) -> Row:
     """Give the file-table row that holds a key: the file itself, or the array directory it lies in.
 
     Raises
@@ -89,7 +90,7 @@ def find_file(catalog: Catalog, files: Files, key: str, viewer: Viewer) -> FileR
     return within(files, find_entry(catalog, key, viewer), key)
 
 
-def within(files: Files, entry: dict[str, object], key: str) -> FileRow:
+def within(files: Files, entry: Row, key: str) -> FileRow:
     """Give the file behind a key, when the row that holds it is known already.
 
     Raises
@@ -99,7 +100,7 @@ def within(files: Files, entry: dict[str, object], key: str) -> FileRow:
     """
     if entry["members"] is None:
         return entry_row(entry)
-    top = str(entry["key"])
+    top: str = entry["key"]
     member = members.find_member(files, top, key.removeprefix(top))
     if member is None:
         message = f"There is no file {key}."
@@ -107,15 +108,21 @@ def within(files: Files, entry: dict[str, object], key: str) -> FileRow:
     return _member_row(entry, member)
 
 
-def list_entries(
-    catalog: Catalog, prefix: str, viewer: Viewer, *, after: str = "", limit: int = PAGE
-) -> list[dict[str, object]]:
-    """Give rows of the file table below a prefix in byte order, array directories as one row each."""
+def entries(catalog: Catalog, viewer: Viewer, *conditions: sa.ColumnElement[bool], after: str = "") -> Iterator[Row]:
+    """Give the rows of the file table that a viewer sees, in byte order of their keys; array directories are one row each."""
     f = catalog.tables.file
-    terms = [*catalog.compiler(viewer).visible("file", f), *_range(f, prefix)]
-    if after:
-        terms.append(f.c.key > after)
-    return catalog.execute(sa.select(f).where(*terms).order_by(f.c.key).limit(limit))
+    terms = [*catalog.compiler(viewer).visible("file", f), *conditions]
+    while page := catalog.execute(sa.select(f).where(*terms, f.c.key > after).order_by(f.c.key).limit(PAGE)):
+        yield from page
+        after = page[-1]["key"]
+
+
+def expand(files: Files, entry: Row) -> Iterator[FileRow]:
+    """Give the file that a row of the file table is, or all members of the array directory."""
+    if entry["members"] is None:
+        yield entry_row(entry)
+    else:
+        yield from _members(files, entry, "", "")
 
 
 def list_files(catalog: Catalog, files: Files, prefix: str, viewer: Viewer, *, after: str = "") -> Iterator[FileRow]:
@@ -129,28 +136,25 @@ def list_files(catalog: Catalog, files: Files, prefix: str, viewer: Viewer, *, a
         Give only keys that sort behind this one.
     """
     inside = _holding(catalog, prefix, viewer) + (_holding(catalog, after, viewer) if after.startswith(prefix) else [])
-    done = {str(entry["key"]) for entry in inside}
-    for entry in sorted({str(e["key"]): e for e in inside}.values(), key=lambda e: str(e["key"])):
+    done = {entry["key"] for entry in inside}
+    for entry in sorted({e["key"]: e for e in inside}.values(), key=lambda e: str(e["key"])):
         yield from _members(files, entry, prefix, after)
-    position = max([after, *done])
-    while page := list_entries(catalog, prefix, viewer, after=position):
-        for entry in page:
-            if entry["members"] is None:
-                yield entry_row(entry)
-            elif str(entry["key"]) not in done:
-                yield from _members(files, entry, prefix, after)
-        position = str(page[-1]["key"])
+    for entry in entries(catalog, viewer, below(catalog.tables.file, prefix), after=max([after, *done])):
+        if entry["members"] is None:
+            yield entry_row(entry)
+        elif entry["key"] not in done:
+            yield from _members(files, entry, prefix, after)
 
 
-def _holding(catalog: Catalog, key: str, viewer: Viewer) -> list[dict[str, object]]:
+def _holding(catalog: Catalog, key: str, viewer: Viewer) -> list[Row]:
     """Give the array directory that a key lies in, if there is one."""
     f = catalog.tables.file
     terms = [*catalog.compiler(viewer).visible("file", f), f.c.members.is_not(None), f.c.key.in_(ancestors(key))]
     return catalog.execute(sa.select(f).where(*terms))
 
 
-def _members(files: Files, entry: dict[str, object], prefix: str, after: str) -> Iterator[FileRow]:
-    top = str(entry["key"])
+def _members(files: Files, entry: Row, prefix: str, after: str) -> Iterator[FileRow]:
+    top: str = entry["key"]
     if after > top and not after.startswith(top):
         return
     behind = after.removeprefix(top) if after.startswith(top) else ""
@@ -161,13 +165,11 @@ def _members(files: Files, entry: dict[str, object], prefix: str, after: str) ->
         yield _member_row(entry, member)
 
 
-def _member_row(entry: dict[str, object], member: members.Member) -> FileRow:
-    key = str(entry["key"]) + member.path
-    return FileRow(key, member.size, member.sha256, manifest.media_type(key), str(entry["role"]), entry["mtime"])  # type: ignore[arg-type]  # a float column
+def _member_row(entry: Row, member: members.Member) -> FileRow:
+    key = entry["key"] + member.path
+    return FileRow(key, member.size, member.sha256, manifest.media_type(key), entry["role"], entry["mtime"])
 
 
-def _range(f: sa.Table, prefix: str) -> list[sa.ColumnElement[bool]]:
-    """Give the conditions for keys that begin with a prefix, so that the key's index serves them."""
-    if not prefix:
-        return []
-    return [f.c.key >= prefix, f.c.key < prefix + "\U0010ffff"]
+def below(f: sa.Table, prefix: str) -> sa.ColumnElement[bool]:
+    """Give the condition for keys that begin with a prefix, so that the key's index serves it."""
+    return sa.and_(f.c.key >= prefix, f.c.key < prefix + BEHIND)

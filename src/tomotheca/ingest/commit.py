@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tomotheca.errors import Finding, InvalidDocumentError
 from tomotheca.schema import SCHEMA
 from tomotheca.schema.core import Document, Entity
-from tomotheca.schema.rows import lists
+from tomotheca.schema.rows import items
 from tomotheca.store import documents, layout
 
 if TYPE_CHECKING:
@@ -177,14 +177,8 @@ def _child_ids(
 
 def children(model: type[Document], document: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
     """Give kind and natural key of every row that comes out of a document, besides its own."""
-    blank = _Blank(key.rpartition("/")[0], document)
-    for name, marker in lists(model).items():
-        items = (
-            marker.make(document, blank) if marker.make else ((marker.kind, item) for item in document.get(name) or [])
-        )
-        for kind, item in items:
-            natural: Callable[[Mapping[str, Any]], str] | None = SCHEMA.kinds[kind].natural
-            yield kind, natural(item if isinstance(item, Mapping) else {"value": item}) if natural else ""
+    for _, kind, item in items(model, document, _Blank(key.rpartition("/")[0], document)):
+        yield kind, SCHEMA.kinds[kind].natural(item)
 
 
 def settled(document: dict[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tomotheca import __version__
 from tomotheca.errors import ConfigurationError, Finding
 from tomotheca.ingest import maps
 from tomotheca.ingest.archive import RunArchive
@@ -88,7 +88,7 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
         raise ConfigurationError(configuration.findings)
     known = maps.read(configuration.standard, listing)
     found = discover(configuration, listing, known)
-    origin = Origin(configuration.text.sha256, "tomotheca", metadata.version("tomotheca"))
+    origin = Origin(configuration.text.sha256, "tomotheca", __version__)
     scene = Scene(configuration, listing, known, found, files, origin, private=options.private, alone=alone)
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()

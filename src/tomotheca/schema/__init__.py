@@ -140,6 +140,11 @@ class Schema:
         """Columns by kind and name."""
         return {kind: {c.name: c for c in self.columns(kind)} for kind in self.kinds}
 
+    @cached_property
+    def personal(self) -> frozenset[str]:
+        """Names of columns, the same as in documents, that are published only where the site says so."""
+        return frozenset(c.name for kind in self.kinds for c in self.columns(kind) if c.personal)
+
     def relations(self, kind: str) -> dict[str, Relation]:
         """Give the relations of a kind by name, to-one before to-many."""
         return self._relations[kind]

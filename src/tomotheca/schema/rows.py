@@ -60,20 +60,23 @@ def rows(
         own = row(model, document, inside, identifier=document.get("id"))
         yield model.kind, own
         inside = inside.of({f"{model.kind}_id": own["id"]})
+    for position, kind, item in items(model, document, inside):
+        here = replace(inside, position=position)
+        yield kind, row(kinds[kind], item, here, identifier=_identifier(kinds[kind], item, here))
+
+
+def items(
+    model: type[Document], document: Mapping[str, Any], context: Any
+) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+    """Give what the lists of a document hold, as ``(place in its list, kind, item)``, before it is made into rows."""
     for name, marker in lists(model).items():
-        made = (
-            marker.make(document, inside)
+        found = (
+            marker.make(document, context)
             if marker.make
-            else ((marker.kind, _item(i)) for i in document.get(name) or [])
+            else ((marker.kind, item) for item in document.get(name) or [])
         )
-        for position, (kind, item) in enumerate(made):
-            entity = kinds[kind]
-            here = replace(inside, position=position)
-            yield kind, row(entity, item, here, identifier=_identifier(entity, item, here))
-
-
-def _item(item: Any) -> Mapping[str, Any]:
-    return item if isinstance(item, Mapping) else {"value": item}
+        for position, (kind, item) in enumerate(found):
+            yield position, kind, item if isinstance(item, Mapping) else {"value": item}
 
 
 def _identifier(entity: type[Entity], item: Mapping[str, Any], context: Context) -> int:

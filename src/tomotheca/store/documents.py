@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tomotheca.errors import Finding, InvalidDocumentError
+from tomotheca.schema import SCHEMA
 from tomotheca.schema.core import Entity
 from tomotheca.store import layout, manifest, tree
 
 if TYPE_CHECKING:
     from tomotheca.store.files import Files
-
-PRIVATE_KEY = "email"
 
 
 def read(files: Files, key: str) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def public_bytes(data: bytes, *, publish_emails: bool = False) -> bytes:
 
     The answer depends on the bytes alone, so size and digest of what is served can be kept; it is `data` itself when nothing is left out.
     """
-    if publish_emails or (b'"email"' not in data and b"\\u" not in data):
+    if publish_emails or (b"\\u" not in data and not any(f'"{name}"'.encode() in data for name in SCHEMA.personal)):
         return data
     document = parse(data, "document")
     public = _without_emails(document)
@@ -125,7 +124,7 @@ def public_bytes(data: bytes, *, publish_emails: bool = False) -> bytes:
 
 def _without_emails(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_emails(inner) for name, inner in value.items() if name != PRIVATE_KEY}
+        return {name: _without_emails(inner) for name, inner in value.items() if name not in SCHEMA.personal}
     if isinstance(value, list):
         return [_without_emails(inner) for inner in value]
     return value

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 MAX_PLANS = 200
 """Plans kept of one document."""
 
-EMAILS = frozenset({"email"})
-"""Columns with e-mail addresses."""
-
 log = logging.getLogger(__name__)
 
 
@@ -145,7 +142,7 @@ class GraphQL:
         meaning = scope(document, variables, shape)
         compiler, dialect = self.catalog.compiler(viewer), positional(self.catalog.engine.dialect)
         if not self.settings.privacy_publish_emails:
-            compiler = replace(compiler, private=EMAILS)
+            compiler = replace(compiler, private=self.catalog.schema.personal)
         collector = Collector(document, meaning, self.settings.max_depth)
         return Planner(self.schema, self.wire, compiler, dialect, document, meaning, collector, given).plan(
             variables.operation
