@@ -16,7 +16,7 @@ demo: ## Build the demo archive and serve it (PORT=8000, ROOT=./tomotheca-data)
 
 test-setup:
 	@scripts/install.sh dev
-	@scripts/chromium.sh
+	@scripts/programs.sh
 	@scripts/real_files.sh || echo "The tests on real files are skipped."
 
 test: test-setup ## Run the tests (ARGS= goes to pytest)
