@@ -87,3 +87,7 @@ class AccessError(TomothecaError, PermissionError):
 
 class StorageError(TomothecaError, OSError):
     """The disk or object store refused: full, read-only, unreachable."""
+
+
+class MissingExtraError(TomothecaError, ImportError):
+    """What was asked for needs an optional dependency that is not installed."""

@@ -148,6 +148,15 @@ def camel(name: str) -> str:
     return head + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
+MATRICES = frozenset({("per_section_alignment_parameters", "in_plane_rotation")})
+"""JSON columns that are lists on the wire; all others are text."""
+
+
+def is_matrix(kind: str, column: Column) -> bool:
+    """Tell whether the wire has the column as a list of lists of numbers."""
+    return (kind, column.name) in MATRICES
+
+
 @dataclass(frozen=True, slots=True)
 class _Field:
     """A pydantic field taken apart."""
