@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from tomotheca.catalog import tables as _tables
+from tomotheca.catalog.moments import AGGREGATES
 from tomotheca.catalog.patterns import FUNCTIONS
 from tomotheca.catalog.query import Clause, Compiler
 from tomotheca.catalog.viewer import Viewer, now
@@ -137,6 +138,8 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
             connection.execute(f"PRAGMA {pragma}")
         for name, function in FUNCTIONS.items():
             connection.create_function(name, 2, function, deterministic=True)
+        for name, aggregate in AGGREGATES.items():
+            connection.create_aggregate(name, 1, aggregate)
 
     @event.listens_for(engine, "begin")
     def begun(connection: sa.Connection) -> None:

@@ -155,7 +155,9 @@ class Compiler:
         other = self.table(relation.target)
         counted = sa.func.count()
         if asked.get("arguments") and asked.get("distinct"):
-            counted = sa.func.count(sa.distinct(other.c[asked["arguments"]]))
+            counted = sa.func.count(
+                sa.distinct(self.missing(self.schema.by_name[relation.target][asked["arguments"]], other))
+            )
         terms = [self.join(relation, row, other), *self.visible(relation.target, other)]
         terms += self.joined(relation.target, other, asked.get("filter"), depth=depth)
         number = sa.select(counted).select_from(other).where(*terms).scalar_subquery()
@@ -212,7 +214,7 @@ class Compiler:
 
     def order(self, kind: str, row: sa.FromClause, keys: Sequence[tuple[str, str]]) -> list[sa.ColumnElement[Any]]:
         """Compile ``(field, direction)`` pairs; nulls as PostgreSQL has them, ``id`` last."""
-        terms = [direction(self._sort_key(kind, row, name), way) for name, way in keys]
+        terms = [direction(self.sort_key(kind, row, name), way) for name, way in keys]
         return [*terms, row.c.id.asc()]
 
     def order_through(
@@ -236,10 +238,11 @@ class Compiler:
                     other = self.table(relation.target)
                     joins += self.join(relation, rows[last][1], other), *self.visible(relation.target, other)
                     rows[here] = relation.target, other
-            terms.append(direction(self._sort_key(*rows[tuple(path)], name), way))
+            terms.append(direction(self.sort_key(*rows[tuple(path)], name), way))
         return joins, [*terms, row.c.id.asc()]
 
-    def _sort_key(self, kind: str, row: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
+    def sort_key(self, kind: str, row: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
+        """Give what a column is ordered by: what the wire shows, enums as they are declared."""
         column = self.schema.by_name[kind].get(name)
         if column is None:
             message = f"{kind} cannot be ordered by {name!r}"
@@ -259,7 +262,7 @@ class Compiler:
         if column.name in self.private:
             return sa.cast(sa.null(), row.c[column.name].type)
         value: sa.ColumnElement[Any] = row.c[column.name]
-        return value if column.missing is None else sa.func.coalesce(value, column.missing)
+        return value if column.missing is None else sa.func.coalesce(value, sa.literal_column(str(column.missing)))
 
 
 def _moment(column: Column, value: Any) -> str:

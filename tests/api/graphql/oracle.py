@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import statistics
 from base64 import b64decode, b64encode
 from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
@@ -50,9 +52,17 @@ class Oracle:
 
     def resolve(self, source: Any, info: GraphQLResolveInfo, **given: Any) -> Any:
         name = info.field_name
+        if isinstance(source, Tally | Group | Keys | Numbers):
+            return source.resolve(name, info, given)
         if "kind" not in source:
             return source[name]
         kind = source["kind"]
+        if kind == "" and name in self.wire.counted:
+            target = self.wire.counted[name]
+            return Tally(self, target, self.select(target, self.rows[target], given["where"], None), whole=True)
+        if (relation := self.wire.tallies.get(kind, {}).get(name)) is not None:
+            found = self.select(relation.target, self.related(source, relation), given["where"], None)
+            return Tally(self, relation.target, found, whole=False)
         if kind == "":
             return self.root(self.wire.roots[name], **given)
         if name == "_id":
@@ -149,11 +159,153 @@ class Oracle:
             return value is None or any(self.holds(kind, row, v) for v in value)
         if name == "_not":
             return value is None or not self.holds(kind, row, value)
+        if (relation := self.wire.tallies[kind].get(name)) is not None:
+            return value is None or self.tallies(relation, row, value["count"])
         field = self.wire.fields[kind][name]
         if isinstance(field, Relation):
             return any(self.holds(field.target, r, value or {}) for r in self.related(row, field))
         actual = row[field.name]
         return all(compares(field, operator, actual, wanted) for operator, wanted in value.items())
+
+    def tallies(self, relation: Relation, row: Row, asked: Any) -> bool:
+        found = self.select(relation.target, self.related(row, relation), asked.get("filter"), None)
+        number = len(found)
+        if asked.get("distinct"):
+            column = self.wire.values[relation.target][asked["arguments"]].name
+            number = len({r[column] for r in found} - {None})
+        return all(compares(WHOLE, o, number, v) for o, v in (asked.get("predicate") or {}).items())
+
+
+class Whole:
+    """Stands for the column of a number that is counted."""
+
+    type, enum, choices = int, "", ()
+
+
+WHOLE: Any = Whole
+
+
+class Tally:
+    """An aggregate field: rows that are still to be grouped."""
+
+    def __init__(self, oracle: Oracle, kind: str, rows: list[Row], *, whole: bool) -> None:
+        self.oracle, self.kind, self.rows, self.whole = oracle, kind, rows, whole
+
+    def resolve(self, _: str, info: GraphQLResolveInfo, __: Any) -> Any:
+        keys: list[tuple[tuple[str, ...], str, Column]] = []
+        paths: list[tuple[tuple[str, ...], str]] = []
+        sets = [node.selection_set for node in info.field_nodes]
+        grouped = [nodes for nodes in merged(sets, info).values() if nodes[0].name.value == "groupBy"]
+        for nodes in grouped:
+            self.collect((), self.kind, nodes, info, keys, paths)
+        pairs: list[dict[tuple[str, ...], Row]] = [{(): row} for row in self.rows]
+        for path, kind in dict.fromkeys(paths):
+            relation = self.oracle.wire.schema.relations(kind)[path[-1]]
+            pairs = [{**p, path: other} for p in pairs for other in self.oracle.related(p[path[:-1]], relation)]
+        groups: dict[Any, list[Any]] = {}
+        for pair in pairs:
+            groups.setdefault(tuple(pair[path][column.name] for path, _, column in keys), []).append(pair)
+        if not keys and self.whole:
+            groups = {(): pairs}
+
+        def order(values: Any) -> Any:
+            ranks = [
+                c.choices.index(v) if c.enum and v is not None else v for v, (_, _, c) in zip(values, keys, strict=True)
+            ]
+            return [(v is None, 0 if v is None else comparable(v)) for v in ranks]
+
+        return [Group(self, groups[values]) for values in sorted(groups, key=order)]
+
+    def collect(self, path: Any, kind: str, nodes: Any, info: Any, keys: Any, paths: Any) -> None:
+        for below in merged([n.selection_set for n in nodes], info).values():
+            name = below[0].name.value
+            if name == "__typename":
+                continue
+            field = self.oracle.wire.fields[kind][name]
+            if isinstance(field, Relation):
+                paths.append(((*path, field.name), kind))
+                self.collect((*path, field.name), field.target, below, info, keys, paths)
+            else:
+                keys.append((path, kind, field))
+
+
+def merged(sets: Any, info: GraphQLResolveInfo) -> dict[str, list[Any]]:
+    """Fields of selection sets by response key: fragments spread, directives obeyed."""
+    found: dict[str, list[Any]] = {}
+
+    def walk(selection_set: Any) -> None:
+        for node in selection_set.selections:
+            if not all(included(d, info) for d in node.directives or ()):
+                continue
+            if node.kind == "field":
+                found.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
+            else:
+                walk((info.fragments[node.name.value] if node.kind == "fragment_spread" else node).selection_set)
+
+    for selection_set in sets:
+        walk(selection_set)
+    return found
+
+
+def included(directive: Any, info: GraphQLResolveInfo) -> bool:
+    value = directive.arguments[0].value
+    given = info.variable_values.coerced[value.name.value] if value.kind == "variable" else value.value
+    return bool(given) is (directive.name.value == "include")
+
+
+class Group:
+    """One item of ``aggregate``."""
+
+    def __init__(self, tally: Tally, pairs: list[Any]) -> None:
+        self.tally, self.pairs = tally, pairs
+
+    def resolve(self, name: str, _: Any, given: Any) -> Any:
+        if name == "groupBy":
+            return Keys(self, (), self.tally.kind)
+        if name != "count":
+            return Numbers(self, name)
+        if not given["columns"] or not given["distinct"]:
+            return len(self.pairs)
+        column = self.tally.oracle.wire.values[self.tally.kind][given["columns"]].name
+        return len({p[()][column] for p in self.pairs} - {None})
+
+
+class Keys:
+    """What a group has in common."""
+
+    def __init__(self, group: Group, path: tuple[str, ...], kind: str) -> None:
+        self.group, self.path, self.kind = group, path, kind
+
+    def resolve(self, name: str, _: Any, __: Any) -> Any:
+        field = self.group.tally.oracle.wire.fields[self.kind][name]
+        if isinstance(field, Relation):
+            return Keys(self.group, (*self.path, field.name), field.target)
+        value = self.group.pairs[0][self.path][field.name] if self.group.pairs else None
+        return json.loads(value) if value is not None and is_matrix(self.kind, field) else value
+
+
+class Numbers:
+    """What a function makes of the columns of a group."""
+
+    def __init__(self, group: Group, name: str) -> None:
+        self.group, self.name = group, name
+
+    def resolve(self, name: str, _: Any, __: Any) -> Any:
+        column = self.group.tally.oracle.wire.values[self.group.tally.kind][name]
+        values = [p[()][column.name] for p in self.group.pairs]
+        values = [v for v in values if v is not None]
+        if len(values) < (2 if self.name in {"stddev", "variance"} else 1):
+            return None
+        functions = {
+            "sum": math.fsum,
+            "avg": statistics.fmean,
+            "stddev": statistics.stdev,
+            "variance": statistics.variance,
+        }
+        if self.name in {"min", "max"}:
+            return {"min": min, "max": max}[self.name](values, key=comparable)
+        made = functions[self.name](values)
+        return int(round(made, 9)) if column.type is int else float(made)
 
 
 def comparable(value: Any) -> Any:

@@ -39,6 +39,8 @@ class Writer:
             f"r{n}: {name}{self.arguments('Query', name, 0.6)}{self.node(self.wire.roots[name], 3)}"
             for n, name in enumerate(roots)
         ]
+        for n, name in enumerate(self.draw.sample(sorted(self.wire.counted), self.draw.choice([0, 0, 1]))):
+            fields.append(f"a{n}: {name}{self.arguments('Query', name, 0.4)}{self.tally(self.wire.counted[name])}")
         head = f"({', '.join(self.declared)})" if self.declared else ""
         return (
             f"query Q{head} {{ {' '.join([*fields, *self.chance(0.2, '__typename')])} }} {' '.join(self.fragments)}",
@@ -65,6 +67,10 @@ class Writer:
                 self.relation(kind, name, depth - 1, f"k{i}")
                 for i, name in enumerate(self.draw.choices(relations, k=self.draw.randrange(3)))
             ]
+        tallies = list(self.wire.tallies[kind].items())
+        if depth and tallies and self.draw.random() < 0.25:
+            name, relation = self.draw.choice(tallies)
+            parts.append(f"n0: {name}{self.arguments(type_name(kind), name, 0.3)}{self.tally(relation.target)}")
         self.draw.shuffle(parts)
         if self.draw.random() < 0.15:
             name = f"F{len(self.fragments)}"
@@ -72,6 +78,39 @@ class Writer:
             self.fragments[int(name[1:])] = f"fragment {name} on {type_name(kind)} {{ {' '.join(parts)} }}"
             parts = [f"...{name}", *self.chance(0.5, "id")]
         return "{ " + " ".join(parts) + " }"
+
+    def tally(self, kind: str) -> str:
+        """The selection of an aggregate field."""
+        parts = ["aggregate " + self.functions(kind), *self.chance(0.1, "__typename")]
+        parts += [f"more: aggregate {self.functions(kind)}"] if self.draw.random() < 0.1 else []
+        return "{ " + " ".join(parts) + " }"
+
+    def functions(self, kind: str) -> str:
+        parts = [*self.chance(0.8, "count"), *self.chance(0.1, "__typename")]
+        if self.draw.random() < 0.3:
+            column = self.draw.choice(sorted(self.wire.values[kind]))
+            parts.append(f"c2: count(columns: {column}, distinct: {self.literal(self.draw.random() < 0.7, 'Boolean')})")
+        for name in self.draw.sample(
+            ["sum", "avg", "stddev", "variance", "min", "max"], self.draw.choice([0, 0, 1, 2])
+        ):
+            columns = (self.wire.extremes if name in {"min", "max"} else self.wire.numbers)[kind]
+            chosen = self.draw.sample(sorted(columns), min(len(columns), 2))
+            parts.append(f"{name} {{ {' '.join(self.directed(c) for c in chosen)} __typename }}")
+        if self.draw.random() < 0.5:
+            parts.append(f"groupBy {self.group(kind, 2)}")
+        if all(p.startswith("groupBy") for p in parts):
+            parts.append("count")
+        self.draw.shuffle(parts)
+        return "{ " + " ".join(parts) + " }"
+
+    def group(self, kind: str, depth: int) -> str:
+        columns = sorted(self.wire.values[kind])
+        relations = sorted(self.wire.relations(kind).items())
+        parts = [self.directed(c) for c in self.draw.sample(columns, self.draw.choice([0, 1, 1, 2]))]
+        if depth and relations:
+            for name, relation in self.draw.sample(relations, self.draw.choice([0, 1])):
+                parts.append(f"{name} {self.group(relation.target, depth - 1)}")
+        return "{ " + " ".join([*(parts or ["id"]), *self.chance(0.1, "__typename")]) + " }"
 
     def directed(self, field: str) -> str:
         if self.draw.random() > 0.1:
@@ -125,11 +164,27 @@ class Writer:
             inner = get_named_type(kind.fields[name].type)
             if name in {"_and", "_or"}:
                 found[name] = [self.where(inner, depth - 1) for _ in range(self.draw.randrange(3))] if depth else []
+            elif inner.name.endswith("AggregateWhereClause"):
+                if depth:
+                    found[name] = {"count": self.count(inner.fields["count"].type.of_type, depth)}
             elif inner.name.endswith("WhereClause"):
                 if depth:
                     found[name] = self.where(inner, depth - 1)
             else:
                 found[name] = self.comparison(inner)
+        return found
+
+    def count(self, kind: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.draw.random() < 0.4:
+            found["arguments"] = Bare(self.draw.choice(sorted(kind.fields["arguments"].type.values)))
+            found["distinct"] = self.draw.random() < 0.7
+        if self.draw.random() < 0.4:
+            found["filter"] = self.where(kind.fields["filter"].type, depth - 1)
+        if self.draw.random() < 0.9:
+            operator = self.draw.choice(["_eq", "_neq", "_gt", "_gte", "_lt", "_lte", "_in", "_nin"])
+            value: Any = self.draw.randrange(4)
+            found["predicate"] = {operator: [value, 0] if operator.endswith("in") else value}
         return found
 
     def comparison(self, kind: GraphQLInputObjectType) -> dict[str, Any]:

@@ -41,10 +41,33 @@ def _clause(wire: Wire, kind: str, where: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "_not":
             if value is not None:
                 found[name] = _clause(wire, kind, value)
+        elif (relation := wire.tallies[kind].get(name)) is not None:
+            if value is not None:
+                found[f"{relation.name}_aggregate"] = {"count": _tally(wire, relation.target, value["count"])}
         else:
             field = wire.fields[kind][name]
             found[field.name] = _clause(wire, field.target, value or {}) if isinstance(field, Relation) else value
     return found
+
+
+def _tally(wire: Wire, kind: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate a condition on the number of related rows.
+
+    Raises
+    ------
+    QueryError
+        If different values are to be counted of no column.
+    """
+    column = asked.get("arguments")
+    if asked.get("distinct") and column is None:
+        message = "count: distinct needs arguments, the column whose different values are counted"
+        raise QueryError(message)
+    return {
+        "arguments": wire.values[kind][column].name if column else None,
+        "distinct": asked.get("distinct"),
+        "filter": _clause(wire, kind, asked.get("filter") or {}),
+        "predicate": asked.get("predicate"),
+    }
 
 
 def _count(found: Any) -> int:

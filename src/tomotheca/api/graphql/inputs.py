@@ -19,7 +19,7 @@ from graphql import (
     GraphQLString,
 )
 
-from tomotheca.api.graphql.wire import Wire, is_matrix, type_name
+from tomotheca.api.graphql.wire import AGGREGATE, Wire, is_matrix, type_name
 from tomotheca.schema import Relation
 from tomotheca.schema.core import Column
 
@@ -67,6 +67,8 @@ class Inputs:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         kinds = list(wire.schema.kinds)
+        self.counts = {kind: self._count(kind) for kind in kinds}
+        self.tallies = {kind: self._tally(kind) for kind in kinds}
         self.wheres = {kind: self._where(kind) for kind in kinds}
         self.orders = {kind: self._order(kind) for kind in kinds}
 
@@ -98,10 +100,29 @@ class Inputs:
                 for name, f in self.wire.fields[kind].items()
                 if not _unfiltered(kind, f)
             }
+            found |= {name: GraphQLInputField(self.tallies[r.target]) for name, r in self.wire.tallies[kind].items()}
             several = GraphQLInputField(GraphQLList(GraphQLNonNull(self.wheres[kind])))
             return {**found, "_and": several, "_or": several, "_not": GraphQLInputField(self.wheres[kind])}
 
         return GraphQLInputObjectType(f"{type_name(kind)}WhereClause", fields)
+
+    def _count(self, kind: str) -> GraphQLEnumType:
+        """Give the columns that can be counted."""
+        return GraphQLEnumType(f"{type_name(kind)}CountColumns", {name: name for name in self.wire.values[kind]})
+
+    def _tally(self, kind: str) -> GraphQLInputObjectType:
+        """Give the condition on a number of related rows."""
+        name = f"{type_name(kind)}{AGGREGATE}WhereClause"
+        count = GraphQLInputObjectType(
+            f"{name}Count",
+            lambda: {
+                "arguments": GraphQLInputField(self.counts[kind]),
+                "distinct": GraphQLInputField(GraphQLBoolean),
+                "filter": GraphQLInputField(self.wheres[kind]),
+                "predicate": GraphQLInputField(COMPARATORS[int]),
+            },
+        )
+        return GraphQLInputObjectType(name, {"count": GraphQLInputField(GraphQLNonNull(count))})
 
     def _condition(self, field: Column | Relation) -> GraphQLInputObjectType:
         if isinstance(field, Relation):

@@ -70,7 +70,7 @@ class View:
     ones: list[One] = field(default_factory=list)
     """Relations to one, which are answered first: `build` puts them into place."""
 
-    manys: list[Many] = field(default_factory=list)
+    manys: list[Many | Tallied] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -180,6 +180,50 @@ class Many:
         return Groups([row[:-2] for row in rows], spans)
 
 
+@dataclass(slots=True)
+class Part:
+    """One ``aggregate`` of an aggregate field."""
+
+    selected: Selected
+    statement: Statement
+    build: Callable[[list[Row]], list[Node]]
+
+
+@dataclass(slots=True)
+class Tallied:
+    """An aggregate: of a whole list at the root, or of the list of every parent."""
+
+    key: str
+    index: int
+    """Place of the parent's identifier in its rows."""
+
+    parts: list[Part]
+    make: Callable[[list[list[Node]]], Node]
+
+    def pieces(self, run: Run) -> Iterator[bytes]:
+        """Give the answer of the root field."""
+        yield orjson.dumps(self.make([part.build(run.all(part.statement, part.selected)) for part in self.parts]))
+
+    def fill(self, run: Run, nodes: list[Node], rows: list[Row]) -> None:
+        """Put the answer into every node."""
+        if not rows:
+            return
+        index, key, make = self.index, self.key, self.make
+        keys = [row[index] for row in rows]
+        run.values[KEYS] = keys
+        found = [_by_parent(part, run) for part in self.parts]
+        for node, parent in zip(nodes, keys, strict=True):
+            node[key] = make([groups.get(parent, []) for groups in found])
+
+
+def _by_parent(part: Part, run: Run) -> dict[int, list[Node]]:
+    rows = run.all(part.statement, part.selected)
+    groups: dict[int, list[Node]] = {}
+    for row, node in zip(rows, part.build(rows), strict=True):
+        groups.setdefault(row[0], []).append(node)
+    return groups
+
+
 Span = tuple[int, int, int, int, bool]
 """Parent, place of its first row, number of rows, place of the first in the whole list, whether there are more."""
 
@@ -247,7 +291,7 @@ class Constant:
 class Plan:
     """Everything that one operation asks."""
 
-    roots: Sequence[Listed | Constant]
+    roots: Sequence[Listed | Tallied | Constant]
 
     def pieces(self, run: Run) -> Iterator[bytes]:
         """Give the answer piece by piece."""

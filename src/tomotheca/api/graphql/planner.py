@@ -20,9 +20,10 @@ from graphql import (
 from tomotheca.api.graphql import clauses
 from tomotheca.api.graphql.documents import Document, FieldError, RequestError
 from tomotheca.api.graphql.paging import Paging, limits
-from tomotheca.api.graphql.plan import Constant, Level, Listed, Many, One, Plan, View
+from tomotheca.api.graphql.plan import Constant, Level, Listed, Many, One, Plan, Tallied, View
 from tomotheca.api.graphql.project import Projection, connection
 from tomotheca.api.graphql.statements import Page, Query
+from tomotheca.api.graphql.tallying import Tallier
 from tomotheca.api.graphql.wire import Wire, type_name
 from tomotheca.errors import QueryError
 from tomotheca.schema import Relation
@@ -61,15 +62,17 @@ class Planner:
         fields = self.collector.collect([operation.selection_set], query, ()) if query else {}
         return Plan([self._root(operation, selected) for selected in fields.values()])
 
-    def _root(self, operation: OperationDefinitionNode, selected: Selected) -> Listed | Constant:
+    def _root(self, operation: OperationDefinitionNode, selected: Selected) -> Listed | Tallied | Constant:
         if selected.name == "__typename":
             return Constant(selected.key, b'"Query"')
+        if (kind := self.wire.counted.get(selected.name)) is not None:
+            return Tallier(self).plan(kind, selected, "Query")
         if selected.name not in self.wire.roots:
             return Constant(selected.key, self._introspect(operation, selected))
         kind = self.wire.roots[selected.name]
-        arguments = self._arguments(selected, "Query")
+        arguments = self.arguments(selected, "Query")
         level, finish = self._level(kind, selected, arguments, keyed=True)
-        finish([self._view(level, self._below(selected, kind))])
+        finish([self._view(level, self.below(selected, type_name(kind)))])
         try:
             return Listed(selected.key, level, level.query.root(*limits(arguments["limitOffset"])))
         except QueryError as error:
@@ -90,8 +93,9 @@ class Planner:
             raise RequestError(answer.errors or [])
         return orjson.dumps(answer.data[selected.key])
 
-    def _below(self, selected: Selected, kind: str) -> dict[str, Selected]:
-        return self.collector.below(selected, self._object(type_name(kind)))
+    def below(self, selected: Selected, name: str) -> dict[str, Selected]:
+        """Collect the fields selected below a field whose type has that name."""
+        return self.collector.below(selected, self._object(name))
 
     def _object(self, name: str) -> GraphQLObjectType:
         found = self.schema.type_map[name]
@@ -99,7 +103,8 @@ class Planner:
             raise TypeError(name)
         return found
 
-    def _arguments(self, selected: Selected, parent: str) -> dict[str, Any]:
+    def arguments(self, selected: Selected, parent: str) -> dict[str, Any]:
+        """Give the arguments of a field of a type, place-holders where they are known later and None where they are absent."""
         definitions = self._object(parent).fields[selected.name].args
         given = {a.name.value: a.value for a in selected.node.arguments or ()}
         found = {}
@@ -136,6 +141,10 @@ class Planner:
                 made.projection.constant(key, type_name(kind))
             elif selected.name == "_id":
                 made.projection.identifier(key)
+            elif (relation := self.wire.tallies[kind].get(selected.name)) is not None:
+                made.projection.constant(key, None)
+                index = made.projection.index("id")
+                made.manys.append(Tallier(self).plan(relation.target, selected, type_name(kind), relation, index))
             elif isinstance(found := self.wire.fields[kind][selected.name], Relation):
                 self._link(made, found, selected)
             else:
@@ -143,14 +152,14 @@ class Planner:
         return made
 
     def _link(self, made: _Unfinished, relation: Relation, selected: Selected) -> None:
-        arguments = self._arguments(selected, type_name(relation.source))
+        arguments = self.arguments(selected, type_name(relation.source))
         level, finish = self._level(relation.target, selected, arguments, keyed=not relation.many)
         try:
             if relation.many:
                 made.projection.constant(selected.key, None)
                 made.manys.append(self._many(made.projection.index("id"), relation, level, finish, arguments))
                 return
-            finish([self._view(level, self._below(selected, relation.target))])
+            finish([self._view(level, self.below(selected, type_name(relation.target)))])
             made.ones.append(One(made.projection.one(selected.key, relation.ref.column), level, level.query.by_id()))
         except FieldError:
             raise
@@ -159,18 +168,12 @@ class Planner:
 
     def _many(self, index: int, relation: Relation, level: Level, finish: Any, arguments: Mapping[str, Any]) -> Many:
         kind, selected = relation.target, level.selected
-        fields = self.collector.below(selected, self._object(f"{type_name(kind)}Connection"))
-        edges = [
-            (k, self.collector.below(f, self._object(f"{type_name(kind)}Edge")))
-            for k, f in fields.items()
-            if f.name == "edges"
-        ]
-        pages = {
-            k: self.collector.below(f, self._object("PageInfo")) for k, f in fields.items() if f.name == "pageInfo"
-        }
+        fields = self.below(selected, f"{type_name(kind)}Connection")
+        edges = [(k, self.below(f, f"{type_name(kind)}Edge")) for k, f in fields.items() if f.name == "edges"]
+        pages = {k: self.below(f, "PageInfo") for k, f in fields.items() if f.name == "pageInfo"}
         finish(
             [
-                self._view(level, self._below(f, kind))
+                self._view(level, self.below(f, type_name(kind)))
                 for _, chosen in edges
                 for f in chosen.values()
                 if f.name == "node"
@@ -189,4 +192,4 @@ class _Unfinished:
 
     projection: Projection
     ones: list[One] = field(default_factory=list)
-    manys: list[Many] = field(default_factory=list)
+    manys: list[Many | Tallied] = field(default_factory=list)

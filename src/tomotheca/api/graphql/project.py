@@ -39,7 +39,7 @@ class Projection:
     """Relations to one; the function takes the related nodes of each by identifier."""
 
     items: list[str] = field(default_factory=list)
-    names: dict[str, Any] = field(default_factory=lambda: {"TRUTH": TRUTH, "Fragment": Fragment})
+    names: dict[str, Any] = field(default_factory=dict)
 
     def index(self, column: str) -> int:
         """Give the place of a column in the rows."""
@@ -72,19 +72,8 @@ class Projection:
         if column.name in self.private:
             self.constant(key, None)
             return
-        self.items.append(f"{key!r}: {self._value(column)}")
-
-    def _value(self, column: Column) -> str:
-        value = f"c{self.index(column.name)}"
-        if column.location:
-            self.names[column.location] = self.prefixes[column.location]
-            nothing = f"{value} is None or " if column.nullable else ""
-            return f"{value} if {nothing}'://' in {value} else {column.location} + {value}"
-        if column.missing is not None:
-            return f"{column.missing!r} if {value} is None else {value}"
-        if is_matrix(self.kind, column):
-            return f"None if {value} is None else Fragment({value})"
-        return f"TRUTH[{value}]" if column.type is bool else value
+        value = shown(self.kind, column, f"c{self.index(column.name)}", self.names, self.prefixes)
+        self.items.append(f"{key!r}: {value}")
 
     def build(self) -> Callable[..., list[Node]]:
         """Compile the function of rows and related nodes. Columns must not be added any more."""
@@ -94,6 +83,23 @@ class Projection:
             f"lambda {given}: [{{{', '.join(self.items)}}} for ({row},) in rows]", self.names
         )
         return function
+
+
+def shown(kind: str, column: Column, value: str, names: dict[str, Any], prefixes: Mapping[str, str]) -> str:
+    """Give the source that makes what the wire shows of a column's value; names that it uses are added."""
+    if column.location:
+        names[column.location] = prefixes[column.location]
+        nothing = f"{value} is None or " if column.nullable else ""
+        return f"{value} if {nothing}'://' in {value} else {column.location} + {value}"
+    if column.missing is not None:
+        return f"{column.missing!r} if {value} is None else {value}"
+    if is_matrix(kind, column):
+        names["Fragment"] = Fragment
+        return f"None if {value} is None else Fragment({value})"
+    if column.type is bool:
+        names["TRUTH"] = TRUTH
+        return f"TRUTH[{value}]"
+    return value
 
 
 def compiled(source: str, names: Mapping[str, Any]) -> Any:

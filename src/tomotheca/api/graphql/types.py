@@ -10,7 +10,6 @@ from graphql import (
     GraphQLBoolean,
     GraphQLDefaultInput,
     GraphQLField,
-    GraphQLFloat,
     GraphQLID,
     GraphQLInt,
     GraphQLInterfaceType,
@@ -21,8 +20,9 @@ from graphql import (
     GraphQLString,
 )
 
+from tomotheca.api.graphql.aggregate_types import Aggregates, bare_type
 from tomotheca.api.graphql.inputs import LIMIT_OFFSET, Inputs
-from tomotheca.api.graphql.wire import Wire, is_matrix, type_name
+from tomotheca.api.graphql.wire import Wire, type_name
 from tomotheca.schema import Relation, Schema
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ NODE = GraphQLInterfaceType("Node", IDENTITY, description="An object with an ide
 ENTITY = GraphQLInterfaceType(
     "EntityInterface", IDENTITY, interfaces=[NODE], description="A kind of row of the portal."
 )
-
-MATRIX = GraphQLList(GraphQLNonNull(GraphQLList(GraphQLNonNull(GraphQLFloat))))
 
 PAGE_INFO = GraphQLObjectType(
     "PageInfo",
@@ -67,10 +65,12 @@ class _Types:
         self.inputs = Inputs(wire)
         self.objects = {entity.kind: self._object(entity) for entity in wire.schema}
         self.connections = {kind: self._connection(kind) for kind in self.objects}
+        self.aggregates = Aggregates(self.inputs)
 
     @cached_property
     def schema(self) -> GraphQLSchema:
         roots = {name: self._root(kind) for name, kind in self.wire.roots.items()}
+        roots |= {name: self._tally(kind, root=True) for name, kind in self.wire.counted.items()}
         query = GraphQLObjectType("Query", roots, description="Lists of everything the portal holds.")
         return GraphQLSchema(query, types=[ENTITY, NODE, *self.objects.values()])
 
@@ -94,10 +94,10 @@ class _Types:
         fields = dict(IDENTITY)
         for name, field in self.wire.fields[kind].items():
             fields[name] = self._relation(field) if isinstance(field, Relation) else self._scalar(kind, field)
-        return fields
+        return fields | {name: self._tally(r.target) for name, r in self.wire.tallies[kind].items()}
 
     def _scalar(self, kind: str, column: Column) -> GraphQLField:
-        bare: Any = MATRIX if is_matrix(kind, column) else self.inputs.scalar(column)
+        bare = bare_type(self.inputs, kind, column)
         return GraphQLField(bare if column.nullable else GraphQLNonNull(bare), description=_described(column))
 
     def _relation(self, relation: Relation) -> GraphQLField:
@@ -107,12 +107,16 @@ class _Types:
             GraphQLNonNull(self.connections[relation.target]), {**self._selecting(relation.target), **PAGING}
         )
 
+    def _tally(self, kind: str, *, root: bool = False) -> GraphQLField:
+        found: Any = self.aggregates.types[kind]
+        return GraphQLField(GraphQLNonNull(found) if root else found, self._filtering(kind))
+
+    def _filtering(self, kind: str) -> dict[str, GraphQLArgument]:
+        return {"where": GraphQLArgument(self.inputs.wheres[kind], default=GraphQLDefaultInput(None))}
+
     def _selecting(self, kind: str) -> dict[str, GraphQLArgument]:
         order = GraphQLList(GraphQLNonNull(self.inputs.orders[kind]))
-        return {
-            "where": GraphQLArgument(self.inputs.wheres[kind], default=GraphQLDefaultInput(None)),
-            "orderBy": GraphQLArgument(order, default=GraphQLDefaultInput([])),
-        }
+        return {**self._filtering(kind), "orderBy": GraphQLArgument(order, default=GraphQLDefaultInput([]))}
 
     def _connection(self, kind: str) -> GraphQLObjectType:
         name = type_name(kind)

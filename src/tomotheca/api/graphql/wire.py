@@ -8,17 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from tomotheca.schema import Relation, Schema
-from tomotheca.schema.core import Column, camel
+from tomotheca.schema.core import Column, camel, is_matrix
+
+__all__ = ["Field", "Wire", "is_matrix", "type_name"]
 
 Field = Column | Relation
 
-MATRICES = frozenset({("per_section_alignment_parameters", "in_plane_rotation")})
-"""JSON columns that are lists on the wire; all others are text."""
-
-
-def is_matrix(kind: str, column: Column) -> bool:
-    """Tell whether the wire has the column as a list of lists of numbers."""
-    return (kind, column.name) in MATRICES
+AGGREGATE = "Aggregate"
+"""What a field that counts and sums is called, after the name of its list."""
 
 
 def type_name(kind: str) -> str:
@@ -53,6 +50,38 @@ class Wire:
             found[column.graphql] = column
         found |= {camel(name): relation for name, relation in relations.items() if relation.many}
         return found | {identifier.graphql: identifier}
+
+    @cached_property
+    def counted(self) -> Mapping[str, str]:
+        """Kinds by name of their aggregate."""
+        return {name + AGGREGATE: kind for name, kind in self.roots.items()}
+
+    @cached_property
+    def tallies(self) -> Mapping[str, Mapping[str, Relation]]:
+        """Relations to many by name of their aggregate, for every kind."""
+        return {
+            kind: {name + AGGREGATE: r for name, r in self.relations(kind).items() if r.many} for kind in self.fields
+        }
+
+    @cached_property
+    def values(self) -> Mapping[str, Mapping[str, Column]]:
+        """Columns that can be counted and grouped by wire name, for every kind: all but foreign keys."""
+        return {kind: {n: c for n, c in self.columns(kind).items() if not c.ref} for kind in self.fields}
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Mapping[str, Column]]:
+        """Columns that can be summed."""
+        return {k: {n: c for n, c in columns.items() if c.type in {int, float}} for k, columns in self.values.items()}
+
+    @cached_property
+    def extremes(self) -> Mapping[str, Mapping[str, Column]]:
+        """Columns that have a least and a greatest value: numbers, text and dates."""
+        return {
+            kind: {
+                name: c for name, c in columns.items() if c.type is not bool and not c.enum and not is_matrix(kind, c)
+            }
+            for kind, columns in self.values.items()
+        }
 
     def columns(self, kind: str) -> dict[str, Column]:
         """Give the public columns of a kind by wire name."""
