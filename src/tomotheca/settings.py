@@ -27,7 +27,13 @@ class Settings(BaseModel):
     """Folder for catalogue and desk; must be a local disk. Default: `<root>/state`."""
 
     archive: str | None = None
-    """Folder of the archive. Default: `<root>/archive`."""
+    """Folder of the archive, or `s3://bucket/prefix`. Default: `<root>/archive`."""
+
+    archive_endpoint: str | None = None
+    """Address of the object store that holds the archive. Default: `AWS_ENDPOINT_URL`, else AWS."""
+
+    accel_prefix: str | None = Field(None, pattern=r"^/[A-Za-z0-9._~/-]*$")
+    """Internal location of a proxy (nginx) that sends the archive's files in our place, by `X-Accel-Redirect`."""
 
     catalog_url: str | None = None
     """Database of the catalogue. Default: SQLite in the state folder."""
@@ -94,12 +100,36 @@ class Settings(BaseModel):
         return self.state or self.root / "state"
 
     @property
+    def archive_is_remote(self) -> bool:
+        """Whether the archive is in an object store."""
+        return "://" in self.archive_name
+
+    @property
+    def archive_name(self) -> str:
+        """Folder or address of the archive."""
+        return self.archive or str(self.root / "archive")
+
+    @property
     def archive_folder(self) -> Path:
-        """Folder of the archive."""
-        if self.archive and "://" in self.archive:
-            message = f"archive {self.archive}: object stores are not supported by this version; name a folder"
+        """Folder of the archive.
+
+        Raises
+        ------
+        SettingsError
+            If it is in an object store.
+        """
+        if self.archive_is_remote:
+            message = (
+                f"archive {self.archive}: this needs a folder; ingest into one, copy it to the object store, "
+                "then run `tomotheca index` with that address"
+            )
             raise SettingsError(message)
-        return Path(self.archive) if self.archive else self.root / "archive"
+        return Path(self.archive_name)
+
+    @property
+    def loaded_folder(self) -> Path:
+        """Folder of loaded dumps."""
+        return self.root / "loaded"
 
     @property
     def catalog_database(self) -> str:

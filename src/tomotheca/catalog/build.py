@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from tomotheca.catalog import collect
 from tomotheca.catalog.catalog import connect
+from tomotheca.catalog.replay import Replay, clear
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
 from tomotheca.desk import export_marks
 from tomotheca.errors import ConflictError, Finding, InvalidDocumentError, NotFoundError
@@ -20,10 +23,13 @@ from tomotheca.store import tree
 
 if TYPE_CHECKING:
     from tomotheca.catalog.collect import Unit
+    from tomotheca.catalog.loaded import Dump, Shelf
     from tomotheca.desk import Desk
     from tomotheca.store.files import Files
 
-BATCH = 1000
+BATCH = 5000
+ROW_BYTES = 400
+"""Bytes that a row of a dump has, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,43 @@ class Indexed:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What one run writes."""
+
+    depositions: Iterable[int] = ()
+    datasets: Iterable[int] = ()
+    dumps: Sequence[Dump] = ()
+    old: Dump | None = None
+    """Dump whose rows go."""
+
+    place: Callable[[], Callable[[], None]] = lambda: lambda: None
+    """Called when all is written and before others see it; gives what takes its effect back."""
+
+    whole: bool = False
+
+
+@dataclass
+class _Tally:
+    """What has been written so far."""
+
+    units: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    files: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def indexed(self, seconds: float, version: int) -> Indexed:
+        return Indexed(
+            self.units["dataset"],
+            self.units["deposition"],
+            self.rows,
+            self.files,
+            seconds,
+            version,
+            tuple(self.findings),
+        )
+
+
+@dataclass(frozen=True)
 class Indexer:
     """Writes the catalogue from the documents of an archive."""
 
@@ -48,6 +91,9 @@ class Indexer:
     url: str
     schema: Schema = SCHEMA
     publish_emails: bool = False
+    shelf: Shelf | None = None
+    """Loaded dumps, which are indexed with the archive."""
+
     progress: Callable[[str], None] = lambda _: None
 
     def rebuild(self) -> Indexed:
@@ -58,7 +104,7 @@ class Indexer:
         Indexed
             Counts, and findings about documents that had to be left out.
         """
-        return self._run(tree.depositions(self.files), tree.datasets(self.files), whole=True)
+        return self._run(self._everything())
 
     def replace(self, datasets: Iterable[int], depositions: Iterable[int] = ()) -> Indexed:
         """Replace the rows of some datasets and depositions; everything, if the catalogue is of another version.
@@ -67,54 +113,130 @@ class Indexer:
         ------
         NotFoundError
             If a dataset is neither in the archive nor in the catalogue.
+        ConflictError
+            If a dataset is that of a loaded dump too.
         """
-        tables = build(self.schema)
-        engine = connect(self.url)
-        try:
-            fits = _fingerprint_in(engine, tables) == fingerprint(tables)
-        finally:
-            engine.dispose()
-        if not fits:
+        if not self._fits():
             return self.rebuild()
         wanted = sorted(set(datasets))
         present = set(tree.datasets(self.files))
         for number in wanted:
-            if number not in present:
-                message = f"There is no dataset {number} in the archive; `tomotheca index` without a number rebuilds everything."
-                raise NotFoundError(message)
-        return self._run(sorted(set(depositions) & set(tree.depositions(self.files))), wanted, whole=False)
+            self._require(number, present)
+        return self._run(Work(sorted(set(depositions) & set(tree.depositions(self.files))), wanted))
 
-    def _run(self, depositions: Iterable[int], datasets: Iterable[int], *, whole: bool) -> Indexed:
+    def load(self, dump: Dump, place: Callable[[], Callable[[], None]]) -> Indexed:
+        """Put the rows of a dump in, in place of those that were loaded under its name before.
+
+        Parameters
+        ----------
+        dump : Dump
+            The dump, still in a temporary folder.
+        place : callable
+            Puts the folder in its place once the rows are in, and gives what takes that back.
+
+        Raises
+        ------
+        FindingsError
+            If the dump breaks the schema.
+        ConflictError
+            If other data uses its identifiers.
+        """
+        others = [d for d in self._dumps() if d.name != dump.name]
+        old = next((d for d in self._dumps() if d.name == dump.name), None)
+        if not self._fits() or (old is not None and self._shares(old, others)) or self._outweighs(dump):
+            return self._run(replace(self._everything(), dumps=[*others, dump], place=place))
+        return self._run(Work(dumps=[dump], old=old, place=place))
+
+    def _everything(self) -> Work:
+        return Work(tree.depositions(self.files), tree.datasets(self.files), self._dumps(), whole=True)
+
+    def _dumps(self) -> list[Dump]:
+        return self.shelf.dumps() if self.shelf else []
+
+    def _fits(self) -> bool:
+        """Say whether the catalogue has the tables that this version of the program writes."""
+        tables = build(self.schema)
+        engine = connect(self.url)
+        try:
+            return _fingerprint_in(engine, tables) == fingerprint(tables)
+        finally:
+            engine.dispose()
+
+    def _require(self, number: int, present: set[int]) -> None:
+        dump = self.shelf.holding(number) if self.shelf else None
+        if number not in present:
+            way = f"it is of the loaded dump {dump.name}; " if dump else ""
+            message = f"There is no dataset {number} in the archive; {way}`tomotheca index` without a number rebuilds everything."
+            raise NotFoundError(message)
+        if dump:
+            message = f"Dataset {number} is in the archive and in the loaded dump {dump.name}; take one of them away, or load that dump with --renumber."
+            raise ConflictError(message)
+
+    def _shares(self, dump: Dump, others: Sequence[Dump]) -> bool:
+        """Say whether a deposition of a dump is somebody else's too, so that it must not go when the dump does."""
+        own = set(dump.ids("deposition"))
+        return any(
+            own.intersection(found) for found in (tree.depositions(self.files), *(d.ids("deposition") for d in others))
+        )
+
+    def _outweighs(self, dump: Dump) -> bool:
+        """Say whether a dump is more than all that is there, so that a new catalogue is made sooner than the old one is changed."""
+        tables = build(self.schema)
+        engine = connect(self.url)
+        with engine.connect() as connection:
+            counts = [
+                connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one()
+                for t in tables.kinds.values()
+            ]
+        engine.dispose()
+        size = sum(p.stat().st_size for p in dump.folder.glob("*.ndjson"))
+        return size > ROW_BYTES * sum(counts)
+
+    def _run(self, work: Work) -> Indexed:
         started = time.monotonic()
         tables = build(self.schema)
         engine = connect(self.url)
-        counts = {"dataset": 0, "deposition": 0, "rows": 0, "files": 0}
-        findings: list[Finding] = []
+        tally = _Tally()
+        take_back: Callable[[], None] = lambda: None  # noqa: E731 - until there is something to take back
         try:
             with engine.begin() as connection:
-                if whole:
+                if work.whole:
                     start_anew(connection, tables)
-                for unit in self._units(depositions, datasets, findings):
-                    _put(connection, tables, unit, clear=not whole)
-                    counts[unit.kind] += 1
-                    counts["rows"] += sum(map(len, unit.rows.values()))
-                    counts["files"] += len(unit.files)
-                    findings.extend(unit.findings)
-                if whole:
+                self._fill(connection, tables, work, tally)
+                if work.whole:
                     make_indexes(connection, tables)
                 derive(connection, tables)
-                findings.extend(_dangling(connection, tables))
+                tally.findings.extend(_dangling(connection, tables))
                 version = self._secure_identifiers(connection, tables)
                 note(connection, tables, version=str(version), schema=fingerprint(tables))
+                take_back = work.place()
         except sa.exc.IntegrityError as error:
+            take_back()
             message = f"Two documents claim one identifier, nothing was changed: {error.orig}; `tomotheca index` lists the archive's documents."
             raise ConflictError(message) from error
+        except BaseException:
+            take_back()
+            raise
         finally:
             engine.dispose()
-        seconds = time.monotonic() - started
-        return Indexed(
-            counts["dataset"], counts["deposition"], counts["rows"], counts["files"], seconds, version, tuple(findings)
-        )
+        return tally.indexed(time.monotonic() - started, version)
+
+    def _fill(self, connection: sa.Connection, tables: Tables, work: Work, tally: _Tally) -> None:
+        for unit in self._units(work.depositions, work.datasets, tally.findings):
+            _put(connection, tables, unit, clear=not work.whole)
+            tally.units[unit.kind] += 1
+            tally.rows += sum(map(len, unit.rows.values()))
+            tally.files += len(unit.files)
+            tally.findings.extend(unit.findings)
+        if work.old:
+            clear(connection, tables, work.old)
+        for dump in work.dumps:
+            self.progress(f"loaded dump {dump.name}")
+            replay = Replay(connection, tables, self.schema, dump, insert_tuples, publish_emails=self.publish_emails)
+            replay.run()
+            tally.units += replay.counts
+            tally.rows += replay.counts.total()
+            tally.findings.extend(replay.findings.found)
 
     def _secure_identifiers(self, connection: sa.Connection, tables: Tables) -> int:
         """Let the desk and the archive know the highest identifiers, so that a lost desk cannot give one twice."""
@@ -186,9 +308,22 @@ def _clear(connection: sa.Connection, tables: Tables, unit: Unit) -> None:
 
 
 def insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows in batches."""
+    """Insert rows that all have the same columns."""
+    if rows:
+        names = list(rows[0])
+        insert_tuples(connection, table, names, list(map(itemgetter(*names), rows)))
+
+
+def insert_tuples(
+    connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows given as tuples in the order of names, through the driver alone."""
+    marks = {"qmark": "?", "format": "%s", "pyformat": "%s"}[connection.dialect.paramstyle]
+    quote = connection.dialect.identifier_preparer.quote
+    columns, values = ", ".join(map(quote, names)), ", ".join([marks] * len(names))
+    statement = f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({values})"
     for start in range(0, len(rows), BATCH):
-        connection.execute(table.insert(), rows[start : start + BATCH])
+        connection.exec_driver_sql(statement, list(rows[start : start + BATCH]))
 
 
 def derive(connection: sa.Connection, tables: Tables) -> None:

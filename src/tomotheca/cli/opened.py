@@ -11,12 +11,14 @@ from sqlalchemy.exc import OperationalError
 
 from tomotheca.catalog.build import Indexed, Indexer, fingerprint
 from tomotheca.catalog.catalog import Catalog
+from tomotheca.catalog.loaded import Shelf
 from tomotheca.desk import Desk, export_marks
 from tomotheca.errors import NotFoundError
-from tomotheca.store.files import LocalFiles
+from tomotheca.store.opening import open_files
 
 if TYPE_CHECKING:
     from tomotheca.settings import Settings
+    from tomotheca.store.files import Files
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,25 @@ class Opened:
     """An archive that is open for writing, and its desk."""
 
     settings: Settings
-    files: LocalFiles
+    files: Files
     desk: Desk
 
     def indexer(self, progress: Callable[[str], None] = lambda _: None) -> Indexer:
         """Give what writes the catalogue."""
         emails = self.settings.privacy_publish_emails
-        return Indexer(self.files, self.desk, self.settings.catalog_database, publish_emails=emails, progress=progress)
+        return Indexer(
+            self.files,
+            self.desk,
+            self.settings.catalog_database,
+            publish_emails=emails,
+            shelf=self.shelf,
+            progress=progress,
+        )
+
+    @property
+    def shelf(self) -> Shelf:
+        """Loaded dumps."""
+        return Shelf(self.settings.loaded_folder)
 
     def has_catalog(self) -> bool:
         """Say whether there is a catalogue that this version of the program reads."""
@@ -74,12 +88,12 @@ def opened(settings: Settings, *, create: bool = False) -> Iterator[Opened]:
     NotFoundError
         If there is no archive yet and none is to be made.
     """
-    folder = settings.archive_folder
     if create:
-        folder.mkdir(parents=True, exist_ok=True)
-    if not folder.is_dir():
-        message = f"there is no archive in {folder}; `tomotheca ingest` or `tomotheca demo` makes one, --root names another folder"
+        settings.archive_folder.mkdir(parents=True, exist_ok=True)
+    files = open_files(settings)
+    if not files.present:
+        message = f"there is no archive in {settings.archive_name}; `tomotheca ingest` or `tomotheca demo` makes one, --root names another folder"
         raise NotFoundError(message)
     settings.state_folder.mkdir(parents=True, exist_ok=True)
     with Desk.open(settings.desk_database) as desk:
-        yield Opened(settings, LocalFiles(folder), desk)
+        yield Opened(settings, files, desk)
