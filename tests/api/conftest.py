@@ -7,7 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.api.serving import TOKEN, Running, World, build, serving
+from tests import seaweed
+from tests.api.serving import TOKEN, Running, World, build, run_cli, serving
+from tests.seaweed import Seaweed
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,35 @@ def http(server: Running) -> Iterator[httpx.Client]:
 def curator(server: Running) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {TOKEN}"}) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """Return a real object store."""
+    with seaweed.running(tmp_path_factory.mktemp("seaweed")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def bucket_server(world: World, store: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a server of the same archive, in an object store."""
+    store.upload(world.root / "archive", "archive", "some where/")
+    root = tmp_path_factory.mktemp("bucket-portal")
+    names = {**store.environment, "TOMOTHECA_ARCHIVE": "s3://archive/some where"}
+    run_cli("index", "--root", root, check=True, **names)
+    with serving(World(root, world.files), **names) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def folder_server(world: World) -> Iterator[Running]:
+    """Return another server of the archive in a folder, for modules whose ``server`` is both."""
+    with serving(world) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["folder", "bucket"])
+def each_server(request: pytest.FixtureRequest) -> Running:
+    """Return servers of the same archive, once in a folder and once in an object store."""
+    found: Running = request.getfixturevalue(f"{request.param}_server")
+    return found

@@ -39,6 +39,9 @@ SMALL_MRC = f"{PUBLIC}/TS_2/Reconstructions/VoxelSpacing10.000/Tomograms/100/TS_
 CHUNK = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.zarr/0/0/0/10"
 DOCUMENT = f"{PUBLIC}/dataset_metadata.json"
 PHOTO = f"{PUBLIC}/Images/snapshot.png"
+ODD = f"{PUBLIC}/Images/ä b+c%20d&e=#?~(1);'$@!*[x]{{y}}.csv"
+"""A name with everything that addresses, XML and shells take for something else."""
+
 HIDDEN_KEYS = tuple(key.replace(str(PUBLIC), str(HIDDEN)) for key in (MRC, CHUNK, DOCUMENT, PHOTO))
 
 
@@ -67,6 +70,7 @@ def build(root: Path) -> World:
     for dataset in (PUBLIC, HIDDEN):
         place = layout.Dataset(dataset)
         replace(files, place.document, place.image("snapshot.png"), "image", png())
+    replace(files, layout.Dataset(PUBLIC).document, ODD, "image", b"odd, but allowed\n")
     run = layout.Run(PUBLIC, "TS_1").spacing(10.0).tomogram(100)
     replace(files, run.document, run.mrc(), "tomogram", np.random.default_rng(1).bytes(BIG))
     settings = Settings(root=root)

@@ -35,6 +35,12 @@ from tests.api.serving import (
 ZARR = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.zarr"
 
 
+@pytest.fixture(scope="session")
+def server(each_server: Running) -> Running:
+    return each_server
+
+
+
 def client(server: Running, access_key: str = "", secret: str = "") -> Any:
     options: dict[str, Any] = {"endpoint_url": server.s3, "region_name": "us-east-1"}
     if access_key:

@@ -2,65 +2,57 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomotheca.api.ranges import Range, decide, http_date
+from tomotheca.api.ranges import Outcome, Range, decide, http_date
 from tomotheca.errors import StorageError
 from tomotheca.store.documents import public_bytes
+from tomotheca.store.sources import AT_ONCE, MemorySource, Source, at_path
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from tomotheca.catalog.files import FileRow
     from tomotheca.store.files import Files
-
-AT_ONCE = 1 << 20
-"""Bytes that are read in one go; larger answers are streamed in pieces of this size."""
 
 Header = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes that can be sent, on the disk or in memory."""
+    """Bytes that can be sent, and what is said of them."""
 
     size: int
     etag: str
     media_type: str
-    modified: float | None = None
-    path: Path | None = None
-    data: bytes | None = None
-    key: str = ""
+    modified: float | None
+    source: Source
+    in_archive: bool = False
+    """Whether they are, byte for byte, what the archive has under the key."""
 
 
-def blob_of(file: FileRow, files: Files) -> Blob:
+async def blob_of(file: FileRow, files: Files) -> Blob:
     """Find the bytes of a file; documents lose the e-mail addresses here.
 
     Raises
     ------
     StorageError
-        If the bytes are not on this machine's disks.
+        If the bytes are not in the archive and not on this machine.
     """
+    tag = f'"{file.etag}"'
     if file.redacted:
-        data = public_bytes(files.read_bytes(file.key))
-        return Blob(len(data), f'"{file.etag}"', file.media_type, file.mtime, data=data, key=file.key)
-    path = (
-        Path(file.source)
-        if file.source and "://" not in file.source
-        else None
-        if file.source
-        else files.local_path(file.key)
-    )
-    if path is None:
+        stored = await files.source(file.key, file.stored_size).read(0, file.stored_size)
+        data = public_bytes(stored)
+        return Blob(len(data), tag, file.media_type, file.mtime, MemorySource(data))
+    if file.source is None:
+        return Blob(file.size, tag, file.media_type, file.mtime, files.source(file.key, file.size), in_archive=True)
+    if "://" in file.source:
         message = f"{file.key}: its bytes are not on this server; ask its operator"
         raise StorageError(message)
-    return Blob(file.size, f'"{file.etag}"', file.media_type, file.mtime, path=path, key=file.key)
+    return Blob(file.size, tag, file.media_type, file.mtime, at_path(file.key, file.source))
 
 
 @dataclass
@@ -77,16 +69,22 @@ class BlobResponse:
     whole_headers: Mapping[str, str] = field(default_factory=dict)
     """Headers to add to 200 only."""
 
+    elsewhere: str = ""
+    """Address inside a proxy where it finds the bytes itself."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
         blob = self.blob
         outcome = decide(self.request, etag=blob.etag, size=blob.size, modified=blob.modified)
-        if outcome.status == 206 and len(outcome.ranges) > 1:  # noqa: PLR2004 - Partial Content
-            await self._send_many(scope, send, outcome.ranges)
-            return
         headers = {"etag": blob.etag, "accept-ranges": "bytes", **self.headers}
         if blob.modified is not None:
             headers["last-modified"] = http_date(blob.modified)
+        if self.elsewhere and _proxy_agrees(self.request, outcome):
+            await self._send_elsewhere(send, headers, outcome)
+            return
+        if len(outcome.ranges) > 1:
+            await self._send_many(scope, send, headers, outcome.ranges)
+            return
         start, stop = 0, 0
         match outcome.status:
             case 200:
@@ -105,6 +103,14 @@ class BlobResponse:
                 headers |= {"content-length": "0"}
         await self._send(scope, send, outcome.status, headers, (start, stop))
 
+    async def _send_elsewhere(self, send: Send, headers: Mapping[str, str], outcome: Outcome) -> None:
+        """Leave bytes and ranges to the proxy, once it is certain that they are there."""
+        await self.blob.source.read(max(0, self.blob.size - 1), self.blob.size)
+        whole = self.whole_headers if outcome.status == 200 else {}  # noqa: PLR2004 - OK
+        more = {"content-type": self.blob.media_type, "content-length": "0", "x-accel-redirect": self.elsewhere}
+        await send({"type": "http.response.start", "status": 200, "headers": encoded({**headers, **whole, **more})})
+        await send({"type": "http.response.body", "body": b""})
+
     async def _send(self, scope: Scope, send: Send, status: int, headers: Mapping[str, str], wanted: Range) -> None:
         start, stop = wanted
         begin = {"type": "http.response.start", "status": status, "headers": encoded(headers)}
@@ -112,94 +118,55 @@ class BlobResponse:
             await send(begin)
             await send({"type": "http.response.body", "body": b""})
         elif stop - start <= AT_ONCE:
-            body = self._read(start, stop)
+            body = await self.blob.source.read(start, stop)
             await send(begin)
             await send({"type": "http.response.body", "body": body})
         else:
-            pieces = self._stream(start, stop)
-            first = await anext(pieces)  # so that a missing file is still an error and not half an answer
-            await send(begin)
-            await send({"type": "http.response.body", "body": first, "more_body": True})
-            async for piece in pieces:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            await _deliver(send, begin, self.blob.source.stream(start, stop))
 
-    async def _send_many(self, scope: Scope, send: Send, ranges: tuple[Range, ...]) -> None:
+    async def _send_many(self, scope: Scope, send: Send, headers: Mapping[str, str], ranges: tuple[Range, ...]) -> None:
         blob, boundary = self.blob, secrets.token_hex(12)
         heads = [
             f"--{boundary}\r\nContent-Type: {blob.media_type}\r\nContent-Range: {content_range(r, blob.size)}\r\n\r\n".encode()
             for r in ranges
         ]
         last = f"--{boundary}--\r\n".encode()
-        length = sum(len(head) + stop - start + 2 for head, (start, stop) in zip(heads, ranges, strict=True)) + len(
-            last
+        length = len(last) + sum(
+            len(head) + stop - start + 2 for head, (start, stop) in zip(heads, ranges, strict=True)
         )
-        headers = {
-            "etag": blob.etag, "accept-ranges": "bytes", **self.headers,
-            "content-type": f"multipart/byteranges; boundary={boundary}", "content-length": str(length),
-        }  # fmt: skip
-        if blob.modified is not None:
-            headers["last-modified"] = http_date(blob.modified)
-        await send({"type": "http.response.start", "status": 206, "headers": encoded(headers)})
-        if scope["method"] != "HEAD":
-            for head, (start, stop) in zip(heads, ranges, strict=True):
-                await send({"type": "http.response.body", "body": head, "more_body": True})
-                async for piece in self._stream(start, stop):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await send({"type": "http.response.body", "body": b"\r\n", "more_body": True})
-        await send({"type": "http.response.body", "body": last if scope["method"] != "HEAD" else b""})
-
-    def _read(self, start: int, stop: int) -> bytes:
-        if self.blob.data is not None:
-            return self.blob.data[start:stop]
-        with _opened(self.blob) as source:
-            return source.read(start, stop)
-
-    async def _stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
-        if self.blob.data is not None:
-            yield self.blob.data[start:stop]
+        more = {"content-type": f"multipart/byteranges; boundary={boundary}", "content-length": str(length)}
+        begin = {"type": "http.response.start", "status": 206, "headers": encoded({**headers, **more})}
+        if scope["method"] == "HEAD":
+            await send(begin)
+            await send({"type": "http.response.body", "body": b""})
             return
-        with _opened(self.blob) as source:
-            for a, b in _pieces(start, stop):
-                yield await asyncio.to_thread(source.read, a, b)
+        await _deliver(send, begin, self._parts(heads, ranges, last))
+
+    async def _parts(self, heads: list[bytes], ranges: tuple[Range, ...], last: bytes) -> AsyncIterator[bytes]:
+        for head, (start, stop) in zip(heads, ranges, strict=True):
+            lead = head
+            async for piece in self.blob.source.stream(start, stop):
+                yield lead + piece
+                lead = b""
+            yield b"\r\n"
+        yield last
 
 
-@dataclass
-class _opened:  # noqa: N801 - a context manager
-    """An open file that gives exactly what is asked of it, or an error."""
-
-    blob: Blob
-    descriptor: int = -1
-
-    def __enter__(self) -> _opened:
-        try:
-            self.descriptor = os.open(self.blob.path or "", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise _unreadable(self.blob) from error
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.descriptor)
-
-    def read(self, start: int, stop: int) -> bytes:
-        data = os.pread(self.descriptor, stop - start, start)
-        while len(data) < stop - start:
-            more = os.pread(self.descriptor, stop - start - len(data), start + len(data))
-            if not more:
-                raise _unreadable(self.blob)
-            data += more
-        return data
+async def _deliver(send: Send, begin: Message, pieces: AsyncIterator[bytes]) -> None:
+    """Send an answer in pieces; nothing of it before the first is there, so that a missing file is an error and not half an answer."""
+    first = await anext(pieces)
+    await send(begin)
+    await send({"type": "http.response.body", "body": first, "more_body": True})
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
-def _unreadable(blob: Blob) -> StorageError:
-    return StorageError(
-        f"{blob.key} is listed but cannot be read from the disk; its operator can run `tomotheca index` or restore it"
-    )
-
-
-def _pieces(start: int, stop: int) -> Iterator[Range]:
-    for a in range(start, stop, AT_ONCE):
-        yield a, min(a + AT_ONCE, stop)
+def _proxy_agrees(request: Mapping[str, str], outcome: Outcome) -> bool:
+    """Whether a proxy would decide as we did: nginx looks at conditions again and knows neither our tag nor our ranges."""
+    if "if-match" in request or "if-unmodified-since" in request:
+        return False
+    return bool(outcome.ranges) or (outcome.status == 200 and "range" not in request)  # noqa: PLR2004 - OK
 
 
 def content_range(r: Range, size: int) -> str:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tomotheca.api.blob import BlobResponse, blob_of
+from tomotheca.api.blob import Blob, BlobResponse, blob_of
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -58,6 +58,14 @@ def key_of(scope: Scope, prefix: str) -> str:
     return str(scope["path"]).partition(prefix)[2]
 
 
+def elsewhere(portal: Portal, key: str, blob: Blob) -> str:
+    """Give the address under which a proxy finds the bytes itself; empty where there is none that may."""
+    prefix = portal.settings.accel_prefix
+    if prefix is None or not blob.in_archive or portal.settings.archive_is_remote:
+        return ""
+    return f"{prefix.rstrip('/')}/{quote(key, safe='/')}"
+
+
 class FileDoor:
     """Answers GET, HEAD and OPTIONS for keys."""
 
@@ -71,10 +79,12 @@ class FileDoor:
             return
         request = Request(scope)
         key, viewer = key_of(scope, "/files/"), request.state.viewer
-        file = self.portal.lookup.find(key, viewer)
+        file = await self.portal.lookup.find(key, viewer)
         save = b"download=1" in scope["query_string"] or file.media_type.partition(";")[0] not in SHOWN
         headers = {**CORS, **INERT, **cache_control(viewer), **disposition(key.rpartition("/")[2], save=save)}
-        await BlobResponse(blob_of(file, self.portal.files), headers_of(request), headers)(scope, receive, send)
+        blob = await blob_of(file, self.portal.files)
+        answer = BlobResponse(blob, headers_of(request), headers, elsewhere=elsewhere(self.portal, key, blob))
+        await answer(scope, receive, send)
 
 
 def routes(portal: Portal) -> list[Route]:

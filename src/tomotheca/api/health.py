@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from tomotheca import __version__
 from tomotheca.api.files import CORS
+from tomotheca.errors import StorageError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,7 +32,7 @@ def routes(portal: Portal) -> list[Route]:
                 problems.append("there is no catalogue yet: run `tomotheca index`")
         except SQLAlchemyError:
             problems.append("the catalogue cannot be read")
-        if not portal.settings.archive_folder.is_dir():
+        if not _is_readable(portal):
             problems.append("the archive cannot be read")
         body = orjson.dumps({"ready": not problems, "problems": problems})
         return Response(body, 503 if problems else 200, {"cache-control": "no-store"}, "application/json")
@@ -45,3 +46,10 @@ def routes(portal: Portal) -> list[Route]:
         return Response(body, headers=headers, media_type="application/json")
 
     return [Route("/healthz", alive), Route("/readyz", ready), Route("/catalog/version.json", version)]
+
+
+def _is_readable(portal: Portal) -> bool:
+    try:
+        return portal.files.present
+    except StorageError:
+        return False

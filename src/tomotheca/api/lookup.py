@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -40,8 +41,9 @@ class Lookup:
     def __init__(self, catalog: Catalog, files: Files) -> None:
         self.catalog, self.files = catalog, files
         self._known = {False: _Known(), True: _Known()}
+        self._far = files.local_path("") is None
 
-    def find(self, key: str, viewer: Viewer) -> FileRow:
+    async def find(self, key: str, viewer: Viewer) -> FileRow:
         """Give the file behind a key.
 
         Raises
@@ -55,6 +57,11 @@ class Lookup:
         known = self._current(viewer)
         if (file := known.files.get(key)) is not None:
             return file
+        if self._far:
+            return await asyncio.to_thread(self._find, known, key, viewer)
+        return self._find(known, key, viewer)
+
+    def _find(self, known: _Known, key: str, viewer: Viewer) -> FileRow:
         file = within(self.files, self._entry(known, key, viewer), key)
         return _remember(known.files, key, file, MOST_FILES)
 
@@ -72,6 +79,7 @@ class Lookup:
             return known
         stamp = self.catalog.stamp(viewer)
         if stamp != known.stamp:
+            self.files.forget()
             known = self._known[viewer.curator] = _Known(stamp)
         known.checked = now
         return known

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from tomotheca.api.lookup import Lookup
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.desk import Desk
-from tomotheca.store.files import Files, LocalFiles
+from tomotheca.store.opening import open_files
 
 if TYPE_CHECKING:
     from tomotheca.settings import Settings
+    from tomotheca.store.files import Files
 
 
 @dataclass(frozen=True)
@@ -30,5 +31,5 @@ def open_portal(settings: Settings) -> Portal:
     catalog = Catalog(
         settings.catalog_database, public_url=(settings.public_url or "").rstrip("/"), bucket=settings.bucket
     )
-    files = LocalFiles(settings.archive_folder)
+    files = open_files(settings)
     return Portal(settings, catalog, files, Desk.open(settings.desk_database), Lookup(catalog, files))

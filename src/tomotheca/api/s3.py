@@ -13,7 +13,7 @@ from starlette.routing import Route
 from tomotheca.api import s3_list
 from tomotheca.api.blob import BlobResponse, blob_of
 from tomotheca.api.errors import problems
-from tomotheca.api.files import CORS, INERT, cache_control, key_of
+from tomotheca.api.files import CORS, INERT, cache_control, elsewhere, key_of
 from tomotheca.api.ranges import decide
 from tomotheca.api.s3_xml import S3Error, document, error
 from tomotheca.api.sigv4 import Asked, claim, problem
@@ -64,7 +64,7 @@ class Door:
         if scope["method"] not in {"GET", "HEAD", "OPTIONS"}:
             await _drain(receive)
         try:
-            response = await asyncio.to_thread(self._answer, scope) if _is_listing(scope) else self._answer(scope)
+            response = await self._answer(scope)
             await response(scope, receive, sent)
         except S3Error as failed:
             await error(failed, scope["path"], request_id)(scope, receive, sent)
@@ -74,7 +74,7 @@ class Door:
             problems.error("request %s: %s", request_id, scope["path"], exc_info=failed)
             await error(S3Error("ServiceUnavailable"), scope["path"], request_id)(scope, receive, sent)
 
-    def _answer(self, scope: Scope) -> Response | BlobResponse:
+    async def _answer(self, scope: Scope) -> Response | BlobResponse:
         method = scope["method"]
         if method == "OPTIONS":
             return Response(status_code=204, headers=PREFLIGHT)
@@ -90,14 +90,14 @@ class Door:
         if unknown := SUBRESOURCES & query.keys():
             raise S3Error("NotImplemented", f"This server does not offer ?{min(unknown)}.")
         if key:
-            return self._object(scope, key, viewer)
+            return await self._object(scope, key, viewer)
         if method == "HEAD":
             return Response(headers={"x-amz-bucket-region": REGION})
         if "location" in query:
             return document("LocationConstraint", "")
         if "versioning" in query:
             return document("VersioningConfiguration", "")
-        return s3_list.answer(self.portal, query, viewer)
+        return await asyncio.to_thread(s3_list.answer, self.portal, query, viewer)  # others must not wait for it
 
     def _viewer(self, scope: Scope) -> Viewer:
         """Give the viewer: the curator's key must be signed well, other keys count as nobody's."""
@@ -117,11 +117,11 @@ class Door:
         owner = [("ID", "tomotheca"), ("DisplayName", "tomotheca")]
         return document("ListAllMyBucketsResult", [("Owner", owner), ("Buckets", [("Bucket", bucket)])])
 
-    def _object(self, scope: Scope, key: str, viewer: Viewer) -> BlobResponse:
+    async def _object(self, scope: Scope, key: str, viewer: Viewer) -> BlobResponse:
         request = scope["state"]["headers"]
         try:
-            file = self.portal.lookup.find(key, viewer)
-            blob = blob_of(file, self.portal.files)
+            file = await self.portal.lookup.find(key, viewer)
+            blob = await blob_of(file, self.portal.files)
         except NotFoundError as missing:
             raise S3Error("NoSuchKey") from missing
         outcome = decide(request, etag=blob.etag, size=blob.size, modified=blob.modified)
@@ -131,12 +131,8 @@ class Door:
         if request.get("x-amz-checksum-mode", "").upper() == "ENABLED" and file.sha256:
             digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
             whole = {"x-amz-checksum-sha256": digest, "x-amz-checksum-type": "FULL_OBJECT"}
-        return BlobResponse(blob, request, {**CORS, **INERT, **cache_control(viewer)}, whole)
-
-
-def _is_listing(scope: Scope) -> bool:
-    """Whether a request may take many statements: others must not wait for it."""
-    return "/" not in key_of(scope, "/s3/").rstrip("/")
+        headers = {**CORS, **INERT, **cache_control(viewer)}
+        return BlobResponse(blob, request, headers, whole, elsewhere=elsewhere(self.portal, key, blob))
 
 
 async def _drain(receive: Receive) -> None:

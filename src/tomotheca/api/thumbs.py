@@ -15,6 +15,7 @@ from starlette.routing import Route
 from tomotheca.api.blob import Blob, BlobResponse, blob_of
 from tomotheca.api.files import INERT, cache_control, headers_of, key_of
 from tomotheca.errors import FormatError, NotFoundError, QueryError
+from tomotheca.store.sources import at_path
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,7 +28,7 @@ PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "ima
 """Media types a thumbnail is made of, and the one decoder each may use."""
 
 MOST_PIXELS = 64_000_000
-MOST_BYTES = 256 << 20
+MOST_BYTES = 64 << 20
 QUALITY = 82
 
 
@@ -38,14 +39,17 @@ def routes(portal: Portal) -> list[Route]:
     async def thumb(request: Request) -> BlobResponse:
         width = _width(request.query_params.get("w", "256"))
         key, viewer = key_of(request.scope, "/thumbs/"), request.state.viewer
-        file = portal.lookup.find(key, viewer)
+        file = await portal.lookup.find(key, viewer)
         if file.media_type not in PICTURES or file.size > MOST_BYTES:
             message = f"{key} is not a picture that a thumbnail can be made of."
             raise NotFoundError(message)
         path = folder / file.etag[:2] / f"{file.etag}-{width}.webp"
         if not path.is_file():
-            await asyncio.to_thread(_make, portal, file, width, path)
-        blob = Blob(path.stat().st_size, f'"{file.etag[:32]}-{width}"', "image/webp", file.mtime, path=path, key=key)
+            source = (await blob_of(file, portal.files)).source
+            picture = b"".join([piece async for piece in source.stream(0, file.size)])
+            await asyncio.to_thread(_make, picture, file, width, path)
+        size, tag = path.stat().st_size, f'"{file.etag[:32]}-{width}"'
+        blob = Blob(size, tag, "image/webp", file.mtime, at_path(key, path))
         return BlobResponse(blob, headers_of(request), {**INERT, **cache_control(viewer)})
 
     return [Route("/thumbs/{key:path}", thumb, methods=["GET"])]
@@ -58,17 +62,16 @@ def _width(text: str) -> int:
     return int(text)
 
 
-def _make(portal: Portal, file: FileRow, width: int, path: Path) -> None:
+def _make(picture: bytes, file: FileRow, width: int, path: Path) -> None:
     """Write a thumbnail beside where it belongs and put it there in one step; never wider than the picture."""
-    source = blob_of(file, portal.files)
-    data = shrink(source.path or Path(file.key), PICTURES[file.media_type], width)
+    data = shrink(picture, PICTURES[file.media_type], width, name=file.key.rpartition("/")[2])
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     temporary.write_bytes(data)
     temporary.replace(path)
 
 
-def shrink(path: Path, form: str, width: int) -> bytes:
+def shrink(data: bytes, form: str, width: int, *, name: str) -> bytes:
     """Give a picture as WebP, at most so many pixels wide.
 
     Raises
@@ -77,10 +80,10 @@ def shrink(path: Path, form: str, width: int) -> bytes:
         If it is no picture, is broken, or is enormous.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=[form]) as picture:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=[form]) as picture:
             warnings.simplefilter("ignore")
             if picture.width * picture.height > MOST_PIXELS:
-                raise FormatError(path.name, "the picture is too large for a thumbnail")
+                raise FormatError(name, "the picture is too large for a thumbnail")
             picture.draft("RGB", (width * 2, width * 2 * picture.height // max(1, picture.width)))
             small = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
             if small.width > width:
@@ -93,4 +96,4 @@ def shrink(path: Path, form: str, width: int) -> bytes:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(path.name, "the picture cannot be read") from error
+        raise FormatError(name, "the picture cannot be read") from error

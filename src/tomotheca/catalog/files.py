@@ -41,6 +41,9 @@ class FileRow:
     redacted: bool = False
     """The stored bytes hold e-mail addresses that are taken out before they are served."""
 
+    stored_size: int = 0
+    """Bytes as stored, where they are not those that are served."""
+
     @property
     def etag(self) -> str:
         """Strong entity tag: the digest, or size and time where there is none."""
@@ -57,7 +60,7 @@ def entry_row(row: Row) -> FileRow:
     """Make a FileRow of a row of the file table."""
     return FileRow(
         row["key"], row["size"], row["sha256"], row["media_type"], row["role"], row["mtime"], row["source"],
-        redacted=row["sha256"] != row["stored_sha256"],
+        redacted=row["sha256"] != row["stored_sha256"], stored_size=row["stored_size"],
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def publish(
     with opened(load(root)) as portal, portal.files.lock():
         key = layout.Dataset(number).document
         if not portal.files.exists(key):
-            message = f"there is no dataset {number} in {portal.settings.archive_folder}"
+            message = f"there is no dataset {number} in {portal.settings.archive_name}"
             raise NotFoundError(message)
         document = documents.read(portal.files, key)
         changed = documents.write(portal.files, key, {**document, "visibility": PUBLIC})

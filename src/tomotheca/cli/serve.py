@@ -89,7 +89,7 @@ def require_catalog(settings: "Settings") -> None:
     own_file = settings.catalog_url is None
     if own_file and not (settings.state_folder / "catalog.sqlite").is_file():
         message = f"there is nothing to serve in {settings.root} yet; `tomotheca ingest` takes data in, `tomotheca demo` makes some"
-        if settings.archive_folder.is_dir():
+        if settings.archive_is_remote or settings.archive_folder.is_dir():
             message = f"{settings.root} has an archive and no catalogue; run `tomotheca index --root {settings.root}`"
         raise NotFoundError(message)
     if not is_current(settings.catalog_database):

@@ -1,4 +1,4 @@
-"""Files of an archive behind one interface: a local folder now, an object store later."""
+"""Files of an archive behind one interface: a local folder here, an object store in `objects`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from tomotheca.errors import ConflictError, NotFoundError, UnsafePathError
 from tomotheca.store import disk, keys, layout
+from tomotheca.store.sources import FileSource, Source
 
 OPEN_FILES = Path("/proc/self/fd")
 """Where Linux tells the real path of an open file."""
@@ -74,6 +76,16 @@ class Files(Protocol):
     def local_path(self, key: str) -> Path | None:
         """Give the path of a file on this machine, or None where there is none."""
 
+    def source(self, key: str, size: int) -> Source:
+        """Give the bytes of a file of a known size for sending; whether they are there shows when they are read."""
+
+    @property
+    def present(self) -> bool:
+        """Whether there is an archive at all."""
+
+    def forget(self) -> None:
+        """Forget what is remembered of an archive that somebody may have written to."""
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold the archive for writing; ConflictError when another process does."""
 
@@ -93,26 +105,26 @@ class LocalFiles:
 
     def read_bytes(self, key: str) -> bytes:
         """Read a whole file."""
-        with disk.storage_errors(key), self._open(key) as descriptor:
+        with disk.storage_errors(key), self.open(key) as descriptor:
             return disk.read(descriptor, 0, os.fstat(descriptor).st_size)
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         """Read up to `length` bytes from `start`, without moving through the file."""
-        with disk.storage_errors(key), self._open(key) as descriptor:
+        with disk.storage_errors(key), self.open(key) as descriptor:
             return disk.read(descriptor, start, length)
 
     @contextmanager
-    def _open(self, key: str) -> Iterator[int]:
+    def open(self, key: str) -> Iterator[int]:
         """Open a file for reading and see that what was opened lies inside: one question to the system instead of one per folder."""
         path = f"{self.root}/{keys.check(key)}" if self._tells_paths else self._existing(key)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 self._existing(key)
             raise
         try:
-            if self._tells_paths and not str(Path(f"{OPEN_FILES}/{descriptor}").readlink()).startswith(f"{self.root}/"):
+            if self._tells_paths and not _path_of(descriptor).startswith(f"{self.root}/"):
                 raise _leads_out(key)
             yield descriptor
         finally:
@@ -215,6 +227,18 @@ class LocalFiles:
         """Give the path of a file or folder on this machine; it need not exist."""
         return self._existing(key)
 
+    def source(self, key: str, size: int) -> Source:
+        """Give the bytes of a file for sending."""
+        return FileSource(key, partial(self.open, key))
+
+    @property
+    def present(self) -> bool:
+        """Whether the folder is there."""
+        return self.root.is_dir()
+
+    def forget(self) -> None:
+        """Do nothing: the disk is asked each time."""
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the archive for writing, until the block ends or the process does.
@@ -306,3 +330,7 @@ class LocalFiles:
 
 def _leads_out(key: str) -> UnsafePathError:
     return UnsafePathError(f"{key!r} leads out of the archive through a link")
+
+
+def _path_of(descriptor: int) -> str:
+    return os.readlink(f"{OPEN_FILES}/{descriptor}")  # noqa: PTH115 - a third of the time of Path.readlink, for every chunk

@@ -1,0 +1,107 @@
+"""Bytes on their way out, wherever they lie: in memory, in a file of this machine, in an object store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tomotheca.errors import NotFoundError, StorageError
+from tomotheca.store import disk
+
+AT_ONCE = 1 << 20
+"""Bytes that are read in one go; longer stretches are streamed in pieces of this size."""
+
+
+class Source(Protocol):
+    """Bytes that can be given whole or in part."""
+
+    async def read(self, start: int, stop: int) -> bytes:
+        """Give the bytes from `start` to `stop`, all of them; StorageError if they are not there."""
+
+    def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Give them in pieces, so that a volume is never in memory whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySource:
+    """Bytes that are in memory."""
+
+    data: bytes
+
+    async def read(self, start: int, stop: int) -> bytes:
+        """Give the bytes from `start` to `stop`."""
+        return self.data[start:stop]
+
+    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Give them in one piece."""
+        yield self.data[start:stop]
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """Bytes of a file of this machine.
+
+    A short stretch is read where the request is answered: it is almost always in the page cache, where reading takes a few
+    microseconds and handing it to a thread takes twenty times as long. Long ones are read by threads, piece by piece.
+    """
+
+    key: str
+    opened: Callable[[], AbstractContextManager[int]]
+    """Opens the file and gives its descriptor."""
+
+    async def read(self, start: int, stop: int) -> bytes:
+        """Give the bytes from `start` to `stop`."""
+        with self._open() as descriptor:
+            return self._exactly(descriptor, start, stop)
+
+    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Give them in pieces."""
+        with self._open() as descriptor:
+            for a, b in pieces(start, stop, AT_ONCE):
+                yield await asyncio.to_thread(self._exactly, descriptor, a, b)
+
+    @contextmanager
+    def _open(self) -> Iterator[int]:
+        try:
+            with self.opened() as descriptor:
+                yield descriptor
+        except (OSError, NotFoundError) as error:
+            raise error if isinstance(error, StorageError) else unreadable(self.key) from error
+
+    def _exactly(self, descriptor: int, start: int, stop: int) -> bytes:
+        data = disk.read(descriptor, start, stop - start)
+        if len(data) < stop - start:
+            raise unreadable(self.key)
+        return data
+
+
+def at_path(key: str, path: Path | str) -> FileSource:
+    """Give the bytes of a path, which may lie outside the archive."""
+
+    @contextmanager
+    def opened() -> Iterator[int]:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    return FileSource(key, opened)
+
+
+def unreadable(key: str) -> StorageError:
+    """Say that a file is not as the catalogue has it."""
+    return StorageError(
+        f"{key} is listed but cannot be read from the archive; its operator can run `tomotheca index` or restore it"
+    )
+
+
+def pieces(start: int, stop: int, length: int) -> Iterator[tuple[int, int]]:
+    """Cut a stretch into pieces of at most `length`."""
+    for a in range(start, stop, length):
+        yield a, min(a + length, stop)
