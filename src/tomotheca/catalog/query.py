@@ -74,13 +74,16 @@ class Compiler:
     private: frozenset[str] = frozenset()
     """Columns that are null for everybody, so that a filter or an order cannot tell what the answer does not."""
 
+    all_open: bool = False
+    """Nothing is hidden while the statements run, so that they need not ask."""
+
     def table(self, kind: str) -> sa.FromClause:
         """Give a kind's table under a name of its own."""
         return self.tables.kinds[kind].alias()
 
     def visible(self, kind: str, row: sa.FromClause) -> list[Condition]:
         """Give the conditions under which the viewer sees a row."""
-        return visible(self.tables, kind, row, self.viewer)
+        return visible(self.tables, kind, row, self.viewer, all_open=self.all_open)
 
     def where(self, kind: str, row: sa.FromClause, clause: Clause | None, *, depth: int = 0) -> list[Condition]:
         """Compile a clause: every condition in it must hold for the row.
@@ -214,8 +217,8 @@ class Compiler:
 
     def order(self, kind: str, row: sa.FromClause, keys: Sequence[tuple[str, str]]) -> list[sa.ColumnElement[Any]]:
         """Compile ``(field, direction)`` pairs; nulls as PostgreSQL has them, ``id`` last."""
-        terms = [direction(self.sort_key(kind, row, name), way) for name, way in keys]
-        return [*terms, row.c.id.asc()]
+        terms = [self.sorted(kind, row, name, way) for name, way in keys]
+        return [*terms, *_last(row, [name for name, _ in keys])]
 
     def order_through(
         self, kind: str, row: sa.FromClause, keys: Sequence[tuple[Sequence[str], str]]
@@ -238,8 +241,17 @@ class Compiler:
                     other = self.table(relation.target)
                     joins += self.join(relation, rows[last][1], other), *self.visible(relation.target, other)
                     rows[here] = relation.target, other
-            terms.append(direction(self.sort_key(*rows[tuple(path)], name), way))
-        return joins, [*terms, row.c.id.asc()]
+            terms.append(self.sorted(*rows[tuple(path)], name, way))
+        return joins, [*terms, *_last(row, [name for (*path, name), _ in keys if not path])]
+
+    def sorted(self, kind: str, row: sa.FromClause, name: str, way: str) -> sa.ColumnElement[Any]:
+        """Give an ordering term; nulls come last ascending and first descending unless said otherwise."""
+        value = self.sort_key(kind, row, name)
+        ordered = value.desc() if way.startswith("desc") else value.asc()
+        if not self.schema.by_name[kind][name].nullable:
+            return ordered  # an index can give it
+        first = way.endswith("nulls_first") or way == "desc"
+        return ordered.nulls_first() if first else ordered.nulls_last()
 
     def sort_key(self, kind: str, row: sa.FromClause, name: str) -> sa.ColumnElement[Any]:
         """Give what a column is ordered by: what the wire shows, enums as they are declared."""
@@ -283,8 +295,6 @@ def address(key: sa.ColumnElement[Any], prefix: str) -> sa.ColumnElement[Any]:
     return sa.case((key.contains("://"), key), else_=sa.literal(prefix) + key)
 
 
-def direction(term: sa.ColumnElement[Any], way: str) -> sa.ColumnElement[Any]:
-    """Give an ordering term; nulls come last ascending and first descending unless said otherwise."""
-    ordered = term.desc() if way.startswith("desc") else term.asc()
-    first = way.endswith("nulls_first") or way == "desc"
-    return ordered.nulls_first() if first else ordered.nulls_last()
+def _last(row: sa.FromClause, names: Sequence[str]) -> list[sa.ColumnElement[Any]]:
+    """Give the term that decides between rows that are equal in everything that was asked."""
+    return [] if "id" in names else [row.c.id.asc()]

@@ -54,7 +54,7 @@ def _table(schema: Schema, kind: str, metadata: sa.MetaData) -> sa.Table:
             SQL_TYPES[c.type],
             primary_key=c.name == "id",
             autoincrement=False,
-            index=bool(c.ref or c.facet),
+            index=bool(c.ref),
             comment=c.description,
         )
         for c in schema.columns(kind)
@@ -65,6 +65,12 @@ def _table(schema: Schema, kind: str, metadata: sa.MetaData) -> sa.Table:
         *columns,
         sa.Column("_owner", sa.Integer, nullable=False, index=True),
         sa.Column("_gate", sa.Integer, index=True),
+        # What is counted by value is counted from the index alone, visibility included.
+        *(
+            sa.Index(f"ix_{kind}_{c.name}", c.name, "_owner", "_gate")
+            for c in schema.columns(kind)
+            if c.indexed and not c.ref
+        ),
     )
 
 
@@ -80,6 +86,7 @@ def _file(metadata: sa.MetaData) -> sa.Table:
         sa.Column("role", BYTES, nullable=False, index=True),
         sa.Column("members", sa.Integer, comment="Number of files below an array directory; null for a file"),
         sa.Column("source", BYTES, comment="Where the bytes are, if not in the archive"),
+        sa.Column("listing", BYTES, comment="Path of the list of members, if not in the archive"),
         sa.Column("mtime", sa.Float, comment="Time of the last change, seconds since 1970"),
         sa.Column("kind", BYTES, nullable=False, comment="Kind of the entity whose document lists the file"),
         sa.Column("entity_id", sa.Integer, comment="Its identifier"),

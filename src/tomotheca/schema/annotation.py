@@ -15,6 +15,7 @@ from tomotheca.schema.markers import (
     Enum,
     Facet,
     Flat,
+    Indexed,
     Key,
     Ontology,
     Private,
@@ -150,7 +151,7 @@ class AnnotatedObject(Block):
     id: Annotated[str, Public("object_id"), Drawer("Object", "Object ID"), Ontology()]
     """Identifier of the object in an ontology."""
 
-    name: Annotated[str, Public("object_name"), Drawer("Object", "Name")]
+    name: Annotated[str, Public("object_name"), Drawer("Object", "Name"), Indexed]
     """Name of the object."""
 
     description: Annotated[str | None, Public("object_description"), Drawer("Object", "Description")] = None

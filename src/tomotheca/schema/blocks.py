@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tomotheca.schema.context import Context
 from tomotheca.schema.core import Block, Entity
-from tomotheca.schema.markers import Derived, Drawer, Facet, Key, Ontology, Personal, Private, Public
+from tomotheca.schema.markers import Derived, Drawer, Facet, Indexed, Key, Ontology, Personal, Private, Public
 
 
 def author_order(_: Mapping[str, Any], context: Context) -> int:
@@ -32,10 +32,10 @@ class Author(Entity):
         "corresponding_author_status", "primary_author_status",
     )  # fmt: skip
 
-    name: Annotated[str, Drawer("Author")]
+    name: Annotated[str, Drawer("Author"), Indexed]
     """Full name as it should be cited."""
 
-    orcid: Annotated[str | None, Field(alias="ORCID"), Drawer("Author", "ORCID"), Ontology("orcid:")] = None
+    orcid: Annotated[str | None, Field(alias="ORCID"), Drawer("Author", "ORCID"), Ontology("orcid:"), Indexed] = None
     """ORCID of the person."""
 
     kaggle_id: Annotated[str | None, Drawer("Author")] = None
@@ -71,7 +71,7 @@ class Dates(Block):
     deposition_date: Annotated[date, Public(nullable=False)]
     """Date of deposition."""
 
-    release_date: Annotated[date, Public(nullable=False)]
+    release_date: Annotated[date, Public(nullable=False), Indexed]
     """Date of release."""
 
     last_modified_date: Annotated[date, Public(nullable=False)]
@@ -84,7 +84,7 @@ class TomogramDates(Dates):
     deposition_date: Annotated[date, Public(nullable=True)]
     """Date of deposition."""
 
-    release_date: Annotated[date, Public(nullable=True)]
+    release_date: Annotated[date, Public(nullable=True), Indexed]
     """Date of release."""
 
     last_modified_date: Annotated[date, Public(nullable=True)]

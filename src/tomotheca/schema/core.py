@@ -22,6 +22,7 @@ from tomotheca.schema.markers import (
     Enum,
     Facet,
     Flat,
+    Indexed,
     Internal,
     Json,
     Key,
@@ -128,6 +129,9 @@ class Column:
     public: bool = True
     personal: bool = False
     """Left out of the catalogue, unless the site publishes such data."""
+
+    indexed: bool = False
+    """Often counted, ordered or looked for by value."""
 
     @property
     def label(self) -> str:
@@ -316,7 +320,7 @@ def _scalar(f: _Field, column: Column) -> Column:
         column, type=kind, choices=codes, enum=enum.name if enum else "", translations=translations, missing=public.missing,
         nullable=column.nullable and public.missing is None, bounds=tuple(_bound(m) for m in f.markers if isinstance(m, Ge | Gt | Le | Lt)),
         unit=(f.find(Unit) or Unit("")).symbol, facet=f.find(Facet), ontology=f.find(Ontology),
-        personal=Personal in f.markers,
+        personal=Personal in f.markers, indexed=Indexed in f.markers or f.find(Facet) is not None,
     )  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from tomotheca.api.graphql.project import shown
 from tomotheca.api.graphql.statements import Statement, compiled
 from tomotheca.api.graphql.values import KEYS, at
 from tomotheca.catalog.later import among
-from tomotheca.catalog.query import direction
 
 if TYPE_CHECKING:
     from tomotheca.api.graphql.project import Node, Row
@@ -91,7 +90,7 @@ class Tally:
         kind, row = self.rows[path]
         value = self.compiler.missing(column, row)
         self.groups.append(value)
-        self.order.append(direction(self.compiler.sort_key(kind, row, column.name), "asc"))
+        self.order.append(self.compiler.sorted(kind, row, column.name, "asc"))
         return shown(kind, column, self._take(value), self.names, self.compiler.prefixes)
 
     def _take(self, value: sa.ColumnElement[Any]) -> str:
