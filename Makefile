@@ -1,8 +1,8 @@
 # What a person types here. `make demo` and `make test` need nothing but Python 3.11, git and a network.
 SHELL := /bin/bash
 BIN := .venv/bin
-UV_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --quiet
+UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--quiet --upgrade
 SOURCES := src tests scripts benchmarks hatch_build.py
 
 .PHONY: help demo test test-setup check format docs bench soak lock clean
@@ -18,6 +18,7 @@ test-setup:
 	@scripts/install.sh dev
 	@scripts/programs.sh
 	@scripts/real_files.sh || echo "The tests on real files are skipped."
+	@scripts/clients.sh || echo "The tests of clients in environments of their own are skipped."
 
 test: test-setup ## Run the tests (ARGS= goes to pytest)
 	@$(BIN)/pytest $(ARGS)
@@ -42,14 +43,16 @@ bench: ## Print the figures of docs/benchmarks.md
 	@scripts/install.sh dev
 	@scripts/run_all.sh benchmarks bench_
 
-soak: ## Run the long tests: crashes at random moments, load over time
+soak: ## Run the long tests: crashes at random moments, clients too large for CI
 	@scripts/install.sh dev
 	@scripts/run_all.sh benchmarks soak_
 
 lock: ## Write the lock files anew, from pyproject.toml and assets/package.json
 	@scripts/install.sh dev
-	@$(UV_LOCK) --upgrade --group dev -o requirements/dev.txt
-	@$(UV_LOCK) --upgrade -c requirements/dev.txt -o requirements/run.txt
+	@$(UV_LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	@$(UV_LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+	@$(UV_LOCK) requirements/clients.in -o requirements/clients.txt
+	@$(UV_LOCK) requirements/clients-copick.in -o requirements/clients-copick.txt
 	@cd assets && npm install --package-lock-only
 
 clean: ## Remove what was built (not the archive)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.serving import HIDDEN, MARKER, MRC, PUBLIC, RECONSTRUCTIONS, RUN, Running, World
+from tests.api.serving import HIDDEN, MRC, PUBLIC, RECONSTRUCTIONS, RUN, Running, World
+from tests.clients.trees import check
 
 portal = pytest.importorskip("cryoet_data_portal")
 
@@ -20,25 +19,6 @@ def client(server: Running, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("BOTO_ENDPOINT_URL", server.s3)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return portal.Client(url=f"{server.url}/graphql")
-
-
-def served(world: World, folder: str) -> Iterator[tuple[str, bytes]]:
-    """Give what a folder of the archive looks like from outside."""
-    for key in world.files.walk(folder):
-        if "manifest." not in key:
-            yield key, world.bytes_of(key)
-
-
-def check(world: World, folder: str, root: Path, cut: str) -> None:
-    expected = {key.removeprefix(cut): data for key, data in served(world, folder)}
-    found = {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
-    assert found.keys() == expected.keys()
-    for name, data in expected.items():
-        if MARKER.encode() in data:
-            assert MARKER.encode() not in found[name]
-            assert json.loads(found[name])["id"] == json.loads(data)["id"]
-        else:
-            assert found[name] == data, name
 
 
 def test_find_and_get(client: Any) -> None:
