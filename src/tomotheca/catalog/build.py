@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.catalog import collect
-from tomotheca.catalog.catalog import connect
+from tomotheca.catalog.database import connect
 from tomotheca.catalog.replay import Replay, clear
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
 from tomotheca.desk import export_marks
@@ -234,6 +234,7 @@ class Indexer:
             self.progress(f"loaded dump {dump.name}")
             replay = Replay(connection, tables, self.schema, dump, insert_tuples, publish_emails=self.publish_emails)
             replay.run()
+            tally.files += replay.counts.pop("file", 0)
             tally.units += replay.counts
             tally.rows += replay.counts.total()
             tally.findings.extend(replay.findings.found)

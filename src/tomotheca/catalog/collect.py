@@ -145,6 +145,7 @@ def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> Non
         "_gate": _gate(read),
         "source": None,
         "members": None,
+        "listing": None,
     }
     gathered.files.append(
         {

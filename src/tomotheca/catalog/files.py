@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from tomotheca.errors import NotFoundError
-from tomotheca.store import manifest, members
+from tomotheca.store import layout, manifest, members
+from tomotheca.store.files import LocalFiles
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Catalog, Row
@@ -104,20 +106,25 @@ def within(files: Files, entry: Row, key: str) -> FileRow:
     if entry["members"] is None:
         return entry_row(entry)
     top: str = entry["key"]
-    member = members.find_member(files, top, key.removeprefix(top))
+    where, listing = _list_of(files, entry)
+    member = members.find_member(where, top, key.removeprefix(top), listing=listing)
     if member is None:
         message = f"There is no file {key}."
         raise NotFoundError(message)
     return _member_row(entry, member)
 
 
-def entries(catalog: Catalog, viewer: Viewer, *conditions: sa.ColumnElement[bool], after: str = "") -> Iterator[Row]:
+def entries(
+    catalog: Catalog, viewer: Viewer, *conditions: sa.ColumnElement[bool], after: str = "", page: int = PAGE
+) -> Iterator[Row]:
     """Give the rows of the file table that a viewer sees, in byte order of their keys; array directories are one row each."""
     f = catalog.tables.file
     terms = [*catalog.compiler(viewer).visible("file", f), *conditions]
-    while page := catalog.execute(sa.select(f).where(*terms, f.c.key > after).order_by(f.c.key).limit(PAGE)):
-        yield from page
-        after = page[-1]["key"]
+    while found := catalog.execute(sa.select(f).where(*terms, f.c.key > after).order_by(f.c.key).limit(page)):
+        yield from found
+        if len(found) < page:
+            return
+        after = found[-1]["key"]
 
 
 def expand(files: Files, entry: Row) -> Iterator[FileRow]:
@@ -125,10 +132,12 @@ def expand(files: Files, entry: Row) -> Iterator[FileRow]:
     if entry["members"] is None:
         yield entry_row(entry)
     else:
-        yield from _members(files, entry, "", "")
+        yield from members_of(files, entry, "", "")
 
 
-def list_files(catalog: Catalog, files: Files, prefix: str, viewer: Viewer, *, after: str = "") -> Iterator[FileRow]:
+def list_files(  # noqa: PLR0913 - where, for whom, and from where on
+    catalog: Catalog, files: Files, prefix: str, viewer: Viewer, *, after: str = "", page: int = PAGE
+) -> Iterator[FileRow]:
     """Give every file below a prefix in byte order of its key, members of array directories included; lazily.
 
     Parameters
@@ -137,32 +146,35 @@ def list_files(catalog: Catalog, files: Files, prefix: str, viewer: Viewer, *, a
         Beginning of the keys; it need not end at a slash.
     after : str
         Give only keys that sort behind this one.
+    page : int
+        How many rows of the table are read at once.
     """
-    inside = _holding(catalog, prefix, viewer) + (_holding(catalog, after, viewer) if after.startswith(prefix) else [])
+    inside = holding(catalog, prefix, viewer) + (holding(catalog, after, viewer) if after.startswith(prefix) else [])
     done = {entry["key"] for entry in inside}
     for entry in sorted({e["key"]: e for e in inside}.values(), key=lambda e: str(e["key"])):
-        yield from _members(files, entry, prefix, after)
-    for entry in entries(catalog, viewer, below(catalog.tables.file, prefix), after=max([after, *done])):
+        yield from members_of(files, entry, prefix, after)
+    for entry in entries(catalog, viewer, below(catalog.tables.file, prefix), after=max([after, *done]), page=page):
         if entry["members"] is None:
             yield entry_row(entry)
         elif entry["key"] not in done:
-            yield from _members(files, entry, prefix, after)
+            yield from members_of(files, entry, prefix, after)
 
 
-def _holding(catalog: Catalog, key: str, viewer: Viewer) -> list[Row]:
+def holding(catalog: Catalog, key: str, viewer: Viewer) -> list[Row]:
     """Give the array directory that a key lies in, if there is one."""
     f = catalog.tables.file
     terms = [*catalog.compiler(viewer).visible("file", f), f.c.members.is_not(None), f.c.key.in_(ancestors(key))]
     return catalog.execute(sa.select(f).where(*terms))
 
 
-def _members(files: Files, entry: Row, prefix: str, after: str) -> Iterator[FileRow]:
+def members_of(files: Files, entry: Row, prefix: str, after: str) -> Iterator[FileRow]:
     top: str = entry["key"]
     if after > top and not after.startswith(top):
         return
     behind = after.removeprefix(top) if after.startswith(top) else ""
     start = prefix.removeprefix(top) if prefix.startswith(top) else ""
-    for member in members.list_members(files, top, after=behind, start=start):
+    where, listing = _list_of(files, entry)
+    for member in members.list_members(where, top, after=behind, start=start, listing=listing):
         if not member.path.startswith(start):
             return
         yield _member_row(entry, member)
@@ -170,7 +182,24 @@ def _members(files: Files, entry: Row, prefix: str, after: str) -> Iterator[File
 
 def _member_row(entry: Row, member: members.Member) -> FileRow:
     key = entry["key"] + member.path
-    return FileRow(key, member.size, member.sha256, manifest.media_type(key), entry["role"], entry["mtime"])
+    source = f"{entry['source']}/{member.path}" if entry["source"] else None
+    sha256, mtime = members.digest_or_time(member)
+    if mtime is None:
+        mtime = entry["mtime"]
+    return FileRow(key, member.size, sha256, manifest.media_type(key), entry["role"], mtime, source)
+
+
+def _list_of(files: Files, entry: Row) -> tuple[Files, str]:
+    """Give the list of members of an array directory, as the files that it is among and its key there."""
+    if entry["listing"] is None:
+        return files, layout.members_key(entry["key"])
+    folder, _, name = entry["listing"].rpartition("/")
+    return _folder(folder), name
+
+
+@cache
+def _folder(path: str) -> Files:
+    return LocalFiles(path)
 
 
 def below(f: sa.Table, prefix: str) -> sa.ColumnElement[bool]:

@@ -26,6 +26,8 @@ class Home(NamedTuple):
     """Deposition that must be visible for the row to be."""
 
     run: int | None
+    document: tuple[str, int]
+    """Kind and identifier of the entity whose document the row would stand in."""
 
 
 class Homes:
@@ -54,17 +56,18 @@ class Homes:
         own = block.columns.get(self._gate(kind)) or [None] * len(ids)
         if kind in ROOTS:
             gates = own if kind not in OWN_DEPOSITION else [None] * len(ids)
-            return [Home(n, g, None) for n, g in zip(ids, gates, strict=True)]
+            return [Home(n, g, None, (kind, n)) for n, g in zip(ids, gates, strict=True)]
         parents = [(self._known[ref.kind], block.columns[ref.column]) for ref in self.owners(kind)]
-        inherits = not issubclass(self.schema.kinds[kind], Document)
+        own_document = issubclass(self.schema.kinds[kind], Document)
         out: list[Home | None] = []
         for position, identifier in enumerate(ids):
             above = next((h for known, keys in parents if (h := known.get(keys[position])) is not None), None)
             if above is None:
                 out.append(None)
                 continue
-            gate = block.gates[position] or own[position] or (above.gate if inherits else None)
-            home = Home(above.owner, gate, identifier if kind == "run" else above.run)
+            gate = block.gates[position] or own[position] or (None if own_document else above.gate)
+            run = identifier if kind == "run" else above.run
+            home = Home(above.owner, gate, run, (kind, identifier) if own_document else above.document)
             out.append(self._same.setdefault(home, home))
         return out
 

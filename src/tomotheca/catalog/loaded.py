@@ -49,6 +49,8 @@ class Dump:
 
     folder: Path
     about: About
+    home: Path
+    """Where it lies, or will once it is complete."""
 
     @property
     def name(self) -> str:
@@ -81,7 +83,7 @@ class Shelf:
         if not self.root.is_dir():
             return []
         folders = sorted(p for p in self.root.iterdir() if p.is_dir() and NAME.fullmatch(p.name))
-        return [Dump(folder, read_about(folder)) for folder in folders]
+        return [Dump(folder, read_about(folder), folder) for folder in folders]
 
     def find(self, name: str) -> Dump | None:
         """Give the dump of a name, if there is one."""
@@ -193,6 +195,6 @@ def require_free(schema: Schema, shelf: Shelf, name: str, folder: Path) -> None:
     kind = "dataset"
     if old is None or not (before := set(old.ids(kind))):
         return
-    if not before.intersection(Dump(folder, old.about).ids(kind)):
+    if not before.intersection(Dump(folder, old.about, folder).ids(kind)):
         message = f"loaded/{name} holds other datasets than {folder}; give another name with --name, or replace it with --force"
         raise ConflictError(message)

@@ -3,18 +3,79 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tomotheca.catalog.addresses import Addresses, Detector, addresses_of
 from tomotheca.catalog.dumpread import SUFFIX, Findings, Reader
-from tomotheca.catalog.loaded import About, Dump, Shelf, checked_name, require_free, write_about
+from tomotheca.catalog.files import ancestors
+from tomotheca.catalog.loaded import FILES, About, Dump, Shelf, checked_name, require_free, write_about
+from tomotheca.catalog.trees import Tree
 from tomotheca.desk.desk import now
-from tomotheca.errors import FindingsError, NotFoundError
+from tomotheca.errors import ConflictError, FindingsError, NotFoundError
+from tomotheca.store.manifest import encode
 
 if TYPE_CHECKING:
     from tomotheca.catalog.build import Indexed, Indexer
+    from tomotheca.errors import Finding
+    from tomotheca.schema import Schema
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A folder of files that belong to a dump."""
+
+    folder: Path
+    prefixes: tuple[str, ...] = ()
+    """What stands before a key in the addresses of rows; found out when not given."""
+
+    digests: Callable[[str], str | None] = lambda _: None
+
+    def register(self, indexer: Indexer, staged: Path, about: About, findings: list[Finding]) -> About:
+        """List the files for a dump that is being loaded, and give what is then known of it.
+
+        Raises
+        ------
+        ConflictError
+            If no address of the dump leads to anything in the folder.
+        """
+        indexer.progress(f"files in {self.folder}")
+        named = named_addresses(indexer.schema, staged)
+        prefixes = self.prefixes or Detector(self.folder).prefixes(named)
+        keys = {key for address in named if (key := Addresses(indexer.schema, prefixes).key(address))}
+        if not keys:
+            message = f"no address of the dump leads to anything in {self.folder}; say with --prefix what stands before the keys in addresses"
+            raise ConflictError(message)
+        folders = {k for k in keys if k.endswith("/")}
+        above = {folder for key in keys for folder in ancestors(key.rstrip("/"))}
+
+        def covered(folder: str) -> bool:
+            return folder in above or folder[:-1] in keys or not folders.isdisjoint([folder, *ancestors(folder[:-1])])
+
+        tree = Tree(self.folder, staged, keys - folders, covered, self.digests, publish_emails=indexer.publish_emails)
+        with (staged / FILES).open("wb") as out:
+            for entry in tree.entries():
+                out.write(encode([entry]))
+        findings.extend(tree.findings())
+        return replace(about, tree=str(self.folder), prefixes=prefixes)
+
+
+def named_addresses(schema: Schema, folder: Path) -> list[str]:
+    """Give every address in a dump once, in order.
+
+    Raises
+    ------
+    FindingsError
+        If the dump breaks the schema.
+    """
+    reader = Reader(schema, folder, Findings())
+    found = sorted({a for kind in schema.kinds for block in reader.blocks(kind) for a in addresses_of(schema, block)})
+    if reader.findings.errors:
+        raise FindingsError(reader.findings.found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -26,6 +87,8 @@ class Loading:
     source: Path
     name: str
     origin: str = ""
+    tree: Beside | None = None
+    """Files that are served in place."""
 
     def run(self, *, force: bool = False) -> Indexed:
         """Copy the dump and index it; nothing is changed when that fails.
@@ -43,8 +106,13 @@ class Loading:
         with self.shelf.stage(self.name) as staged:
             self._copy(staged)
             about = About(self.name, now(), self.origin or self.source.as_uri())
+            found: list[Finding] = []
+            if self.tree:
+                about = self.tree.register(self.indexer, staged, about, found)
             write_about(staged, about)
-            return self.indexer.load(Dump(staged, about), partial(self.shelf.place, staged, self.name))
+            dump = Dump(staged, about, self.shelf.root / self.name)
+            done = self.indexer.load(dump, partial(self.shelf.place, staged, self.name))
+            return replace(done, findings=(*found, *done.findings))
 
     def _require(self, *, force: bool) -> None:
         checked_name(self.name)

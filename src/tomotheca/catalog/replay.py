@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from tomotheca.catalog.dumpread import SUFFIX, Block, Findings, Reader
 from tomotheca.catalog.homes import Homes, missing_parents
+from tomotheca.catalog.placing import Placing
 from tomotheca.catalog.tables import OWN_DEPOSITION
 from tomotheca.errors import ConflictError, Finding, FindingsError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tomotheca.schema import Schema
 
 Insert = Callable[[sa.Connection, sa.Table, Sequence[str], Sequence[tuple[Any, ...]]], None]
+T = TypeVar("T")
 ASKED = 5000
 """Identifiers that one question names."""
 
@@ -57,10 +59,16 @@ class Replay:
         for entity in self.schema:
             self._kind(reader, entity.kind)
         self._tell_dangling()
+        self._files()
         if self.findings.errors:
             raise FindingsError(self.findings.found)
         if self.taken:
             raise ConflictError(in_use(self.taken, self.dump.name))
+
+    @cached_property
+    def placing(self) -> Placing:
+        """Where the files belong."""
+        return Placing(self.schema, self.dump)
 
     @cached_property
     def homes(self) -> Homes:
@@ -75,11 +83,39 @@ class Replay:
             homes = self.homes.of(block)
             skipped = self._without_home(block, homes)
             self._note_dangling(block)
+            self.placing.take(block, homes)
             if others:
                 skipped |= self._used(block)
             if self.findings.errors or self.taken:
                 continue
             self._put(block, homes, skipped)
+
+    def _files(self) -> None:
+        """Put the files of the tree in.
+
+        Raises
+        ------
+        ConflictError
+            If the archive or another loaded dump has one of that key.
+        """
+        if self.findings.errors or self.taken:
+            return
+        f = self.tables.file
+        rows = list(self.placing.rows())
+        for finding in self.placing.findings():
+            self.findings.add(finding)
+        keys = [row["key"] for row in rows]
+        used = [
+            key
+            for some in portions(keys)
+            for key in self.connection.scalars(sa.select(f.c.key).where(f.c.key.in_(some)))
+        ]
+        if used:
+            message = f"{len(used)} files of {self.dump.name} have keys that are in use here, nothing was changed; the first is {used[0]}"
+            raise ConflictError(message)
+        if rows:
+            self.insert(self.connection, f, list(rows[0]), [tuple(row.values()) for row in rows])
+        self.counts["file"] += len(rows)
 
     def _put(self, block: Block, homes: Sequence[Any], skipped: set[int]) -> None:
         for column in self.schema.columns(block.kind):
@@ -158,7 +194,7 @@ def _rows(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Ite
         yield from connection.execute(wanted.where(table.c.id.in_(some))).mappings()
 
 
-def portions(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def portions(numbers: Sequence[T]) -> Iterator[Sequence[T]]:
     """Cut a list into pieces that one question can name."""
     return (numbers[start : start + ASKED] for start in range(0, len(numbers), ASKED))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tomotheca.cli import about, check, demo, desk, download, index, ingest, load, publish, serve
+from tomotheca.cli import about, check, demo, desk, download, dump, index, ingest, load, publish, serve
 
 app = typer.Typer(
     name="tomotheca",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("ingest")(ingest.ingest)
 app.command("index")(index.index)
+app.command("dump")(dump.dump)
 app.command("load")(load.load)
 app.command("publish")(publish.publish)
 app.command("serve")(serve.serve)

@@ -13,6 +13,9 @@ from tomotheca.cli.output import note
 if TYPE_CHECKING:
     from tomotheca.settings import Settings
 
+HOST, PORT = "127.0.0.1", 8000
+"""Where `serve` listens unless it is told otherwise."""
+
 ANY = {"0.0.0.0", "::"}
 """Hosts that stand for every address of this machine."""
 
@@ -25,7 +28,7 @@ Log = Annotated[bool, typer.Option("--access-log", help="Write one JSON line per
 
 
 def serve(
-    host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = None, access_log: Log = False, root: Root = None
+    host: Host = HOST, port: Port = PORT, workers: Workers = None, access_log: Log = False, root: Root = None
 ) -> None:
     """Serve the portal until it is stopped."""
     from granian import Granian  # noqa: PLC0415 - heavy

@@ -24,6 +24,9 @@ REASONS = {
     errno.EMFILE: "this program has too many files open: raise the limit (ulimit -n)",
     errno.ENFILE: "the system has too many files open",
 }
+OPEN_FILES = Path("/proc/self/fd")
+"""Where Linux tells the real path of an open file."""
+
 ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 HERE = -100  # AT_FDCWD

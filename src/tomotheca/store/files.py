@@ -18,9 +18,6 @@ from tomotheca.errors import ConflictError, NotFoundError, UnsafePathError
 from tomotheca.store import disk, keys, layout
 from tomotheca.store.sources import FileSource, Source
 
-OPEN_FILES = Path("/proc/self/fd")
-"""Where Linux tells the real path of an open file."""
-
 
 @dataclass(frozen=True, slots=True)
 class Stat:
@@ -98,7 +95,7 @@ class LocalFiles:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).absolute().resolve()
-        self._tells_paths = OPEN_FILES.is_dir()
+        self._tells_paths = disk.OPEN_FILES.is_dir()
 
     def __repr__(self) -> str:
         return f"LocalFiles({str(self.root)!r})"
@@ -333,4 +330,4 @@ def _leads_out(key: str) -> UnsafePathError:
 
 
 def _path_of(descriptor: int) -> str:
-    return os.readlink(f"{OPEN_FILES}/{descriptor}")  # noqa: PTH115 - a third of the time of Path.readlink, for every chunk
+    return os.readlink(f"{disk.OPEN_FILES}/{descriptor}")  # noqa: PTH115 - a third of the time of Path.readlink, for every chunk

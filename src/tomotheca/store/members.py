@@ -20,6 +20,9 @@ BLOCK = 1 << 16
 
 PROBE = 1 << 10
 
+UNHASHED = "mtime:"
+"""Stands in a list before the time of a member's last change in nanoseconds, where the list has no digest of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -67,6 +70,13 @@ def line(member: Member) -> bytes:
     return f"{member.path} {member.size} {member.sha256}\n".encode()
 
 
+def digest_or_time(member: Member) -> tuple[str | None, float | None]:
+    """Give the digest of a member, or the time of its last change in seconds where it is served in place and nobody has hashed it."""
+    if not member.sha256.startswith(UNHASHED):
+        return member.sha256, None
+    return None, int(member.sha256.removeprefix(UNHASHED)) / 1e9
+
+
 def tree_digest(members: Iterable[Member]) -> str:
     """Give the digest of an array directory: the sha256 of its sorted lines ``path size sha256``."""
     state = hashlib.sha256()
@@ -96,13 +106,15 @@ def write_members(files: Files, listing: str, members: Iterable[Member]) -> Tota
     return Total(count, size, state.hexdigest())
 
 
-def find_member(files: Files, entry: Entry | str, path: str) -> Member | None:
+def find_member(files: Files, entry: Entry | str, path: str, *, listing: str = "") -> Member | None:
     """Find one member of an array directory by its path, reading about twenty small pieces of the list."""
-    found = next(list_members(files, entry, start=path), None)
+    found = next(list_members(files, entry, start=path, listing=listing), None)
     return found if found and found.path == path else None
 
 
-def list_members(files: Files, entry: Entry | str, *, after: str = "", start: str = "") -> Iterator[Member]:
+def list_members(
+    files: Files, entry: Entry | str, *, after: str = "", start: str = "", listing: str = ""
+) -> Iterator[Member]:
     """Give the members of an array directory in byte order, from the first path that is behind `after` and not before `start`.
 
     Parameters
@@ -115,14 +127,15 @@ def list_members(files: Files, entry: Entry | str, *, after: str = "", start: st
         Leave out this path and all before it.
     start : str
         Leave out all paths before this one.
+    listing : str
+        Key of the list, where it is not that of the archive's layout.
 
     Raises
     ------
     InvalidDocumentError
         If a line of the list cannot be read.
     """
-    key = entry if isinstance(entry, str) else entry.key
-    listing = layout.members_key(key)
+    listing = listing or layout.members_key(entry if isinstance(entry, str) else entry.key)
     size = files.stat(listing).size
     offset = _bisect(files, listing, size, max(after, start))
     for member in _members(files, listing, offset):

@@ -81,12 +81,14 @@ class FileSource:
 
 
 def at_path(key: str, path: Path | str) -> FileSource:
-    """Give the bytes of a path, which may lie outside the archive."""
+    """Give the bytes of a path without links, which may lie outside the archive; a link that was put there since is not followed."""
 
     @contextmanager
     def opened() -> Iterator[int]:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
+            if disk.OPEN_FILES.is_dir() and str(Path(f"{disk.OPEN_FILES}/{descriptor}").readlink()) != str(path):
+                raise unreadable(key)
             yield descriptor
         finally:
             os.close(descriptor)
