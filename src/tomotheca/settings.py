@@ -56,6 +56,9 @@ class Settings(BaseModel):
     response_cache: bool = True
     """Keep answers to identical queries until the catalogue changes."""
 
+    response_cache_bytes: int = Field(64 << 20, ge=0)
+    """Bytes of memory that each process keeps answers in."""
+
     rate_limit: int = Field(0, ge=0)
     """Requests per minute and client; 0 is no limit."""
 
@@ -73,6 +76,9 @@ class Settings(BaseModel):
 
     max_depth: int = Field(16, ge=4)
     """Deepest nesting of a GraphQL query."""
+
+    query_seconds: float = Field(30, ge=0)
+    """Seconds that the database may work on one answer; 0 is no limit."""
 
     max_rows: int = Field(1_000_000, ge=1000)
     """Most rows in one answer of the API."""

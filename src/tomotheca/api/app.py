@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Router
 
-from tomotheca.api import files, graphql, health, login, manifests, s3, thumbs
+from tomotheca.api import files, graphql, health, login, manifests, rest, s3, thumbs
 from tomotheca.api.errors import ERROR_STATUS, on_error, on_http_error
 from tomotheca.api.frame import Frame
+from tomotheca.api.fresh import fresh
 from tomotheca.api.limit import RateLimit
 from tomotheca.api.portal import Portal, open_portal
 from tomotheca.api.who import Identity
@@ -20,13 +23,14 @@ from tomotheca.web.portal import Portal as Site
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from tomotheca.settings import Settings
 
 __all__ = ["ERROR_STATUS", "create_app"]
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings) -> Frame:
     """Open the portal and give the application that serves it.
 
     Raises
@@ -36,18 +40,28 @@ def create_app(settings: Settings) -> Starlette:
     """
     portal, identity = open_portal(settings), Identity(settings)
     site = Site(portal.catalog, settings, portal.files)
-    app = Starlette(
-        routes=all_routes(portal, identity, site),
-        middleware=[Middleware(Frame, identity=identity, limit=RateLimit(settings.rate_limit))],
-        exception_handlers={TomothecaError: on_error, HTTPException: on_http_error},
-    )
-    app.state.portal = site
-    return app
+    door = graphql.Door(portal)
+    router = Router(all_routes(portal, identity, site))
+    routed = ExceptionMiddleware(router, {TomothecaError: on_error, HTTPException: on_http_error})
+    limit = RateLimit(settings.rate_limit, settings.state_folder / "rate-limit", identity.proxies)
+    return Frame(fresh(Short(door, routed), portal.catalog.watch, settings), identity, limit, State({"portal": site}))
+
+
+@dataclass(frozen=True)
+class Short:
+    """The short way to the one address that programs ask most, past the router."""
+
+    door: ASGIApp
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        await (self.door if scope.get("path") == graphql.PATH else self.app)(scope, receive, send)
 
 
 def all_routes(portal: Portal, identity: Identity, site: Site) -> list[BaseRoute]:
-    """Give every route, those of pages last."""
+    """Give every route but GraphQL's own, those of pages last."""
     return [
-        *files.routes(portal), *s3.routes(portal, identity), *graphql.routes(portal), *thumbs.routes(portal), *manifests.routes(portal),
-        *health.routes(portal), *login.routes(portal, identity), *web.routes(site),
+        *files.routes(portal), *s3.routes(portal, identity), *graphql.page_routes(), *thumbs.routes(portal), *manifests.routes(portal),
+        *health.routes(portal), *login.routes(portal, identity), *web.routes(site), *rest.routes(site),
     ]  # fmt: skip

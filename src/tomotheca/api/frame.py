@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import re
-import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from starlette.datastructures import State
 from starlette.requests import Request
 
 from tomotheca.api.errors import SERVER, UNAUTHORIZED, answer, problems, status_of
@@ -33,70 +34,78 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 """Sent unless the answer has its own."""
 
+PROTECTED = frozenset(name for name, _ in SECURITY_HEADERS)
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The outermost layer of the application."""
+    """The outermost layer of the application, and what a server calls."""
 
     app: ASGIApp
     identity: Identity
     limit: RateLimit
+    state: State = field(default_factory=State)
+    """What error pages look up through ``request.app``."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and see it through."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, headers = time.perf_counter(), _headers(scope)
+        started, headers, peer = time.perf_counter(), _headers(scope["headers"]), scope.get("client")
         given = headers.get("x-request-id", "")
-        request_id = given if GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
-        state = scope.setdefault("state", {})
-        state["request_id"], state["headers"] = request_id, headers
-        seen = _Seen()
-
-        async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seen.status = message["status"]
-                message = {**message, "headers": _completed(message["headers"], request_id)}
-            else:
-                seen.size += len(message.get("body", b""))
-            await send(message)
-
+        request_id = given if given and GIVEN_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
+        scope["app"] = self
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "headers": headers}
+        sent = _Sent(send, request_id.encode())
         try:
-            if wait := self.limit.wait(scope.get("client")):
-                response = answer(Request(scope), 429, f"Too many requests; try again in {wait} seconds.")
-                response.headers["retry-after"] = str(wait)
-                await response(scope, receive, sent)
+            if wait := self.limit.wait(scope["path"], peer, headers):
+                await _refused(scope, wait)(scope, receive, sent)
                 return
-            state["viewer"] = self.identity.viewer(headers, scope.get("client"))
+            scope["state"]["viewer"] = self.identity.viewer(headers, peer)
             await self.app(scope, receive, sent)
         except Exception as error:
-            failed = _failed(scope, error, seen)
+            failed = _failed(scope, error, sent)
             if failed is None:
                 raise  # half an answer is out: only breaking the connection says that the rest is missing
             await failed(scope, receive, sent)
         finally:
             if access.isEnabledFor(logging.INFO):
-                _log(scope, seen, request_id, time.perf_counter() - started)
+                _log(scope, sent, request_id, time.perf_counter() - started)
 
 
-@dataclass
-class _Seen:
-    """What has been answered so far."""
+class _Sent:
+    """Sends an answer on, completed, and knows what has been sent."""
 
-    status: int = 0
-    size: int = 0
+    __slots__ = ("request_id", "send", "size", "status")
+
+    def __init__(self, send: Send, request_id: bytes) -> None:
+        self.send, self.request_id, self.status, self.size = send, request_id, 0, 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = _completed(message["headers"], self.request_id)
+        else:
+            self.size += len(message.get("body", b""))
+        await self.send(message)
 
 
-def _failed(scope: Scope, error: Exception, seen: _Seen) -> Response | None:
+def _refused(scope: Scope, wait: int) -> Response:
+    unit = "second" if wait == 1 else "seconds"
+    response = answer(Request(scope), 429, f"Too many requests; try again in {wait} {unit}.")
+    response.headers["retry-after"] = str(wait)
+    return response
+
+
+def _failed(scope: Scope, error: Exception, sent: _Sent) -> Response | None:
     """Give the answer to an error that no route has answered; None when one has begun already."""
     request_id, expected = scope["state"]["request_id"], isinstance(error, TomothecaError)
     status = UNAUTHORIZED if isinstance(error, AccessError) else status_of(error)  # a wrong token, before any route
     if status >= SERVER:
         problems.error("request %s: %s %s", request_id, scope["method"], scope["path"], exc_info=error)
-    if seen.status:
+    if sent.status:
         return None
     sentence = (
         str(error)
@@ -106,28 +115,29 @@ def _failed(scope: Scope, error: Exception, seen: _Seen) -> Response | None:
     return answer(Request(scope), status, sentence)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key = name.decode("latin-1")
-        text = value.decode("latin-1")
+def _headers(given: Any) -> dict[str, str]:
+    found = {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
+    if len(found) == len(given):
+        return found
+    found.clear()
+    for name, value in given:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
         found[key] = f"{found[key]}{'; ' if key == 'cookie' else ', '}{text}" if key in found else text
     return found
 
 
-def _completed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
-    out = list(headers)
-    names = {name.lower() for name, _ in out}
-    out.extend(pair for pair in SECURITY_HEADERS if pair[0] not in names)
-    out.append((b"x-request-id", request_id.encode()))
-    return out
+def _completed(headers: Any, request_id: bytes) -> list[tuple[bytes, bytes]]:
+    names = {name for name, _ in headers}
+    if PROTECTED.isdisjoint(names):
+        return [*headers, *SECURITY_HEADERS, (b"x-request-id", request_id)]
+    return [*headers, *(pair for pair in SECURITY_HEADERS if pair[0] not in names), (b"x-request-id", request_id)]
 
 
-def _log(scope: Scope, seen: _Seen, request_id: str, seconds: float) -> None:
+def _log(scope: Scope, sent: _Sent, request_id: str, seconds: float) -> None:
     """Log one request; without its query and headers, where secrets are."""
     client = scope.get("client")
     line = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "id": request_id, "client": client[0] if client else "",
-        "method": scope["method"], "path": scope["path"], "status": seen.status, "bytes": seen.size, "ms": round(seconds * 1000, 2),
+        "method": scope["method"], "path": scope["path"], "status": sent.status, "bytes": sent.size, "ms": round(seconds * 1000, 2),
     }  # fmt: skip
     access.info(json.dumps(line, ensure_ascii=False))

@@ -38,7 +38,7 @@ class Identity:
         self._token = settings.curator_token.get_secret_value() if settings.curator_token else ""
         self._key = hashlib.sha256(b"tomotheca cookie\0" + self._token.encode()).digest()
         self._header = (settings.trusted_header or "").lower()
-        self._proxies = _networks(settings.trusted_proxies)
+        self.proxies = _networks(settings.trusted_proxies)
 
     @property
     def token(self) -> str:
@@ -94,7 +94,7 @@ class Identity:
             address = ipaddress.ip_address(client[0])
         except (ValueError, TypeError, IndexError):
             return False
-        return any(address in network for network in self._proxies)
+        return any(address in network for network in self.proxies)
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -9,7 +9,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from tomotheca.api.graphql.http import MAX_BODY, service_routes
+from tomotheca.api.graphql.asked import MAX_BODY
+from tomotheca.api.graphql.http import service_routes
 
 if TYPE_CHECKING:
     from tomotheca.api.graphql import GraphQL

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from graphql import (
     DocumentNode,
@@ -25,10 +26,44 @@ from tomotheca.api.graphql.lift import Lifted, lift, whole
 from tomotheca.errors import QueryError
 
 MAX_TOKENS = 20_000
+LONG = 1 << 14
+"""Characters from which on a text is not kept as it came: it is one of many that differ in long lists."""
+
 RULES = tuple(
     dict.fromkeys(r for r in (*specified_rules, *recommended_rules) if r is not OverlappingFieldsCanBeMergedRule)
 )
 """Rules of validation. Fields that cannot be merged are found while the selection is collected: graphql-core's rule takes quadratic time."""
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Recent(Generic[K, V]):
+    """The values that were asked for last. Safe in threads: two that make one value at the same time keep the later one."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._kept = size, OrderedDict[K, V]()
+
+    def get(self, key: K) -> V | None:
+        """Give a value, if it is there."""
+        found = self._kept.get(key)
+        if found is not None:
+            with suppress(KeyError):  # another thread has just made room
+                self._kept.move_to_end(key)
+        return found
+
+    def put(self, key: K, value: V) -> V:
+        """Keep a value, and give it back."""
+        self._kept[key] = value
+        if len(self._kept) > self._size:
+            with suppress(KeyError):
+                self._kept.popitem(last=False)
+        return value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
 
 
 class RequestError(Exception):
@@ -87,9 +122,21 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, *, size: int = 1000) -> None:
         self.schema = schema
-        self._canonical = lru_cache(size)(self._make)
-        self._short = lru_cache(size)(self._read)
+        self._canonical: Recent[tuple[str, tuple[int, ...]], Document] = Recent(size)
+        self._short: Recent[str, tuple[Document, Lifted]] = Recent(size)
         self._unliftable: set[str] = set()
+
+    def known(self, text: str) -> tuple[Document, Lifted] | None:
+        """Give what `get` gives if that takes next to no time: nothing need be parsed. None otherwise."""
+        if len(text) >= LONG:
+            return None
+        if (found := self._short.get(text)) is not None:
+            return found
+        lifted = lift(text)
+        if lifted.text in self._unliftable:
+            return None
+        document = self._canonical.get((lifted.text, lifted.places))
+        return None if document is None else self._short.put(text, (document, lifted))
 
     def get(self, text: str) -> tuple[Document, Lifted]:
         """Give the document of a text, and the literals taken out of it.
@@ -99,23 +146,29 @@ class Documents:
         RequestError
             If the text is not a valid query.
         """
-        return self._short(text) if len(text) < 1 << 14 else self._read(text)
+        if len(text) >= LONG:
+            return self._read(text)
+        return self._short.get(text) or self._short.put(text, self._read(text))
 
     def whole(self, text: str) -> tuple[Document, Lifted]:
         """Give the document of a text with its literals in it, now and from now on."""
         if len(self._unliftable) < 1 << 12:
             self._unliftable.add(lift(text).text)
-        self._short.cache_clear()
-        return self._canonical(whole(text).text, ()), whole(text)
+        self._short.clear()
+        return self._document(text, ()), whole(text)
 
     def _read(self, text: str) -> tuple[Document, Lifted]:
         lifted = lift(text)
         if lifted.text in self._unliftable:
             lifted = whole(text)
         try:
-            return self._canonical(lifted.text, lifted.places), lifted
+            return self._document(lifted.text, lifted.places), lifted
         except RequestError:
-            return self._canonical(text, ()), whole(text)
+            return self._document(text, ()), whole(text)
+
+    def _document(self, text: str, places: tuple[int, ...]) -> Document:
+        key = text, places
+        return self._canonical.get(key) or self._canonical.put(key, self._make(text, places))
 
     def _make(self, text: str, places: tuple[int, ...]) -> Document:
         try:

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
+from tomotheca.api.errors import SENTENCES, answer
+from tomotheca.api.fresh import stamp_of
+from tomotheca.api.graphql.answer import Ready
+from tomotheca.api.graphql.asked import BadRequestError, body_of, in_address, is_text, posted
+from tomotheca.api.graphql.kept import LARGEST, Answers
+from tomotheca.api.graphql.lanes import NEW, Lanes
 from tomotheca.api.graphql.service import GraphQL
 from tomotheca.catalog.viewer import ANONYMOUS
+from tomotheca.errors import QueryTimeoutError
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
+    from tomotheca.api.graphql.answer import Answer
     from tomotheca.catalog.catalog import Catalog
+    from tomotheca.catalog.viewer import Viewer
     from tomotheca.settings import Settings
 
-MAX_BODY = 8 << 20
-"""Most bytes of a request: clients send lists of thousands of identifiers."""
+PATH = "/graphql"
+METHODS = "GET, HEAD, OPTIONS, POST"
+CORS = (b"access-control-allow-origin", b"*")
+PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": METHODS,
+    "access-control-allow-headers": "Authorization, Content-Type, If-None-Match, X-Request-Id",
+    "access-control-max-age": "86400",
+}
+JSON = (b"content-type", b"application/json")
+HIT, MISS = (b"x-cache", b"hit"), (b"x-cache", b"miss")
 
-JSON = "application/json"
+AT_ONCE = 1 << 16
+"""Bytes of a request or of an answer that are worked on without a thread."""
+
+AT_ONCE_SECONDS = 0.01
+"""Seconds after which what was begun without a thread is begun again in one."""
+
+POLICY = {"content-security-policy": "default-src 'self'", "cache-control": "no-cache"}
 
 
 class Open(Protocol):
@@ -39,114 +62,139 @@ class Open(Protocol):
         """The settings."""
 
 
-class _BadRequestError(Exception):
-    """A request that is not one."""
+class Door:
+    """Answers requests at ``/graphql``. The viewer is in the request's state, put there by whoever surrounds this."""
 
-    def __init__(self, message: str, status: int = 400) -> None:
-        self.status = status
-        super().__init__(message)
+    def __init__(self, portal: Open, service: GraphQL | None = None) -> None:
+        settings = portal.settings
+        self.service = service or GraphQL(portal.catalog, settings)
+        self.watch, self.lanes = portal.catalog.watch, Lanes()
+        self.answers = Answers(settings.response_cache_bytes if settings.response_cache else 0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        method = scope["method"]
+        if method == "POST":
+            await self._post(scope, receive, send)
+        elif method in {"GET", "HEAD"}:
+            await self._get(scope, receive, send)
+        elif method == "OPTIONS":
+            await Response(status_code=204, headers=PREFLIGHT)(scope, receive, send)
+        else:
+            response = answer(Request(scope), 405, SENTENCES[405])
+            response.headers["allow"] = METHODS
+            await response(scope, receive, send)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if (body := await body_of(receive)) is None:
+                return
+            text = is_text(_header(scope, "content-type"))
+            await self._answer(scope, send, "text" if text else "json", body)
+        except BadRequestError as error:
+            await _send(send, _error(error), status=error.status)
+
+    async def _get(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = scope["query_string"]
+        if b"query=" not in query and "text/html" in _header(scope, "accept"):
+            await _page("ide.html", "text/html")(scope, receive, send)
+            return
+        try:
+            await self._answer(scope, send, "address", query)
+        except BadRequestError as error:
+            await _send(send, _error(error), status=error.status)
+
+    async def _answer(self, scope: Scope, send: Send, form: str, request: bytes) -> None:
+        viewer: Viewer = scope.get("state", {}).get("viewer", ANONYMOUS)
+        if not self.answers.most:
+            await self._work(send, form, request, viewer)
+            return
+        key = self.answers.key(await stamp_of(self.watch, viewer), form, request)
+        if (kept := self.answers.get(key)) is not None:
+            await _send(send, kept, HIT)
+        elif (made := await self._work(send, form, request, viewer, MISS)) is not None:
+            self.answers.put(key, made)
+
+    async def _work(
+        self, send: Send, form: str, request: bytes, viewer: Viewer, *headers: tuple[bytes, bytes]
+    ) -> bytes | None:
+        """Answer from the catalogue; give the answer if it may be kept."""
+        found = await self._begin(form, request, viewer)
+        if not found.done:
+            await self._stream(send, found, *headers)
+            return None
+        body = found.take()
+        await _send(send, body, *headers)
+        return None if found.wrong else body
+
+    async def _begin(self, form: str, request: bytes, viewer: Viewer) -> Answer:
+        """Make the answer, or the beginning of a long one: at once where that is known to be quick, else in a thread."""
+        service, lanes = self.service, self.lanes
+        if len(request) > AT_ONCE:
+            return await lanes.run(NEW, lambda: service.begin(Ready(_read(form, request), viewer), size=LARGEST))
+        ready = service.ready(_read(form, request), viewer)
+        if not (ready.quick and self.watch.local):
+            pace = ready.planned.pace if ready.planned else NEW
+            return await lanes.run(pace, partial(service.begin, ready, size=LARGEST))
+        ready.seconds = AT_ONCE_SECONDS
+        try:
+            answer = service.begin(ready, size=AT_ONCE)
+        except QueryTimeoutError:
+            ready.relax()
+            return await lanes.run(NEW, partial(service.begin, ready, size=LARGEST))
+        if not answer.done:
+            ready.relax()
+            await lanes.run(NEW, partial(answer.fill, LARGEST))
+        return answer
+
+    async def _stream(self, send: Send, answer: Answer, *headers: tuple[bytes, bytes]) -> None:
+        """Send a long answer piece by piece."""
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": [JSON, CORS, *headers]})
+            while not answer.done:
+                await send({"type": "http.response.body", "body": answer.take(), "more_body": True})
+                await self.lanes.run(answer.pace, partial(answer.fill, LARGEST))
+            await send({"type": "http.response.body", "body": answer.take()})
+        finally:
+            if not answer.done:
+                await self.lanes.run(answer.pace, answer.close)
+
+
+async def _send(send: Send, body: bytes, *headers: tuple[bytes, bytes], status: int = 200) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [JSON, CORS, length, *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _read(form: str, request: bytes) -> dict[str, Any]:
+    return in_address(request) if form == "address" else posted(request, text=form == "text")
+
+
+def _error(error: BadRequestError) -> bytes:
+    return orjson.dumps({"data": None, "errors": [{"message": str(error)}]})
+
+
+def _header(scope: Scope, name: str) -> str:
+    headers = scope.get("state", {}).get("headers")
+    return (Request(scope).headers if headers is None else headers).get(name, "")
 
 
 def routes(portal: Open) -> list[Route]:
-    """Give the routes of the endpoint and of its page. The viewer is `request.state.viewer`, set by whoever mounts them."""
-    service = GraphQL(portal.catalog, portal.settings)
-    return service_routes(service)
+    """Give the routes of the endpoint and of its page."""
+    return [Route(PATH, Door(portal)), *page_routes()]
 
 
 def service_routes(service: GraphQL) -> list[Route]:
     """Give the routes of a service."""
+    return [Route(PATH, Door(service, service)), *page_routes()]
 
-    async def endpoint(request: Request) -> Response:
-        if (
-            request.method == "GET"
-            and "query" not in request.query_params
-            and "text/html" in request.headers.get("accept", "")
-        ):
-            return _page("ide.html", "text/html")
-        try:
-            asked = await _posted(request) if request.method == "POST" else _in_address(request)
-        except _BadRequestError as error:
-            return JSONResponse({"data": None, "errors": [{"message": str(error)}]}, error.status)
-        return await _respond(service.stream(asked, getattr(request.state, "viewer", ANONYMOUS)))
 
+def page_routes() -> list[Route]:
+    """Give the routes of what the page at the endpoint is made of."""
     return [
-        Route("/graphql", endpoint, methods=["GET", "POST"]),
         Route("/graphql/ide.js", partial(_asset, "ide.js", "text/javascript"), methods=["GET"]),
         Route("/graphql/ide.css", partial(_asset, "ide.css", "text/css"), methods=["GET"]),
     ]
-
-
-async def _respond(pieces: Iterator[bytes]) -> Response:
-    """Answer whole when it is short, else piece by piece."""
-    start = await run_in_threadpool(lambda: [piece for _, piece in zip(range(2), pieces, strict=False)])
-    if len(start) == 1:
-        return Response(start[0], media_type=JSON)
-
-    async def rest() -> AsyncIterator[bytes]:
-        for piece in start:
-            yield piece
-        async for piece in iterate_in_threadpool(pieces):
-            yield piece
-
-    return StreamingResponse(rest(), media_type=JSON)
-
-
-async def _posted(request: Request) -> dict[str, Any]:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY:
-            message = f"the request is longer than {MAX_BODY} bytes"
-            raise _BadRequestError(message, 413)
-    if request.headers.get("content-type", "").startswith("application/graphql") and not request.headers[
-        "content-type"
-    ].startswith("application/graphql+json"):
-        return _checked({"query": _text(bytes(body))})
-    try:
-        return _checked(orjson.loads(body))
-    except orjson.JSONDecodeError as error:
-        message = f"the request is not JSON: {error}"
-        raise _BadRequestError(message) from error
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        message = f"the request is not UTF-8: {error}"
-        raise _BadRequestError(message) from error
-
-
-def _in_address(request: Request) -> dict[str, Any]:
-    asked: dict[str, Any] = {k: v for k, v in request.query_params.items() if k in {"query", "operationName"} and v}
-    if given := request.query_params.get("variables"):
-        try:
-            asked["variables"] = orjson.loads(given)
-        except orjson.JSONDecodeError as error:
-            message = f"variables are not JSON: {error}"
-            raise _BadRequestError(message) from error
-    return _checked(asked)
-
-
-def _checked(asked: Any) -> dict[str, Any]:
-    """Check the parts of a request.
-
-    Raises
-    ------
-    _BadRequestError
-        If one is missing or of the wrong type.
-    """
-    if isinstance(asked, list):
-        message = "one query per request, please: batches are not supported"
-        raise _BadRequestError(message)
-    if not isinstance(asked, Mapping) or not isinstance(asked.get("query"), str) or not asked["query"].strip():
-        message = "there is no query in the request"
-        raise _BadRequestError(message)
-    variables, name = asked.get("variables"), asked.get("operationName")
-    if not isinstance(variables, dict | None) or not isinstance(name, str | None):
-        message = "variables must be an object and operationName a string"
-        raise _BadRequestError(message)
-    return {"query": asked["query"], "variables": variables, "operationName": name}
 
 
 async def _asset(name: str, media_type: str, _: Request) -> Response:
@@ -155,8 +203,4 @@ async def _asset(name: str, media_type: str, _: Request) -> Response:
 
 def _page(name: str, media_type: str) -> Response:
     content = (files("tomotheca.api.graphql") / "static" / name).read_bytes()
-    return Response(
-        content,
-        media_type=media_type,
-        headers={"Content-Security-Policy": "default-src 'self'", "Cache-Control": "no-cache"},
-    )
+    return Response(content, media_type=media_type, headers=POLICY)

@@ -6,24 +6,32 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from graphql import GraphQLError, OperationType
 
+from tomotheca.api.graphql.answer import Answer, Operation, Planned, Ready
 from tomotheca.api.graphql.documents import Document, Documents, FieldError, RequestError, UnliftableError, described
+from tomotheca.api.graphql.lanes import Pace
 from tomotheca.api.graphql.plan import Plan, Run
 from tomotheca.api.graphql.planner import Planner
 from tomotheca.api.graphql.selection import Collector
-from tomotheca.api.graphql.statements import positional
+from tomotheca.api.graphql.statements import Statement, compiled, positional
 from tomotheca.api.graphql.types import build
 from tomotheca.api.graphql.values import Shape, Variables, scope
 from tomotheca.api.graphql.wire import Wire
-from tomotheca.catalog.viewer import Viewer, now
+from tomotheca.catalog.viewer import Viewer, anything_hidden, now
+from tomotheca.errors import QueryError, QueryTimeoutError, StorageError
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from tomotheca.api.graphql.lift import Lifted
     from tomotheca.catalog.catalog import Catalog
+    from tomotheca.catalog.query import Compiler
+    from tomotheca.catalog.reading import Reading
     from tomotheca.settings import Settings
 
 MAX_PLANS = 200
@@ -58,7 +66,7 @@ class GraphQL:
             The JSON answer. What is wrong with a request is said in it.
         """
         try:
-            return b"".join(self._answer(request, viewer))
+            return b"".join(self._pieces(Ready(request, viewer)))
         except RequestError as error:
             return _errors(error.errors)
 
@@ -70,95 +78,119 @@ class GraphQL:
         RequestError
             If something is wrong after the first `size` bytes: a client must not take what it has for the answer.
         """
-        pieces = self._answer(request, viewer)
-        begun: list[bytes] = []
-        length = 0
-        try:
-            for piece in pieces:
-                begun.append(piece)
-                length += len(piece)
-                if length > size:
-                    break
-        except RequestError as error:
-            begun = [_errors(error.errors)]
-        yield b"".join(begun)
-        yield from pieces
+        answer = self.begin(Ready(request, viewer), size=size)
+        yield answer.take()
+        while not answer.done:
+            answer.fill(size)
+            yield answer.take()
 
-    def _answer(self, request: Mapping[str, Any], viewer: Viewer) -> Iterator[bytes]:
-        text, given = request["query"], request.get("variables") or {}
-        document, lifted = self.documents.get(text)
+    def ready(self, request: Mapping[str, Any], viewer: Viewer) -> Ready:
+        """Look up what is known of a request, without parsing or planning anything."""
+        found = self.documents.known(request["query"])
+        operation = found[0].plans.get(request.get("operationName") or "") if found else None
+        if operation is None:
+            return Ready(request, viewer, found)
         try:
-            try:
-                plan, values = self._prepare(document, lifted, request, viewer)
-            except UnliftableError:
-                document, lifted = self.documents.whole(text)
-                plan, values = self._prepare(document, lifted, request, viewer)
-            yield from self._run(plan, values)
-        except FieldError as error:
-            raise RequestError([described(error, text, lifted)]) from error
-        except RequestError:
+            shape, _ = operation.variables.read(request.get("variables") or {})
+        except RequestError:  # said when it is answered
+            return Ready(request, viewer, found)
+        return Ready(request, viewer, found, operation.planned.get((shape, viewer.curator)))
+
+    def begin(self, ready: Ready, *, size: int) -> Answer:
+        """Begin to answer: with the first `size` bytes, or what is wrong.
+
+        Raises
+        ------
+        QueryTimeoutError
+            If the request is in a hurry and the time for that is up.
+        """
+        pace = ready.planned.pace if ready.planned else Pace()
+        try:
+            return Answer(self._pieces(ready), pace).fill(size)
+        except RequestError as error:
+            return Answer(iter([_errors(error.errors)]), Pace(), wrong=True).fill(size)
+
+    def _pieces(self, ready: Ready) -> Iterator[bytes]:
+        text = ready.request["query"]
+        document, lifted = ready.found or self.documents.get(text)
+        try:
+            with self.catalog.reading(seconds=ready.seconds) as reading:
+                ready.reading = reading
+                all_open = self._all_open(reading)
+                try:
+                    plan, values = self._prepare(document, lifted, ready, all_open=all_open)
+                except UnliftableError:
+                    document, lifted = self.documents.whole(text)
+                    plan, values = self._prepare(document, lifted, ready, all_open=all_open)
+                yield from plan.pieces(Run(reading, values, self.settings.max_rows, self.settings.max_rows))
+        except (RequestError, StorageError):
             raise
+        except QueryError as error:
+            late = error if isinstance(error, QueryTimeoutError) else error.__cause__
+            if ready.seconds is not None and isinstance(late, QueryTimeoutError):
+                raise late from error
+            said = described(error, text, lifted) if isinstance(error, FieldError) else GraphQLError(str(error))
+            raise RequestError([said]) from error
         except Exception as error:
             number = secrets.token_hex(4)
-            log.exception("GraphQL request %s failed: %s %s", number, text[:2000], str(given)[:2000])
+            log.exception(
+                "GraphQL request %s failed: %s %s", number, text[:2000], str(ready.request.get("variables"))[:2000]
+            )
             raise RequestError([GraphQLError(f"Internal error {number}")]) from error
 
-    def _prepare(
-        self, document: Document, lifted: Lifted, request: Mapping[str, Any], viewer: Viewer
-    ) -> tuple[Plan, list[Any]]:
-        name = request.get("operationName") or ""
-        variables, plans = self._operation(document, name)
-        given = request.get("variables") or {}
-        shape, values = variables.read(given)
-        key = (shape, viewer.curator)
-        plan = plans.get(key)
+    def _all_open(self, connection: Reading) -> bool:
+        """Say whether nothing is hidden: statements are then made without the conditions that would ask for each row."""
+        ((hidden,),) = connection.execute(self._hidden.text, self._hidden.parameters([now()])).fetchall()
+        return not hidden
+
+    def _prepare(self, document: Document, lifted: Lifted, ready: Ready, *, all_open: bool) -> tuple[Plan, list[Any]]:
+        operation = self._operation(document, ready.request.get("operationName") or "")
+        given = ready.request.get("variables") or {}
+        shape, values = operation.variables.read(given)
+        planned = self._planned(operation, (shape, ready.viewer.curator))
+        plan = planned.plans.get(all_open)
         if plan is None:
-            plan = self._plan(document, variables, shape, given, viewer)
-            if len(plans) >= MAX_PLANS:
-                plans.clear()
-            plans[key] = plan
+            compiler = replace(self.catalog.compiler(ready.viewer), all_open=all_open)
+            plan = self._plan(document, operation.variables, shape, given, compiler)
+            planned.plans[all_open] = plan
         return plan, [now(), None, *lifted.values, *values]
 
-    def _operation(self, document: Document, name: str) -> tuple[Variables, dict[Any, Plan]]:
+    def _planned(self, operation: Operation, key: tuple[Shape, bool]) -> Planned:
+        found = operation.planned.get(key)
+        if found is None:
+            if len(operation.planned) >= MAX_PLANS:
+                operation.planned.clear()
+            found = operation.planned.setdefault(key, Planned())
+        return found
+
+    def _operation(self, document: Document, name: str) -> Operation:
         found = document.plans.get(name)
         if found is None:
-            operation = document.operation(name)
-            if operation.operation is not OperationType.QUERY:
-                raise RequestError(
-                    [
-                        GraphQLError(
-                            f"There is no {operation.operation.value} here; this server only answers queries.",
-                            operation,
-                        )
-                    ]
-                )
-            found = document.plans.setdefault(name, (Variables(self.schema, operation), {}))
-        variables, plans = found
-        return variables, plans
+            node = document.operation(name)
+            if node.operation is not OperationType.QUERY:
+                message = f"There is no {node.operation.value} here; this server only answers queries."
+                raise RequestError([GraphQLError(message, node)])
+            found = document.plans.setdefault(name, Operation(Variables(self.schema, node)))
+        return found
 
     def _plan(
-        self, document: Document, variables: Variables, shape: Shape, given: Mapping[str, Any], viewer: Viewer
+        self, document: Document, variables: Variables, shape: Shape, given: Mapping[str, Any], compiler: Compiler
     ) -> Plan:
         meaning = scope(document, variables, shape)
-        compiler, dialect = self.catalog.compiler(viewer), positional(self.catalog.engine.dialect)
         if not self.settings.privacy_publish_emails:
             compiler = replace(compiler, private=self.catalog.schema.personal)
         collector = Collector(document, meaning, self.settings.max_depth)
-        return Planner(self.schema, self.wire, compiler, dialect, document, meaning, collector, given).plan(
+        return Planner(self.schema, self.wire, compiler, self._dialect, document, meaning, collector, given).plan(
             variables.operation
         )
 
-    def _run(self, plan: Plan, values: list[Any]) -> Iterator[bytes]:
-        pooled = self.catalog.engine.raw_connection()
-        try:
-            connection = pooled.driver_connection
-            if connection is None:
-                message = "the catalogue is closed"
-                raise ConnectionError(message)
-            connection.execute("BEGIN")  # every statement of one answer sees the same catalogue
-            yield from plan.pieces(Run(connection, values, self.settings.max_rows, self.settings.max_rows))
-        finally:
-            pooled.close()
+    @cached_property
+    def _dialect(self) -> sa.Dialect:
+        return positional(self.catalog.engine.dialect)
+
+    @cached_property
+    def _hidden(self) -> Statement:
+        return compiled(anything_hidden(self.catalog.tables), self._dialect)
 
 
 def _errors(errors: list[GraphQLError]) -> bytes:

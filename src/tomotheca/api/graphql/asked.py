@@ -1,0 +1,114 @@
+"""HTTP request -> what GraphQL is asked: a query, its variables, the name of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+if TYPE_CHECKING:
+    from starlette.types import Receive
+
+MAX_BODY = 8 << 20
+"""Most bytes of a request: clients send lists of thousands of identifiers."""
+
+TEXT, JSON = "application/graphql", "application/graphql+json"
+PARAMETERS = {"query", "variables", "operationName"}
+TOO_LARGE = 413
+
+
+class BadRequestError(Exception):
+    """A request that is not one."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+async def body_of(receive: Receive) -> bytes | None:
+    """Take the body of a request; None if the client has gone.
+
+    Raises
+    ------
+    BadRequestError
+        If it is too long.
+    """
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        parts, size = [body], len(body)
+        while message.get("more_body") and size <= MAX_BODY:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+        body = b"".join(parts)
+    if message["type"] != "http.request":
+        return None
+    if len(body) > MAX_BODY:
+        message = f"the request is longer than {MAX_BODY} bytes; ask in several requests"
+        raise BadRequestError(message, TOO_LARGE)
+    return body
+
+
+def is_text(content_type: str) -> bool:
+    """Say whether a body is the query itself."""
+    return content_type.startswith(TEXT) and not content_type.startswith(JSON)
+
+
+def posted(body: bytes, *, text: bool) -> dict[str, Any]:
+    """Read a body: JSON, or the query itself.
+
+    Raises
+    ------
+    BadRequestError
+        If it is not one.
+    """
+    try:
+        return checked({"query": body.decode()} if text else orjson.loads(body))
+    except UnicodeDecodeError as error:
+        message = f"the request is not UTF-8: {error}"
+        raise BadRequestError(message) from error
+    except orjson.JSONDecodeError as error:
+        message = f"the request is not JSON: {error}"
+        raise BadRequestError(message) from error
+
+
+def in_address(query_string: bytes) -> dict[str, Any]:
+    """Read what is asked in an address.
+
+    Raises
+    ------
+    BadRequestError
+        If it is no query.
+    """
+    asked: dict[str, Any] = {k: v for k, v in parse_qsl(query_string.decode("latin-1")) if k in PARAMETERS}
+    if given := asked.pop("variables", ""):
+        try:
+            asked["variables"] = orjson.loads(given)
+        except orjson.JSONDecodeError as error:
+            message = f"variables are not JSON: {error}"
+            raise BadRequestError(message) from error
+    return checked(asked)
+
+
+def checked(asked: Any) -> dict[str, Any]:
+    """Check the parts of a request.
+
+    Raises
+    ------
+    BadRequestError
+        If one is missing or of the wrong type.
+    """
+    if isinstance(asked, list):
+        message = "one query per request, please: batches are not supported"
+        raise BadRequestError(message)
+    if not isinstance(asked, Mapping) or not isinstance(asked.get("query"), str) or not asked["query"].strip():
+        message = "there is no query in the request"
+        raise BadRequestError(message)
+    variables, name = asked.get("variables"), asked.get("operationName")
+    if not isinstance(variables, dict | None) or not isinstance(name, str | None):
+        message = "variables must be an object and operationName a string"
+        raise BadRequestError(message)
+    return {"query": asked["query"], "variables": variables, "operationName": name}
