@@ -81,6 +81,16 @@ class QueryError(TomothecaError, ValueError):
     """A query cannot be answered as asked: unknown field, bad operator, over a limit."""
 
 
+class QueryTimeoutError(QueryError):
+    """A query takes longer than one may."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"the query was stopped after {seconds:g} s; ask for less: add filters, fewer rows or fewer related lists"
+        )
+
+
 class AccessError(TomothecaError, PermissionError):
     """The caller may not do this."""
 

@@ -29,7 +29,8 @@ class Portal:
 def open_portal(settings: Settings) -> Portal:
     """Open catalogue, archive and desk for serving."""
     catalog = Catalog(
-        settings.catalog_database, public_url=(settings.public_url or "").rstrip("/"), bucket=settings.bucket
-    )
+        settings.catalog_database, public_url=(settings.public_url or "").rstrip("/"), bucket=settings.bucket,
+        query_seconds=settings.query_seconds,
+    )  # fmt: skip
     files = open_files(settings)
     return Portal(settings, catalog, files, Desk.open(settings.desk_database), Lookup(catalog, files))

@@ -7,18 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
 
 from tomotheca.catalog import tables as _tables
-from tomotheca.catalog.moments import AGGREGATES
-from tomotheca.catalog.patterns import FUNCTIONS
+from tomotheca.catalog.database import connect
 from tomotheca.catalog.query import Clause, Compiler
+from tomotheca.catalog.reading import Reading, reading
 from tomotheca.catalog.viewer import Viewer, now
+from tomotheca.catalog.watch import Watch
 from tomotheca.errors import NotFoundError
 from tomotheca.schema import SCHEMA, Schema
 
 if TYPE_CHECKING:
-    import sqlite3
+    from contextlib import AbstractContextManager
+
+__all__ = ["Catalog", "Row", "connect"]
 
 Row = dict[str, Any]
 
@@ -34,26 +36,58 @@ class Catalog:
         Address of the server, without a slash at the end; web addresses of files are made with it.
     bucket : str
         Name of the S3 bucket.
+    query_seconds : float
+        Time that the database may work on one answer; 0 is no limit.
     """
 
-    def __init__(self, url: str, *, public_url: str = "", bucket: str = "tomotheca", schema: Schema = SCHEMA) -> None:
+    def __init__(
+        self, url: str, *, public_url: str = "", bucket: str = "tomotheca", schema: Schema = SCHEMA, query_seconds: float = 0
+    ) -> None:  # fmt: skip
         self.url, self.public_url, self.bucket, self.schema = url, public_url, bucket, schema
+        self.query_seconds = query_seconds
         self.tables = _tables.build(schema)
         self.prefixes = {"s3": f"s3://{bucket}/", "https": f"{public_url}/files/"}
 
     @cached_property
     def engine(self) -> sa.Engine:
         """Connections to the database, opened at the first question."""
-        return connect(self.url)
+        return connect(self.url, seconds=self.query_seconds)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What tells quickly whether the catalogue has changed."""
+        return Watch(self)
 
     def compiler(self, viewer: Viewer) -> Compiler:
         """Give the compiler of clauses for a viewer."""
         return Compiler(self.schema, self.tables, viewer, self.prefixes)
 
+    def reading(self, *, seconds: float | None = None) -> AbstractContextManager[Reading]:
+        """Open a transaction that sees one state of the catalogue and has a time limit; the driver runs its statements.
+
+        Parameters
+        ----------
+        seconds : float, optional
+            A shorter limit than the catalogue's.
+        """
+        return reading(self.engine, self.query_seconds, shorter=seconds)
+
+    def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        """Run one statement and give its rows.
+
+        Raises
+        ------
+        QueryTimeoutError
+            If it takes too long.
+        """
+        with (
+            self.engine.begin() as connection
+        ):  # the end is a commit: after a rollback the driver forgets prepared statements
+            return connection.execute(statement).all()
+
     def execute(self, statement: sa.Executable) -> list[Row]:
         """Run one statement and give its rows as dictionaries."""
-        with self.engine.connect() as connection:
-            return [dict(r) for r in connection.execute(statement).mappings()]
+        return [dict(row._mapping) for row in self.rows(statement)]
 
     def find(  # noqa: PLR0913 - limit and offset are the two halves of a page
         self, kind: str, viewer: Viewer, *, where: Clause | None = None, order: Sequence[tuple[str, str]] = (), limit: int | None = None, offset: int = 0
@@ -119,28 +153,3 @@ class Catalog:
         """Version of the catalogue; it rises whenever what visitors see changes."""
         found = self.execute(sa.select(self.tables.meta.c.value).where(self.tables.meta.c.name == "version"))
         return int(found[0]["value"]) if found else 0
-
-
-def connect(url: str) -> sa.Engine:
-    """Open a database for reading and writing, with our functions and settings."""
-    # GraphQL plans are many statements; the driver keeps them prepared.
-    engine = sa.create_engine(url, connect_args={"cached_statements": 512} if url.startswith("sqlite") else {})
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
-    return engine
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def opened(connection: sqlite3.Connection, _: Any) -> None:
-        connection.isolation_level = None  # the driver's own idea of transactions leaves out DDL
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "mmap_size=268435456"):
-            connection.execute(f"PRAGMA {pragma}")
-        for name, function in FUNCTIONS.items():
-            connection.create_function(name, 2, function, deterministic=True)
-        for name, aggregate in AGGREGATES.items():
-            connection.create_aggregate(name, 1, aggregate)
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN")

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tomotheca.desk import backup, engine
+from tomotheca.desk.address import reason, shown
 from tomotheca.desk.journal import Journal
 from tomotheca.desk.tables import COUNTER, FINDING, META, TOMBSTONE
 from tomotheca.errors import ConflictError, Finding, Severity, StorageError
@@ -223,5 +224,8 @@ def _storage_errors(database: sa.Engine) -> Iterator[None]:
     try:
         yield
     except sa.exc.OperationalError as error:
-        message = f"the desk at {database.url.render_as_string()} cannot be used ({error.orig}): look at its disk and who else writes to it"
+        where = shown(database.url)
+        message = (
+            f"the desk at {where} cannot be used ({reason(error.orig)}): look at its disk and who else writes to it"
+        )
         raise StorageError(message) from error

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
 
+from tomotheca.desk.address import create_engine, database_url, reason, shown
 from tomotheca.desk.location import refuse_network
-from tomotheca.errors import ConflictError, SettingsError, StorageError
+from tomotheca.errors import ConflictError, StorageError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 HEAD = "0001"
 """Revision of the last migration."""
 
-BACKENDS = {"sqlite", "postgresql"}
 PATIENCE = 60
 """Seconds to wait for another process that writes."""
+
+WRITER = 0x746F6D6F
+"""Number of the lock that the one writer holds in PostgreSQL."""
 
 
 def connect(where: str | Path) -> sa.Engine:
@@ -26,7 +32,7 @@ def connect(where: str | Path) -> sa.Engine:
     Parameters
     ----------
     where : str or Path
-        A database URL (``sqlite:////var/lib/tomotheca/desk.sqlite``) or the path of an SQLite file.
+        A database URL (``sqlite:////var/lib/tomotheca/desk.sqlite``, ``postgresql://user@host/database``) or the path of an SQLite file.
 
     Raises
     ------
@@ -37,7 +43,7 @@ def connect(where: str | Path) -> sa.Engine:
     StorageError
         If the file cannot be opened or is not a database.
     """
-    url = _url(where)
+    url = database_url(where)
     if url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}:
         path = Path(str(url.database)).absolute()
         refuse_network(path)
@@ -51,34 +57,19 @@ def connect(where: str | Path) -> sa.Engine:
         engine = _engine(url)
         upgrade(engine)
     except sa.exc.DBAPIError as error:
-        message = (
-            f"the desk at {url.render_as_string()} cannot be opened ({error.orig}): check the path, or restore a backup"
+        advice = (
+            "check the path, or restore a backup"
+            if url.get_backend_name() == "sqlite"
+            else "see that the database runs and the address is right"
         )
+        message = f"the desk at {shown(url)} cannot be opened ({reason(error.orig)}): {advice}"
         raise StorageError(message) from error
     return engine
 
 
-def _url(where: str | Path) -> URL:
-    if isinstance(where, Path) or "://" not in where:
-        return URL.create("sqlite", database=str(where))
-    try:
-        url = make_url(where)
-    except sa.exc.ArgumentError as error:
-        message = f"{where!r} is not a database URL: write sqlite:///path/to/desk.sqlite"
-        raise SettingsError(message) from error
-    if url.get_backend_name() not in BACKENDS:
-        message = f"{url.drivername!r} is not a database that the desk can use: its database URL begins with sqlite: or postgresql:"
-        raise SettingsError(message)
-    return url
-
-
 def _engine(url: URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        try:
-            return sa.create_engine(url)
-        except ModuleNotFoundError as error:
-            message = f"the driver for {url.drivername} is not installed: {error}"
-            raise SettingsError(message) from error
+        return _postgresql(url)
     engine = sa.create_engine(url, connect_args={"timeout": PATIENCE})
 
     @event.listens_for(engine, "connect")
@@ -90,6 +81,17 @@ def _engine(url: URL) -> sa.Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL) -> sa.Engine:
+    engine = create_engine(url, pool_pre_ping=True, use_native_hstore=False)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get("writes"):
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITER)))
 
     return engine
 

@@ -61,8 +61,7 @@ class Scope:
         row = c.table(kind)
         inside = [] if self.within is None else [row.c["_owner"] == self.within]
         statement = sa.select(*choose(c, row)).where(*c.visible(kind, row), *c.where(kind, row, clause), *inside)
-        with self.portal.catalog.engine.connect() as connection:
-            return list(connection.execute(statement).all())
+        return list(self.portal.catalog.rows(statement))
 
     def ids(self, kind: str, clause: Clause) -> NDArray[np.int64]:
         """Give the ids of the rows of a kind that meet a clause."""

@@ -15,7 +15,7 @@ from tomotheca.errors import QueryError
 MAX_PAGE = 100
 PREFIX = "arrayconnection:"
 END = (1 << 31) - 1
-NO_LIMIT = -1
+NO_LIMIT = END
 
 
 def limits(given: Mapping[str, Any] | None) -> tuple[Any, Any]:

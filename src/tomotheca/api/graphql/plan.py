@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tomotheca.api.graphql.project import Node, Row
     from tomotheca.api.graphql.selection import Selected
     from tomotheca.api.graphql.statements import Page, Query, Statement
+    from tomotheca.catalog.reading import Cursor, Reading
     from tomotheca.schema import Relation
 
 CHUNK = 500
@@ -28,21 +29,28 @@ CHUNK = 500
 class Run:
     """One run of a plan."""
 
-    connection: Any
+    connection: Reading
     values: list[Any]
     left: int
     """Rows that the answer may still have."""
 
     max_rows: int
 
-    def open(self, statement: Statement, selected: Selected) -> Any:
+    def open(self, statement: Statement, selected: Selected) -> Cursor:
         """Send a statement, and give the cursor over its rows."""
         try:
             return self.connection.execute(statement.text, statement.parameters(self.values))
         except QueryError as error:
             raise FieldError(str(error), selected.node, selected.path) from error
 
-    def take(self, cursor: Any, number: int, selected: Selected) -> list[Row]:
+    def stream(self, statement: Statement, selected: Selected) -> Cursor:
+        """Send a statement whose rows may be very many."""
+        try:
+            return self.connection.stream(statement.text, statement.parameters(self.values))
+        except QueryError as error:
+            raise FieldError(str(error), selected.node, selected.path) from error
+
+    def take(self, cursor: Cursor, number: int, selected: Selected) -> list[Row]:
         """Take rows from a cursor.
 
         Raises
@@ -50,7 +58,10 @@ class Run:
         FieldError
             If the answer has too many rows.
         """
-        rows: list[Row] = cursor.fetchmany(min(number, self.left + 1))
+        try:
+            rows: list[Row] = cursor.fetchmany(min(number, self.left + 1))
+        except QueryError as error:
+            raise FieldError(str(error), selected.node, selected.path) from error
         self.left -= len(rows)
         if self.left < 0:
             message = f"The answer has more than {self.max_rows} rows; ask for less with where, limitOffset or first."
@@ -264,7 +275,7 @@ class Listed:
 
     def pieces(self, run: Run) -> Iterator[bytes]:
         """Give the answer piece by piece."""
-        cursor = run.open(self.statement, self.level.selected)
+        cursor = run.stream(self.statement, self.level.selected)
         before = b"["
         while rows := run.take(cursor, CHUNK, self.level.selected):
             yield before

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.api.graphql.values import KEYS, NOW, at
-from tomotheca.catalog.later import Later, as_json
+from tomotheca.catalog.later import Later, has_lateral, in_turn, keys_table
 
 if TYPE_CHECKING:
     from tomotheca.api.graphql.clauses import Order
@@ -46,8 +46,8 @@ def _reader(bound: sa.BindParameter[Any]) -> Reader:
 
 
 def positional(dialect: sa.Dialect) -> sa.Dialect:
-    """Give a dialect whose statements take parameters by position."""
-    return dialect if dialect.positional else type(dialect)(paramstyle="format")  # type: ignore[call-arg]  # DefaultDialect's argument
+    """Give a dialect whose statements take parameters by position, as `Catalog.reading` runs them."""
+    return dialect if dialect.positional else type(dialect)(paramstyle="numeric_dollar")  # type: ignore[call-arg]  # DefaultDialect's argument
 
 
 @dataclass
@@ -89,11 +89,13 @@ class Query:
 
     def of_parents(self, relation: Relation, page: Page) -> Statement:
         """List a page of the rows of each parent among the keys, parents together."""
-        keys = self._table()
+        keys = keys_table(at(KEYS))
         inner, terms, ordering = self._parts()
-        chosen = page.cut(
-            sa.select(inner.c.id).where(inner.c[relation.ref.column] == keys.c.value, *terms).order_by(*ordering)
-        )
+        mine = [inner.c[relation.ref.column] == keys.c.value, *terms]
+        if has_lateral(self.dialect):
+            listed = page.cut(sa.select(*self._columns(inner)).where(*mine).order_by(*ordering))
+            return compiled(in_turn(keys, listed), self.dialect)
+        chosen = page.cut(sa.select(inner.c.id).where(*mine).order_by(*ordering))
         row = self.compiler.table(self.kind)
         joins, outer = self.compiler.order_through(self.kind, row, self.order)
         found = (
@@ -131,12 +133,8 @@ class Query:
     def _columns(self, row: sa.FromClause) -> list[sa.ColumnElement[Any]]:
         return [row.c[name].label(f"_{number}") for number, name in enumerate(self.columns)]
 
-    def _table(self) -> sa.TableValuedAlias:
-        listed = sa.literal(at(KEYS).then(as_json), sa.Text())
-        return sa.func.json_each(listed).table_valued(sa.column("key", sa.Integer), sa.column("value", sa.Integer))
-
     def _keys(self) -> sa.Select[Any]:
-        return sa.select(self._table().c.value)
+        return sa.select(keys_table(at(KEYS)).c.value)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,169 @@
+"""The catalogue in PostgreSQL: sessions, and which of the catalogues in a database is the live one.
+
+Every build of a whole catalogue is a schema of its own, and one small table names the live one by its number. A transaction reads
+that number when it begins, and keeps to that schema: a new catalogue takes the place of the old one at once and for everybody who
+comes later, and nobody waits for anybody.
+"""
+
+from __future__ import annotations
+
+import select
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from tomotheca.errors import SettingsError
+
+if TYPE_CHECKING:
+    import psycopg
+
+POINTER = "tomotheca_catalog"
+"""Table that names the live catalogue, and part of the name of every catalogue's schema."""
+
+CANCELLED, UNDEFINED_TABLE = "57014", "42P01"
+"""Codes of PostgreSQL's errors: a statement ran out of time; a table is not there."""
+
+TUPLES, SQLSTATE = 2, 67
+"""libpq's numbers: a result has rows; the field of an error's code."""
+
+READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SESSION = "session"
+"""Where what is known of a connection is kept."""
+
+OLDEST = 130000
+"""PostgreSQL 13, as it numbers itself."""
+
+PREPARE_AFTER, PREPARED = 2, 512
+"""Runs after which a statement is kept prepared, and how many are kept."""
+
+ABOUT = """
+SELECT current_schema(), current_setting('server_encoding'), current_setting('server_version_num')::integer,
+       to_regcollation('pg_catalog."und-x-icu"') IS NOT NULL
+"""
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of a connection."""
+
+    home: str
+    """Schema that holds the table of catalogues."""
+
+    number: int = 0
+    """Catalogue that the names in statements mean; 0 is none."""
+
+    @property
+    def pointer(self) -> str:
+        """Name of the table of catalogues, as it stands in SQL."""
+        return f"{quoted(self.home)}.{POINTER}"
+
+    def schema(self, number: int) -> str:
+        """Give the name of a catalogue's schema."""
+        return f"{self.home}_{POINTER}_{number}" if number else self.home
+
+    def begin(self, connection: psycopg.Connection[Any], opening: str = "BEGIN") -> None:
+        """Begin a transaction in the live catalogue. Where there is none, names mean what the connection says."""
+        asked = f"{opening}; SELECT max(number) FROM {self.pointer}".encode()
+        while True:
+            result = connection.pgconn.exec_(asked)
+            if result.status == TUPLES:
+                number = int(result.get_value(0, 0) or 0)
+            elif (result.error_field(SQLSTATE) or b"").decode() == UNDEFINED_TABLE:
+                connection.pgconn.exec_(b"ROLLBACK")
+                number = 0
+            else:
+                raise _error(result)
+            if number == self.number:
+                if not number and result.status != TUPLES:
+                    connection.execute(opening, prepare=False)
+                return
+            connection.pgconn.exec_(b"ROLLBACK")
+            connection.execute(f"SET search_path TO {quoted(self.schema(number))}", prepare=False)
+            self.number = number
+
+
+def prepare(engine: sa.Engine, seconds: float) -> None:
+    """Set up every connection of an engine.
+
+    Parameters
+    ----------
+    engine : Engine
+        Of PostgreSQL by psycopg.
+    seconds : float
+        Time that a statement may take; 0 is no limit.
+    """
+
+    @event.listens_for(engine, "connect")
+    def opened(connection: psycopg.Connection[Any], record: Any) -> None:
+        connection.autocommit = True  # transactions are begun below
+        connection.prepare_threshold, connection.prepared_max = PREPARE_AFTER, PREPARED
+        record.info[SESSION] = Session(_check(engine, connection.execute(ABOUT).fetchone()))
+        connection.execute(f"SET jit = off; SET statement_timeout = {round(seconds * 1000)}", prepare=False)
+        _adapt(connection)
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: sa.Connection) -> None:
+        connection.info[SESSION].begin(connection.connection.driver_connection)
+
+    @event.listens_for(engine, "checkout")
+    def taken(connection: psycopg.Connection[Any], record: Any, _: Any) -> None:
+        # An idle connection that has something to say was closed by the server; the pool then opens new ones.
+        if select.select([connection.fileno()], [], [], 0)[0]:
+            raise sa.exc.InvalidatePoolError
+
+
+def _check(engine: sa.Engine, about: Any) -> str:
+    """See that a database can hold a catalogue, and give the schema that is its home."""
+    home, encoding, version, icu = about
+    wrong = ""
+    if version < OLDEST:
+        wrong = f"is version {version // 10000} and must be 13 or later"
+    elif encoding != "UTF8":
+        wrong = f"has the encoding {encoding}; make one with ENCODING 'UTF8' TEMPLATE template0"
+    elif not icu:
+        wrong = "has no ICU collations; use a build of PostgreSQL with ICU"
+    elif home is None:
+        wrong = "has no schema for its user; create one or set the user's search_path"
+    if wrong:
+        message = f"the PostgreSQL database {engine.url.database} {wrong}"
+        raise SettingsError(message)
+    return str(home)
+
+
+def _adapt(connection: psycopg.Connection[Any]) -> None:
+    """Send whole numbers without a type, so that a statement is prepared once, and read numerics as SQLite gives numbers."""
+    from psycopg.adapt import Loader  # noqa: PLC0415 - the driver is an extra
+    from psycopg.types.numeric import IntDumper  # noqa: PLC0415 - the same
+
+    class Number(Loader):
+        def load(self, data: Any) -> int | float:
+            text = bytes(data)
+            return int(text) if text.removeprefix(b"-").isdigit() else float(text)
+
+    class Untyped(IntDumper):
+        oid = 0
+
+        def upgrade(self, obj: int, format: Any) -> Untyped:
+            return self
+
+        def get_key(self, obj: int, format: Any) -> type:
+            return self.cls
+
+        def dump(self, obj: int) -> bytes:
+            return b"%d" % obj
+
+    connection.adapters.register_loader("numeric", Number)
+    connection.adapters.register_dumper(int, Untyped)
+
+
+def _error(result: Any) -> Exception:
+    from psycopg.errors import error_from_result  # noqa: PLC0415 - the driver is an extra
+
+    return error_from_result(result)
+
+
+def quoted(name: str) -> str:
+    """Write a name as it stands in SQL."""
+    return '"' + name.replace('"', '""') + '"'

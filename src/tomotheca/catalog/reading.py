@@ -1,0 +1,208 @@
+"""One read-only transaction, by the driver itself: GraphQL runs thousands of statements a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tomotheca.catalog import postgres
+from tomotheca.catalog.clock import Clock
+from tomotheca.catalog.database import CLOCK, sentence
+from tomotheca.errors import QueryTimeoutError
+
+if TYPE_CHECKING:
+    import psycopg
+    import sqlalchemy as sa
+
+Row = tuple[Any, ...]
+Failure = Callable[[BaseException], Exception | None]
+
+FIRST = 500
+"""Rows of a long list that PostgreSQL is asked for at first; only a list that is longer gets a cursor in the server."""
+
+
+class Cursor:
+    """The rows of a statement, read while the clock runs."""
+
+    __slots__ = ("_reading", "_rows")
+
+    def __init__(self, reading: Reading, rows: Any) -> None:
+        self._reading, self._rows = reading, rows
+
+    def fetchone(self) -> Row | None:
+        """Give the next row."""
+        found: Row | None = self._reading.work(self._rows.fetchone)
+        return found
+
+    def fetchmany(self, size: int) -> list[Row]:
+        """Give the next rows."""
+        found: list[Row] = self._reading.work(self._rows.fetchmany, size)
+        return found
+
+    def fetchall(self) -> list[Row]:
+        """Give the rows that are left."""
+        found: list[Row] = self._reading.work(self._rows.fetchall)
+        return found
+
+
+class Reading:
+    """A transaction that sees one state of the catalogue and has a time limit.
+
+    Parameters
+    ----------
+    connection : connection
+        The driver's own, in a transaction.
+    clock : Clock
+        Time for all statements together.
+    failure : callable
+        Gives the error of ours for one of the driver's, or None.
+    """
+
+    def __init__(self, connection: Any, clock: Clock, failure: Failure) -> None:
+        self.connection, self._clock, self._failure = connection, clock, failure
+
+    def execute(self, text: str, parameters: Sequence[Any] = ()) -> Cursor:
+        """Run a statement.
+
+        Raises
+        ------
+        QueryTimeoutError
+            If the transaction's time is up.
+        """
+        return Cursor(self, self.work(self.run, text, parameters))
+
+    def stream(self, text: str, parameters: Sequence[Any] = ()) -> Cursor:
+        """Run a statement whose rows may be more than memory holds."""
+        return self.execute(text, parameters)
+
+    def run(self, text: str, parameters: Sequence[Any]) -> Any:
+        """Let the driver run a statement."""
+        return self.connection.execute(text, parameters)
+
+    def relax(self) -> None:
+        """Give the rest of the transaction the time that the catalogue gives to every one."""
+        self._clock.wind()
+
+    def work(self, step: Callable[..., Any], *given: Any) -> Any:
+        """Do something in the database while the clock runs."""
+        clock = self._clock
+        try:
+            if clock.left <= 0:
+                raise QueryTimeoutError(clock.seconds)
+            clock.start()
+            try:
+                return step(*given)
+            finally:
+                clock.stop()
+        except QueryTimeoutError:
+            raise
+        except Exception as error:
+            if (said := self._failure(error)) is None:
+                raise
+            raise said from error
+
+
+class PostgresReading(Reading):
+    """The same in PostgreSQL: statements have numbered parameters and are kept prepared."""
+
+    _cursors = 0
+
+    def stream(self, text: str, parameters: Sequence[Any] = ()) -> Cursor:
+        """Run a statement whose rows may be more than memory holds."""
+        return Cursor(self, self.work(_Long, self, text, parameters))
+
+    def run(self, text: str, parameters: Sequence[Any], *, prepare: bool | None = None) -> Any:
+        """Let the driver run a statement."""
+        from psycopg import RawCursor  # noqa: PLC0415 - the driver is an extra
+
+        return RawCursor(self.connection).execute(text, parameters, prepare=prepare)
+
+    def declare(self, text: str, parameters: Sequence[Any]) -> str:
+        """Open a cursor in the server behind the first rows of a list, and give its name."""
+        self._cursors += 1
+        name = f"list_{self._cursors}"
+        self.run(f"DECLARE {name} NO SCROLL CURSOR FOR {text}", parameters, prepare=False)
+        self.run(f"MOVE {FIRST} FROM {name}", (), prepare=False)
+        return name
+
+
+class _Long:
+    """A list whose beginning is read by an ordinary, prepared statement, and whose rest, if there is one, from a cursor in the server."""
+
+    def __init__(self, reading: PostgresReading, text: str, parameters: Sequence[Any]) -> None:
+        self._reading, self._text, self._parameters = reading, text, parameters
+        beginning = f"SELECT * FROM ({text}) AS beginning LIMIT {FIRST + 1}"
+        self._rows: list[Row] = reading.run(beginning, parameters).fetchall()
+        self._more = len(self._rows) > FIRST
+        del self._rows[FIRST:]
+        self._cursor = ""
+
+    def fetchmany(self, size: int) -> list[Row]:
+        """Give the next rows."""
+        found, self._rows = self._rows[:size], self._rows[size:]
+        if len(found) < size and self._more:
+            found += self._fetch(str(size - len(found)))
+        return found
+
+    def fetchone(self) -> Row | None:
+        """Give the next row."""
+        return next(iter(self.fetchmany(1)), None)
+
+    def fetchall(self) -> list[Row]:
+        """Give the rows that are left."""
+        found, self._rows = self._rows, []
+        return found + self._fetch("ALL") if self._more else found
+
+    def _fetch(self, number: str) -> list[Row]:
+        if not self._cursor:
+            self._cursor = self._reading.declare(self._text, self._parameters)
+        found: list[Row] = self._reading.run(f"FETCH {number} FROM {self._cursor}", (), prepare=False).fetchall()
+        return found
+
+
+@contextmanager
+def reading(engine: sa.Engine, seconds: float, *, shorter: float | None = None) -> Iterator[Reading]:
+    """Open a transaction that sees one state of the catalogue.
+
+    Parameters
+    ----------
+    engine : Engine
+        The catalogue's database.
+    seconds : float
+        Its time limit; 0 is none.
+    shorter : float, optional
+        A shorter one.
+
+    Raises
+    ------
+    StorageError
+        If the database cannot be reached.
+    """
+    pooled = engine.raw_connection()
+    try:
+        connection: Any = pooled.driver_connection
+        if engine.dialect.name == "sqlite":
+            clock: Clock = pooled.info[CLOCK]
+            clock.wind(shorter)
+            connection.execute("BEGIN")
+            yield Reading(connection, clock, lambda error: sentence(engine, error, clock.seconds))
+        else:
+            clock = Clock(seconds)
+            clock.wind(shorter)
+            yield from _in_postgres(
+                connection, pooled.info[postgres.SESSION], clock, lambda error: sentence(engine, error, clock.seconds)
+            )
+    finally:
+        pooled.close()
+
+
+def _in_postgres(
+    connection: psycopg.Connection[Any], session: postgres.Session, clock: Clock, failure: Failure
+) -> Iterator[Reading]:
+    made = PostgresReading(connection, clock, failure)
+    made.work(session.begin, connection, postgres.READING)
+    if clock.is_shortened:
+        made.execute(f"SET LOCAL statement_timeout = {max(round(clock.seconds * 1000), 1)}")
+    yield made
+    connection.pgconn.exec_(b"COMMIT")  # a rollback by the driver would forget the prepared statements

@@ -1,0 +1,79 @@
+"""Addresses of databases: which ones desk and catalogue take, and how they are shown without their passwords."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+from tomotheca.errors import SettingsError
+
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+"""Databases that can be used, each with the one driver that is."""
+
+
+def database_url(where: str | Path, whose: str = "desk") -> URL:
+    """Read an address; a path is that of an SQLite file, and ``postgresql://`` means the driver psycopg.
+
+    Parameters
+    ----------
+    where : str or Path
+        ``sqlite:////var/lib/tomotheca/desk.sqlite``, ``postgresql://user:password@host/database`` or a path.
+    whose : str
+        What is kept there, for error sentences.
+
+    Raises
+    ------
+    SettingsError
+        If it is no address, or of a database or driver that cannot be used.
+    """
+    if isinstance(where, Path) or "://" not in where:
+        return URL.create("sqlite", database=str(where))
+    try:
+        url = make_url(where)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        message = f"{without_password(where)!r} is not a database URL: write sqlite:///path/to/{whose}.sqlite or postgresql://user@host/database"
+        raise SettingsError(message) from error
+    name, _, driver = url.drivername.partition("+")
+    if name not in DRIVERS:
+        message = f"{url.drivername!r} is not a database that the {whose} can use: its database URL begins with sqlite: or postgresql:"
+        raise SettingsError(message)
+    if driver and f"{name}+{driver}" not in {DRIVERS[name], "sqlite+pysqlite"}:
+        message = (
+            f"the {whose} cannot use the driver {driver!r}: its database URL begins with {DRIVERS[name]}: or {name}:"
+        )
+        raise SettingsError(message)
+    return url.set(drivername=DRIVERS[name])
+
+
+def without_password(address: str) -> str:
+    """Give an address as it may be shown, whether or not it can be read."""
+    return re.sub(r"(://[^/?#\s]*?:).*@", r"\1***@", address)
+
+
+def shown(url: URL) -> str:
+    """Give an address without its password, wherever that stands in it."""
+    secret = {name: "***" for name in url.query if "pass" in name.lower()}
+    return url.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def create_engine(url: URL, **options: object) -> sa.Engine:
+    """Make the engine of an address.
+
+    Raises
+    ------
+    SettingsError
+        If the driver is not installed.
+    """
+    try:
+        return sa.create_engine(url, **options)
+    except ImportError as error:
+        message = f"{shown(url)} needs the driver psycopg, which is not installed ({error}): install it with pip install 'tomotheca[postgres]'"
+        raise SettingsError(message) from error
+
+
+def reason(error: object) -> str:
+    """Give what a driver says is wrong, in one line."""
+    return " ".join(str(error).split())
