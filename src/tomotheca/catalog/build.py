@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from tomotheca.catalog import collect
 from tomotheca.catalog.database import connect
+from tomotheca.catalog.gather import Gatherer
 from tomotheca.catalog.replay import Replay, clear
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
 from tomotheca.desk import export_marks
-from tomotheca.errors import ConflictError, Finding, InvalidDocumentError, NotFoundError
+from tomotheca.errors import ConflictError, Finding, NotFoundError
 from tomotheca.schema import SCHEMA, Schema
 from tomotheca.store import tree
 
@@ -95,6 +96,8 @@ class Indexer:
     """Loaded dumps, which are indexed with the archive."""
 
     progress: Callable[[str], None] = lambda _: None
+    workers: int = 1
+    """Processes that read documents."""
 
     def rebuild(self) -> Indexed:
         """Build the whole catalogue anew. Readers see the old one until the new one is complete.
@@ -249,13 +252,14 @@ class Indexer:
         return version
 
     def _units(self, depositions: Iterable[int], datasets: Iterable[int], findings: list[Finding]) -> Iterator[Unit]:
+        gatherer = Gatherer(self.schema, self.files, self.publish_emails, self.workers)
         for make, numbers in ((collect.deposition, depositions), (collect.dataset, datasets)):
-            for number in numbers:
+            for number, found in gatherer.gather(make, numbers):
                 self.progress(f"{make.__name__} {number}")
-                try:
-                    yield make(self.schema, self.files, number, publish_emails=self.publish_emails)
-                except InvalidDocumentError as error:
-                    findings.extend(error.findings)
+                if isinstance(found, tuple):
+                    findings.extend(found)
+                else:
+                    yield found
 
 
 def fingerprint(tables: Tables) -> str:

@@ -81,9 +81,11 @@ class Snapshot:
 @contextmanager
 def snapshot(catalog: Catalog, engine: sa.Engine, viewer: Viewer = ANONYMOUS) -> Iterator[Snapshot]:
     """See one state of the catalogue until the block ends, whoever writes to it."""
-    with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    options: dict[str, Any] = {}
+    if engine.dialect.name == "postgresql":
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect() as fresh:
+        connection = fresh.execution_options(**options)
         with connection.begin():
             yield Snapshot(catalog, connection, viewer)
 

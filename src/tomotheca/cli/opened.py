@@ -39,12 +39,13 @@ class Opened:
             publish_emails=emails,
             shelf=self.shelf,
             progress=progress,
+            workers=self.settings.workers,
         )
 
     @property
     def shelf(self) -> Shelf:
         """Loaded dumps."""
-        return Shelf(self.settings.loaded_folder)
+        return Shelf(self.settings.loaded_folder.absolute().resolve())
 
     def has_catalog(self) -> bool:
         """Say whether there is a catalogue that this version of the program reads."""

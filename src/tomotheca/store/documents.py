@@ -119,7 +119,7 @@ def public_bytes(data: bytes, *, publish_emails: bool = False) -> bytes:
         return data
     document = parse(data, "document")
     public = _without_emails(document)
-    return data if public == document else encode(public)
+    return data if public == document else orjson.dumps(public, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _without_emails(value: Any) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tomotheca.errors import ConflictError, Finding, InvalidDocumentError
+from tomotheca.errors import ConflictError, Finding, InvalidDocumentError, NotFoundError
 from tomotheca.store import layout
 from tomotheca.store.members import Member, digest, find_member, list_members, tree_digest, walk_members, write_members
 
@@ -139,9 +139,11 @@ def read(files: Files, folder: str) -> tuple[Entry, ...]:
         If a line is not an entry.
     """
     key = folder + layout.MANIFEST
-    if not files.exists(key):
+    try:
+        data = files.read_bytes(key)
+    except NotFoundError:
         return ()
-    return decode(files.read_bytes(key), where=key)
+    return decode(data, where=key)
 
 
 def decode(data: bytes, *, where: str = layout.MANIFEST) -> tuple[Entry, ...]:
