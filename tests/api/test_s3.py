@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3  # type: ignore[import-untyped]  # published without types
 import httpx
@@ -130,7 +131,7 @@ def test_sizes_and_tags_agree_everywhere(server: Running, http: httpx.Client) ->
     s3 = client(server)
     for item in s3.list_objects_v2(Bucket="tomotheca", Prefix=f"{PUBLIC}/")["Contents"]:
         head = s3.head_object(Bucket="tomotheca", Key=item["Key"])
-        web = http.head(f"/files/{item['Key']}")
+        web = http.head(f"/files/{quote(item['Key'])}")
         assert item["Size"] == head["ContentLength"] == int(web.headers["content-length"])
         assert item["ETag"] == head["ETag"] == web.headers["etag"]
         assert abs((item["LastModified"] - head["LastModified"]).total_seconds()) < 1

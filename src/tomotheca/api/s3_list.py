@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tomotheca.api.s3_xml import Node, S3Error, document
-from tomotheca.catalog.files import BEHIND, FileRow, list_files
+from tomotheca.catalog.files import BEHIND, FileRow
+from tomotheca.catalog.listing import Level
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -80,7 +81,8 @@ def collect(portal: Portal, wanted: Ask, viewer: Viewer) -> Page:
     page = Page()
     if wanted.most == 0:
         return page
-    for name, file in _items(portal, wanted, viewer):
+    level = Level(portal.catalog, portal.files, viewer, wanted.prefix, wanted.delimiter)
+    for name, file in level.items(after=wanted.after, most=wanted.most + 1):
         if len(page.files) + len(page.folders) == wanted.most:
             page.more = True
             break
@@ -91,31 +93,6 @@ def collect(portal: Portal, wanted: Ask, viewer: Viewer) -> Page:
             page.files.append(file)
             page.last = name
     return page
-
-
-def _items(portal: Portal, wanted: Ask, viewer: Viewer) -> Iterator[tuple[str, FileRow | None]]:
-    """Give keys and common prefixes; what lies below a common prefix is jumped over, not read."""
-    after = wanted.after
-    if after and after.startswith(wanted.prefix) and _common(after, wanted) == after:
-        after += BEHIND
-    jump = True
-    while jump:
-        jump = False
-        for file in list_files(portal.catalog, portal.files, wanted.prefix, viewer, after=after):
-            common = _common(file.key, wanted)
-            if not common:
-                yield file.key, file
-                continue
-            yield common, None
-            after, jump = common + BEHIND, True
-            break
-
-
-def _common(key: str, wanted: Ask) -> str:
-    if not wanted.delimiter:
-        return ""
-    head, found, _ = key[len(wanted.prefix) :].partition(wanted.delimiter)
-    return wanted.prefix + head + found if found else ""
 
 
 def answer(portal: Portal, query: Mapping[str, str], viewer: Viewer) -> Response:

@@ -168,6 +168,7 @@ def holding(catalog: Catalog, key: str, viewer: Viewer) -> list[Row]:
 
 
 def members_of(files: Files, entry: Row, prefix: str, after: str) -> Iterator[FileRow]:
+    """Give the members of an array directory that begin with a prefix and sort behind a key, in byte order."""
     top: str = entry["key"]
     if after > top and not after.startswith(top):
         return
