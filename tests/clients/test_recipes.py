@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mrcfile
 import numpy as np
@@ -62,6 +63,12 @@ def points(demo: Running, folder: str = ANNOTATION) -> np.ndarray:
     (path,) = (demo.world.root / "archive" / folder).glob("*_orientedpoint.ndjson")
     lines = [json.loads(line)["location"] for line in path.read_text().splitlines()]
     return np.array([[line["x"], line["y"], line["z"]] for line in lines])
+
+
+def tomograms(demo: Running, folder: str) -> list[dict[str, Any]]:
+    """Give the documents of the tomograms in a folder of the archive."""
+    keys = [key for key in demo.world.files.walk(folder) if key.endswith("/tomogram_metadata.json")]
+    return [json.loads(demo.world.bytes_of(key)) for key in keys]
 
 
 def test_every_block_has_a_name_and_a_check() -> None:
@@ -172,16 +179,20 @@ def reads_a_coarse_level(_said: str, folder: Path, demo: Running) -> None:
 @proves("pandas", then="\ntable.to_json('table.json', orient='records')\n")
 def reads_tables(_said: str, folder: Path, demo: Running) -> None:
     rows = json.loads((folder / "table.json").read_text())
-    documents = [
-        json.loads(demo.world.bytes_of(key))
-        for key in demo.world.files.walk()
-        if key.endswith("tomogram_metadata.json") and not key.startswith("10003/")
-    ]
+    documents = tomograms(demo, DATASET) + tomograms(demo, "10002/")
     assert {row["id"]: (row["name_run"], row["voxel_spacing"], row["processing"]) for row in rows} == {
         document["id"]: (document["run_name"], document["voxel_spacing"], document["processing"])
         for document in documents
     }
     assert {row["https_mrc_file"] for row in rows} == {f"{demo.url}/files/{d['mrc_file']}" for d in documents}
+
+
+@proves("pandas-rest", then="\ntable.to_json('table.json', orient='records')\n")
+def reads_a_list(_said: str, folder: Path, demo: Running) -> None:
+    rows = json.loads((folder / "table.json").read_text())
+    found = {row["id"]: (row["run.name"], row["processing"], row["voxel_spacing"]) for row in rows}
+    assert [row["voxel_spacing"] for row in rows] == sorted((row["voxel_spacing"] for row in rows), reverse=True)
+    assert found == {d["id"]: (d["run_name"], d["processing"], d["voxel_spacing"]) for d in tomograms(demo, DATASET)}
 
 
 @proves("s3fs", then=keep("[[p['location'][a] for a in 'xyz'] for p in picks]"))
@@ -222,6 +233,14 @@ def asks(said: str, _folder: Path, _demo: Running) -> None:
     (found,) = json.loads(said)["data"]["runs"]
     assert found["dataset"]["id"] == 10001
     assert [edge["node"]["voxelSpacing"] for edge in found["tomograms"]["edges"]] == [9.96, 9.96, 19.92]
+
+
+@proves("curl-counts")
+def counts(said: str, _folder: Path, demo: Running) -> None:
+    groups = json.loads(said)["data"]["annotationsAggregate"]["aggregate"]
+    found = {group["groupBy"]["objectName"]: (group["count"], group["sum"]["objectCount"]) for group in groups}
+    picks = len(points(demo)) + len(points(demo, PICKS_AGAIN))
+    assert found == {"cytosolic ribosome": (2, picks), "membrane": (1, 1)}
 
 
 @proves("neuroglancer")
