@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import make_dump
-from tomotheca.catalog import build
+from tomotheca.catalog import build, swap
 from tomotheca.catalog.catalog import connect
 from tomotheca.catalog.tables import OWN_DEPOSITION
 from tomotheca.catalog.tables import build as build_tables
@@ -23,10 +23,9 @@ def fill(url: str, datasets: int = 500, runs: int = 40) -> None:
     """Fill an empty catalogue with a simulated portal: 500 datasets give 20,000 runs and 60,000 annotations."""
     tables = build_tables(SCHEMA)
     engine = connect(url)
-    with tempfile.TemporaryDirectory() as folder, engine.begin() as connection:
+    with tempfile.TemporaryDirectory() as folder, swap.writing(engine, tables, whole=True) as connection:
         make_dump.IDS.clear()
         make_dump.main(Path(folder), datasets, runs)
-        build.start_anew(connection, tables)
         owners: dict[tuple[str, int], tuple[int, int | None]] = {}
         for entity in SCHEMA:
             rows = list(_rows(Path(folder), entity.kind, owners))
@@ -34,8 +33,7 @@ def fill(url: str, datasets: int = 500, runs: int = 40) -> None:
         build.make_indexes(connection, tables)
         build.derive(connection, tables)
         build.note(connection, tables, version="1", schema=build.fingerprint(tables))
-    with engine.connect() as connection:
-        connection.exec_driver_sql("ANALYZE")
+    swap.tidy(engine, tables, whole=True)
     engine.dispose()
 
 

@@ -30,7 +30,7 @@ def routes(portal: Portal) -> list[Route]:
         try:
             if not portal.catalog.version:
                 problems.append("there is no catalogue yet: run `tomotheca index`")
-        except SQLAlchemyError:
+        except (SQLAlchemyError, StorageError):
             problems.append("the catalogue cannot be read")
         if not _is_readable(portal):
             problems.append("the archive cannot be read")

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.catalog import collect
+from tomotheca.catalog import collect, swap
 from tomotheca.catalog.database import connect
 from tomotheca.catalog.gather import Gatherer
 from tomotheca.catalog.replay import Replay, clear
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
+from tomotheca.catalog.totals import refill
 from tomotheca.desk import export_marks
+from tomotheca.desk.address import reason
 from tomotheca.errors import ConflictError, Finding, NotFoundError
 from tomotheca.schema import SCHEMA, Schema
 from tomotheca.store import tree
@@ -202,10 +204,9 @@ class Indexer:
         tally = _Tally()
         take_back: Callable[[], None] = lambda: None  # noqa: E731 - until there is something to take back
         try:
-            with engine.begin() as connection:
-                if work.whole:
-                    start_anew(connection, tables)
+            with swap.writing(engine, tables, whole=work.whole) as connection:
                 self._fill(connection, tables, work, tally)
+                refill(connection, tables, None if work.whole or work.dumps or work.old else list(work.datasets))
                 if work.whole:
                     make_indexes(connection, tables)
                 derive(connection, tables)
@@ -215,11 +216,13 @@ class Indexer:
                 take_back = work.place()
         except sa.exc.IntegrityError as error:
             take_back()
-            message = f"Two documents claim one identifier, nothing was changed: {error.orig}; `tomotheca index` lists the archive's documents."
+            message = f"Two documents claim one identifier, nothing was changed: {reason(error.orig)}; `tomotheca index` lists the archive's documents."
             raise ConflictError(message) from error
         except BaseException:
             take_back()
             raise
+        else:
+            swap.tidy(engine, tables, whole=work.whole)
         finally:
             engine.dispose()
         return tally.indexed(time.monotonic() - started, version)
@@ -235,7 +238,7 @@ class Indexer:
             clear(connection, tables, work.old)
         for dump in work.dumps:
             self.progress(f"loaded dump {dump.name}")
-            replay = Replay(connection, tables, self.schema, dump, insert_tuples, publish_emails=self.publish_emails)
+            replay = Replay(connection, tables, self.schema, dump, swap.insert, publish_emails=self.publish_emails)
             replay.run()
             tally.files += replay.counts.pop("file", 0)
             tally.units += replay.counts
@@ -271,19 +274,10 @@ def fingerprint(tables: Tables) -> str:
 
 
 def _fingerprint_in(engine: sa.Engine, tables: Tables) -> str | None:
-    if not sa.inspect(engine).has_table(tables.meta.name):
-        return None
     with engine.connect() as connection:
+        if not swap.exists(connection, tables.meta):
+            return None
         return connection.execute(sa.select(tables.meta.c.value).where(tables.meta.c.name == "schema")).scalar()
-
-
-def start_anew(connection: sa.Connection, tables: Tables) -> None:
-    """Drop whatever tables there are and create ours, without indexes."""
-    there = sa.MetaData()
-    there.reflect(connection)
-    there.drop_all(connection)
-    for table in tables.metadata.sorted_tables:
-        connection.execute(sa.schema.CreateTable(table))
 
 
 def make_indexes(connection: sa.Connection, tables: Tables) -> None:
@@ -316,19 +310,7 @@ def insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]
     """Insert rows that all have the same columns."""
     if rows:
         names = list(rows[0])
-        insert_tuples(connection, table, names, list(map(itemgetter(*names), rows)))
-
-
-def insert_tuples(
-    connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Insert rows given as tuples in the order of names, through the driver alone."""
-    marks = {"qmark": "?", "format": "%s", "pyformat": "%s"}[connection.dialect.paramstyle]
-    quote = connection.dialect.identifier_preparer.quote
-    columns, values = ", ".join(map(quote, names)), ", ".join([marks] * len(names))
-    statement = f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({values})"
-    for start in range(0, len(rows), BATCH):
-        connection.exec_driver_sql(statement, list(rows[start : start + BATCH]))
+        swap.insert(connection, table, names, list(map(itemgetter(*names), rows)))
 
 
 def derive(connection: sa.Connection, tables: Tables) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tomotheca.catalog.build import Indexed, Indexer, fingerprint
 from tomotheca.catalog.catalog import Catalog
@@ -73,7 +73,7 @@ def is_current(url: str) -> bool:
     meta = catalog.tables.meta
     try:
         found = catalog.execute(meta.select().where(meta.c.name == "schema"))
-    except OperationalError:
+    except (OperationalError, ProgrammingError):  # no such table
         return False
     finally:
         catalog.engine.dispose()
