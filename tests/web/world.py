@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from tests.web.drawn import points, slice_png
 
 from tomotheca.catalog.catalog import Catalog
+from tomotheca.catalog.totals import refill
 from tomotheca.schema import SCHEMA
 from tomotheca.settings import Settings
 
@@ -109,6 +110,7 @@ class World:
                 .scalar_subquery()
             )
             connection.execute(sa.update(tables.kinds["dataset"]).values(file_size=sizes))
+            refill(connection, tables, None)
             self._pairs(connection, tables)
             connection.execute(sa.insert(tables.meta), [{"name": "version", "value": "7"}])
         return catalog

@@ -35,16 +35,25 @@ class Tables:
     metadata: sa.MetaData
     kinds: Mapping[str, sa.Table]
     file: sa.Table
+    file_total: sa.Table
     visibility: sa.Table
     deposition_dataset: sa.Table
     meta: sa.Table
 
 
 def build(schema: Schema) -> Tables:
-    """Declare one table per kind of entity, and the five that serve files and visibility."""
+    """Declare one table per kind of entity, and those that serve files and visibility."""
     metadata = sa.MetaData()
     kinds = {entity.kind: _table(schema, entity.kind, metadata) for entity in schema}
-    return Tables(metadata, kinds, _file(metadata), _visibility(metadata), _pairs(metadata), _meta(metadata))
+    return Tables(
+        metadata,
+        kinds,
+        _file(metadata),
+        _file_total(metadata),
+        _visibility(metadata),
+        _pairs(metadata),
+        _meta(metadata),
+    )
 
 
 def _table(schema: Schema, kind: str, metadata: sa.MetaData) -> sa.Table:
@@ -96,6 +105,23 @@ def _file(metadata: sa.MetaData) -> sa.Table:
         sa.Column("_gate", sa.Integer),
         sa.Index("file_entity", "kind", "entity_id"),
         sqlite_with_rowid=False,
+    )  # fmt: skip
+
+
+def _file_total(metadata: sa.MetaData) -> sa.Table:
+    """Declare the sums over the files of each dataset and run; see `totals`."""
+    return sa.Table(
+        "file_total", metadata,
+        sa.Column("owner_kind", BYTES, nullable=False, comment="dataset or run"),
+        sa.Column("owner_id", sa.Integer, nullable=False),
+        sa.Column("dataset_id", sa.Integer, nullable=False, index=True),
+        sa.Column("kind", BYTES, nullable=False, comment="As in the file table, and so role"),
+        sa.Column("role", BYTES, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("files", sa.BigInteger, nullable=False, comment="Files, members of array directories included"),
+        sa.Column("_owner", sa.Integer, nullable=False),
+        sa.Column("_gate", sa.Integer),
+        sa.Index("file_total_owner", "owner_kind", "owner_id"),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from tomotheca.catalog.totals import OWNERS
 from tomotheca.errors import NotFoundError
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
@@ -146,15 +147,13 @@ def _files(asked: Asked, *conditions: sa.ColumnElement[bool]) -> list[File]:
 
 def total(asked: Asked, column: str, identifier: int, part: str = "") -> Bytes:
     """Sum the files of a dataset (``dataset_id``) or run (``run_id``), all or one part; what is delivered, to the byte."""
-    f = asked.portal.catalog.tables.file
+    t = asked.portal.catalog.tables.file_total
     c = asked.portal.catalog.compiler(asked.viewer)
-    terms = [f.c[column] == identifier, *c.visible("file", f)]
+    terms = [t.c.owner_kind == OWNERS[column], t.c.owner_id == identifier, *c.visible("file", t)]
     if part:
         _, roles, kind = PARTS[part]
-        terms.append(sa.or_(f.c.role.in_(roles), sa.and_(f.c.role == "document", f.c.kind == kind)))
-    summed = sa.select(
-        sa.func.sum(f.c.size).label("size"), sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files")
-    )
+        terms.append(sa.or_(t.c.role.in_(roles), sa.and_(t.c.role == "document", t.c.kind == kind)))
+    summed = sa.select(sa.func.sum(t.c.size).label("size"), sa.func.sum(t.c.files).label("files"))
     found = asked.portal.catalog.execute(summed.where(*terms))[0]
     return Bytes(int(found["size"] or 0), int(found["files"] or 0))
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from tomotheca.catalog.totals import OWNERS
+
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
     from tomotheca.web.page import Asked
@@ -173,13 +175,16 @@ def file_sizes(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, Bytes]:
 
 def file_roles(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, dict[str, Bytes]]:
     """Sum the files of each owner by what they are for."""
-    f = asked.portal.catalog.tables.file
+    t = asked.portal.catalog.tables.file_total
     c = asked.portal.catalog.compiler(asked.viewer)
-    total = (sa.func.sum(f.c.size).label("size"), sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files"))
+    owner, sums = (
+        t.c.owner_id.label("owner"),
+        (sa.func.sum(t.c.size).label("size"), sa.func.sum(t.c.files).label("files")),
+    )
     statement = (
-        sa.select(f.c[key].label("owner"), f.c.role, *total)
-        .where(f.c[key].in_(ids), *c.visible("file", f))
-        .group_by(f.c[key], f.c.role)
+        sa.select(owner, t.c.role, *sums)
+        .where(t.c.owner_kind == OWNERS[key], t.c.owner_id.in_(ids), *c.visible("file", t))
+        .group_by(t.c.owner_id, t.c.role)
     )
     found: dict[int, dict[str, Bytes]] = defaultdict(dict)
     for r in asked.portal.catalog.execute(statement) if ids else []:
