@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tomotheca.api.ranges import Outcome, Range, decide, http_date
 from tomotheca.errors import StorageError
 from tomotheca.store.documents import public_bytes
-from tomotheca.store.sources import AT_ONCE, MemorySource, Source, at_path
+from tomotheca.store.sources import AT_ONCE, MemorySource, Source, in_place
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -52,7 +52,7 @@ async def blob_of(file: FileRow, files: Files) -> Blob:
     if "://" in file.source:
         message = f"{file.key}: its bytes are not on this server; ask its operator"
         raise StorageError(message)
-    return Blob(file.size, tag, file.media_type, file.mtime, at_path(file.key, file.source))
+    return Blob(file.size, tag, file.media_type, file.mtime, in_place(file.key, file.source))
 
 
 @dataclass

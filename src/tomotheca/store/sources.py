@@ -81,17 +81,29 @@ class FileSource:
 
 
 def at_path(key: str, path: Path | str) -> FileSource:
-    """Give the bytes of a path without links, which may lie outside the archive; a link that was put there since is not followed."""
+    """Give the bytes of a path, which may lie outside the archive."""
 
     @contextmanager
     def opened() -> Iterator[int]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            if disk.OPEN_FILES.is_dir() and str(Path(f"{disk.OPEN_FILES}/{descriptor}").readlink()) != str(path):
-                raise unreadable(key)
             yield descriptor
         finally:
             os.close(descriptor)
+
+    return FileSource(key, opened)
+
+
+def in_place(key: str, path: str) -> FileSource:
+    """Give the bytes of a path that was without links when the catalogue was built; one that was put there since is not followed."""
+    source = at_path(key, path)
+
+    @contextmanager
+    def opened() -> Iterator[int]:
+        with source.opened() as descriptor:
+            if disk.OPEN_FILES.is_dir() and str(Path(f"{disk.OPEN_FILES}/{descriptor}").readlink()) != path:
+                raise unreadable(key)
+            yield descriptor
 
     return FileSource(key, opened)
 
