@@ -56,6 +56,7 @@ def test_the_end_of_an_embargo_shows_without_a_restart(own: World) -> None:
         assert httpx.get(f"{server.url}/datasets/{HIDDEN}").status_code == 404
         with sqlite3.connect(own.root / "state/catalog.sqlite") as catalogue:  # time goes by
             catalogue.execute("UPDATE visibility SET until = '2020-01-01T00:00:00+00:00'")
+        assert eventually(f"{server.url}/datasets/{HIDDEN}", 200)
         after = httpx.get(f"{server.url}/browse-data/datasets.json", headers={"If-None-Match": before.headers["etag"]})
         assert after.status_code == 200
         assert after.json()["table"]["total"] == before.json()["table"]["total"] + 1

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 from tests.web.world import World, build
 
-from tomotheca.catalog.viewer import CURATOR
+from tomotheca.api.fresh import fresh
+from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
 from tomotheca.errors import TomothecaError
 from tomotheca.store.files import LocalFiles
 from tomotheca.web import error_page
@@ -37,7 +38,19 @@ class Site:
     catalog: Catalog
     world: World
     portal: Portal
-    app: Starlette
+    app: ASGIApp
+
+
+class AsAnyone:
+    """Notes of every request what the frame of the application notes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.decode(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+        scope["state"] = {"viewer": ANONYMOUS, **scope.get("state", {}), "headers": headers}
+        await self.app(scope, receive, send)
 
 
 class AsCurator:
@@ -61,7 +74,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     portal = Portal(catalog, settings, LocalFiles(settings.archive_folder))
     app = Starlette(routes=[*routes(portal)], exception_handlers={TomothecaError: on_error, HTTPException: on_error})
     app.state.portal = portal
-    return Site(settings, catalog, world, portal, app)
+    return Site(settings, catalog, world, portal, AsAnyone(fresh(app, catalog.watch, settings)))
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_the_curator_sees_what_is_hidden_and_nothing_is_kept(curator: TestClient
     answer = curator.get("/browse-data/datasets")
     assert "Unreleased secret lamellae" in answer.text
     assert "Embargoed until 2999-01-01" in answer.text
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "private, no-store"
     assert "SecretCam" in answer.text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.store.files import Files
 
-FRESH = 0.05
-"""Seconds for which the catalogue is not asked again whether it has changed."""
-
 MOST_FILES = 20_000
 MOST_FOLDERS = 5_000
 
@@ -30,7 +26,6 @@ class _Known:
     """What one sort of viewer has been shown since the catalogue last changed."""
 
     stamp: str = ""
-    checked: float = 0.0
     files: OrderedDict[str, FileRow] = field(default_factory=OrderedDict)
     folders: OrderedDict[str, dict[str, object]] = field(default_factory=OrderedDict)
 
@@ -74,14 +69,10 @@ class Lookup:
 
     def _current(self, viewer: Viewer) -> _Known:
         known = self._known[viewer.curator]
-        now = time.monotonic()
-        if now - known.checked < FRESH:
-            return known
-        stamp = self.catalog.stamp(viewer)
+        stamp = self.catalog.watch.stamp(viewer)
         if stamp != known.stamp:
             self.files.forget()
             known = self._known[viewer.curator] = _Known(stamp)
-        known.checked = now
         return known
 
 

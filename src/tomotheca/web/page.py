@@ -1,4 +1,4 @@
-"""One wrapper for every page: function -> frozen Context -> HTML or JSON, with policy, entity tag and caching."""
+"""One wrapper for every page: function -> frozen Context -> HTML or JSON, with policy. Entity tags are put on around the routes."""
 
 from __future__ import annotations
 
@@ -150,14 +150,11 @@ def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], 
     def endpoint(request: Request) -> Response:
         asked = ask(portal, request, json=json)
         as_json = json or _prefers_json(request)
-        tag = entity_tag(asked, "json" if as_json else "html")
-        if tag in request.headers.get("if-none-match", ""):
-            return _dressed(Response(status_code=304), asked, tag)
         found = page.answer(asked)
         if isinstance(found, Moved):
             return RedirectResponse(_twin(found.location) if json else found.location, found.status)
         response = to_json(found) if as_json else to_html(page.template, found, shell(asked, page))
-        return _dressed(response, asked, tag)
+        return guard(response)
 
     return endpoint
 
@@ -176,29 +173,13 @@ def ask(portal: Portal, request: Request, *, json: bool = False) -> Asked:
             pairs.append((name, value.strip()))
     viewer = getattr(request.state, "viewer", ANONYMOUS)
     origin = portal.catalog.public_url or str(request.base_url).rstrip("/")
-    return Asked(portal, Address(path, tuple(pairs)), viewer, request.path_params, origin, portal.catalog.stamp(viewer))
+    version = portal.catalog.watch.stamp(viewer)
+    return Asked(portal, Address(path, tuple(pairs)), viewer, request.path_params, origin, version)
 
 
 def _prefers_json(request: Request) -> bool:
     accept = request.headers.get("accept", "")
     return "application/json" in accept and "text/html" not in accept
-
-
-def entity_tag(asked: Asked, form: str) -> str:
-    """Give the strong entity tag: what the answer depends on, hashed."""
-    viewer = asked.viewer
-    parts = (
-        asked.version,
-        asked.portal.software,
-        drawn(),
-        asked.origin,
-        asked.address,
-        viewer.name,
-        viewer.curator,
-        asked.portal.settings.site_name,
-        form,
-    )
-    return '"' + hashlib.sha256(repr(parts).encode()).hexdigest()[:32] + '"'
 
 
 @cache
@@ -209,13 +190,6 @@ def drawn() -> str:
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _dressed(response: Response, asked: Asked, tag: str) -> Response:
-    response.headers["etag"] = tag
-    response.headers["cache-control"] = "no-cache" if asked.viewer == ANONYMOUS else "no-store"
-    response.headers["vary"] = "Accept, Cookie"
-    return guard(response)
 
 
 def guard(response: Response) -> Response:

@@ -300,8 +300,18 @@ def test_answers_have_a_limit(catalog: Catalog) -> None:
     assert b"errors" not in small.handle({"query": "{ datasets { id } }"}, ANONYMOUS)
     answer = orjson.loads(small.handle({"query": "{ datasets { id } annotations { id } }"}, ANONYMOUS))
     assert answer["data"] is None
-    assert answer["errors"][0]["message"].startswith("The answer has more than 20 rows")
+    assert answer["errors"][0]["message"].startswith("The query would make about 3")
     assert answer["errors"][0]["path"] == ["annotations"]
+
+
+def test_answers_have_a_limit_where_the_estimate_is_too_low(catalog: Catalog) -> None:
+    runs = catalog.find("run", CURATOR)
+    owner = max((r["dataset_id"] for r in runs), key=[r["dataset_id"] for r in runs].count)
+    service = GraphQL(catalog, Settings().model_copy(update={"max_rows": 4}))
+    query = f"{{ datasets(where: {{id: {{_eq: {owner}}}}}, limitOffset: {{limit: 1}}) {{ runs {{ edges {{ node {{ id }} }} }} }} }}"
+    answer = orjson.loads(service.handle({"query": query}, CURATOR))
+    assert answer["errors"][0]["message"].startswith("The answer has more than 4 rows")
+    assert answer["errors"][0]["path"] == ["datasets", "runs"]
 
 
 def test_an_unexpected_error_has_a_number_and_no_details(service: GraphQL, caplog: pytest.LogCaptureFixture) -> None:

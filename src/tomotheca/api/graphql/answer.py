@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.api.graphql.lanes import Pace
 
 if TYPE_CHECKING:
+    from tomotheca.api.graphql.cost import Weight
     from tomotheca.api.graphql.documents import Document
     from tomotheca.api.graphql.lift import Lifted
     from tomotheca.api.graphql.plan import Plan
@@ -25,6 +26,9 @@ class Planned:
     pace: Pace = field(default_factory=Pace)
     plans: dict[bool, Plan] = field(default_factory=dict)
     """The plan while nothing is hidden, and the one while something is."""
+
+    weight: Weight | None = None
+    """What they make at most."""
 
 
 @dataclass(slots=True)

@@ -198,6 +198,7 @@ class Part:
     selected: Selected
     statement: Statement
     build: Callable[[list[Row]], list[Node]]
+    grouped: bool = False
 
 
 @dataclass(slots=True)
@@ -210,6 +211,8 @@ class Tallied:
 
     parts: list[Part]
     make: Callable[[list[list[Node]]], Node]
+    relation: Relation | None = None
+    """From the parent to the rows, if there is a parent."""
 
     def pieces(self, run: Run) -> Iterator[bytes]:
         """Give the answer of the root field."""
@@ -272,6 +275,8 @@ class Listed:
     key: str
     level: Level
     statement: Statement
+    limit: Any = None
+    """Most rows, or the place-holder of that; None or less than none is no limit."""
 
     def pieces(self, run: Run) -> Iterator[bytes]:
         """Give the answer piece by piece."""

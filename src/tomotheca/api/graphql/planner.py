@@ -74,7 +74,8 @@ class Planner:
         level, finish = self._level(kind, selected, arguments, keyed=True)
         finish([self._view(level, self.below(selected, type_name(kind)))])
         try:
-            return Listed(selected.key, level, level.query.root(*limits(arguments["limitOffset"])))
+            limit, offset = limits(arguments["limitOffset"])
+            return Listed(selected.key, level, level.query.root(limit, offset), limit)
         except QueryError as error:
             raise FieldError(str(error), selected.node, selected.path) from error
 

@@ -13,6 +13,7 @@ import orjson
 from graphql import GraphQLError, OperationType
 
 from tomotheca.api.graphql.answer import Answer, Operation, Planned, Ready
+from tomotheca.api.graphql.cost import Costs
 from tomotheca.api.graphql.documents import Document, Documents, FieldError, RequestError, UnliftableError, described
 from tomotheca.api.graphql.lanes import Pace
 from tomotheca.api.graphql.plan import Plan, Run
@@ -55,7 +56,7 @@ class GraphQL:
         self.catalog, self.settings = catalog, settings
         self.schema = build(catalog.schema)
         self.wire = Wire(catalog.schema)
-        self.documents = Documents(self.schema)
+        self.documents, self.costs = Documents(self.schema), Costs(settings.max_rows)
 
     def handle(self, request: Mapping[str, Any], viewer: Viewer) -> bytes:
         """Answer a request: ``query``, and where given ``variables`` and ``operationName``.
@@ -116,12 +117,11 @@ class GraphQL:
         try:
             with self.catalog.reading(seconds=ready.seconds) as reading:
                 ready.reading = reading
-                all_open = self._all_open(reading)
                 try:
-                    plan, values = self._prepare(document, lifted, ready, all_open=all_open)
+                    plan, values = self._prepare(document, lifted, ready, reading)
                 except UnliftableError:
                     document, lifted = self.documents.whole(text)
-                    plan, values = self._prepare(document, lifted, ready, all_open=all_open)
+                    plan, values = self._prepare(document, lifted, ready, reading)
                 yield from plan.pieces(Run(reading, values, self.settings.max_rows, self.settings.max_rows))
         except (RequestError, StorageError):
             raise
@@ -143,17 +143,24 @@ class GraphQL:
         ((hidden,),) = connection.execute(self._hidden.text, self._hidden.parameters([now()])).fetchall()
         return not hidden
 
-    def _prepare(self, document: Document, lifted: Lifted, ready: Ready, *, all_open: bool) -> tuple[Plan, list[Any]]:
+    def _prepare(self, document: Document, lifted: Lifted, ready: Ready, reading: Reading) -> tuple[Plan, list[Any]]:
+        """Give the plan of a request and the values it is run with, once it is known not to make too many nodes."""
         operation = self._operation(document, ready.request.get("operationName") or "")
         given = ready.request.get("variables") or {}
-        shape, values = operation.variables.read(given)
+        shape, coerced = operation.variables.read(given)
         planned = self._planned(operation, (shape, ready.viewer.curator))
+        all_open = self._all_open(reading)
         plan = planned.plans.get(all_open)
         if plan is None:
             compiler = replace(self.catalog.compiler(ready.viewer), all_open=all_open)
             plan = self._plan(document, operation.variables, shape, given, compiler)
             planned.plans[all_open] = plan
-        return plan, [now(), None, *lifted.values, *values]
+        values = [now(), None, *lifted.values, *coerced]
+        stamp = self.catalog.watch.stamp(ready.viewer)
+        if planned.weight is None or planned.weight.stamp != stamp:
+            planned.weight = self.costs.weigh(plan, reading, stamp)
+        self.costs.check(plan, planned.weight, values, reading)
+        return plan, values
 
     def _planned(self, operation: Operation, key: tuple[Shape, bool]) -> Planned:
         found = operation.planned.get(key)

@@ -69,6 +69,11 @@ class Query:
             found = found.limit(_number(limit))
         return compiled(found if offset is None else found.offset(_number(offset)), self.dialect)
 
+    def count(self) -> Statement:
+        """Count the rows of the kind."""
+        row, terms, _ = self._parts()
+        return compiled(sa.select(sa.func.count()).select_from(row).where(*terms), self.dialect)
+
     def by_id(self) -> Statement:
         """List the rows whose identifiers are the keys."""
         row, terms, _ = self._parts()

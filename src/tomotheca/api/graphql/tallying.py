@@ -68,8 +68,9 @@ class Tallier:
             tally = Tally(planner.compiler, planner.dialect, kind, where)
             source = self._functions(tally, below)
             statement = tally.of_all() if relation is None else tally.of_parents(relation)
-            parts.append(Part(below, statement, tally.build(source)))
-        return Tallied(selected.key, index, parts, compiled(f"lambda parts: {{{', '.join(items)}}}", {}))
+            parts.append(Part(below, statement, tally.build(source), bool(tally.groups)))
+        make = compiled(f"lambda parts: {{{', '.join(items)}}}", {})
+        return Tallied(selected.key, index, parts, make, relation)
 
     def _functions(self, tally: Tally, selected: Selected) -> str:
         """Give the source of one item of ``aggregate``."""
