@@ -61,6 +61,9 @@ class Work:
     place: Callable[[], Callable[[], None]] = lambda: lambda: None
     """Called when all is written and before others see it; gives what takes its effect back."""
 
+    told: Dump | None = None
+    """Dump that alone is counted in the end."""
+
     whole: bool = False
 
 
@@ -149,7 +152,7 @@ class Indexer:
         others = [d for d in self._dumps() if d.name != dump.name]
         old = next((d for d in self._dumps() if d.name == dump.name), None)
         if not self._fits() or (old is not None and self._shares(old, others)) or self._outweighs(dump):
-            return self._run(replace(self._everything(), dumps=[*others, dump], place=place))
+            return self._run(replace(self._everything(), dumps=[*others, dump], place=place, told=dump))
         return self._run(Work(dumps=[dump], old=old, place=place))
 
     def _everything(self) -> Work:
@@ -238,6 +241,9 @@ class Indexer:
             clear(connection, tables, work.old)
         for dump in work.dumps:
             self.progress(f"loaded dump {dump.name}")
+            if dump is work.told:
+                tally.units.clear()
+                tally.rows = tally.files = 0
             replay = Replay(connection, tables, self.schema, dump, swap.insert, publish_emails=self.publish_emails)
             replay.run()
             tally.files += replay.counts.pop("file", 0)

@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from tomotheca.catalog.dumpread import SUFFIX
-from tomotheca.errors import ConflictError, Finding, FindingsError, SettingsError, StorageError
+from tomotheca.errors import Finding, FindingsError, SettingsError, StorageError
 from tomotheca.store import disk
 from tomotheca.store.keys import TEMPORARY
-
-if TYPE_CHECKING:
-    from tomotheca.schema import Schema
 
 ABOUT = "load.json"
 ORIGINS = f"origin{SUFFIX}"
@@ -181,20 +178,3 @@ def read_about(folder: Path) -> About:
 def write_about(folder: Path, about: About) -> None:
     """Write what is known of a loaded dump."""
     (folder / ABOUT).write_text(json.dumps(asdict(about), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def require_free(schema: Schema, shelf: Shelf, name: str, folder: Path) -> None:
-    """See that a name may be used for the dump in a folder: it is new, or has been loaded with some of the same datasets before.
-
-    Raises
-    ------
-    ConflictError
-        If something else was loaded under that name.
-    """
-    old = shelf.find(name)
-    kind = "dataset"
-    if old is None or not (before := set(old.ids(kind))):
-        return
-    if not before.intersection(Dump(folder, old.about, folder).ids(kind)):
-        message = f"loaded/{name} holds other datasets than {folder}; give another name with --name, or replace it with --force"
-        raise ConflictError(message)

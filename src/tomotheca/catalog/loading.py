@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tomotheca.catalog.addresses import Addresses, Detector, addresses_of
 from tomotheca.catalog.dumpread import SUFFIX, Findings, Reader
 from tomotheca.catalog.files import ancestors
-from tomotheca.catalog.loaded import FILES, About, Dump, Shelf, checked_name, require_free, write_about
+from tomotheca.catalog.loaded import FILES, About, Dump, Shelf, checked_name, write_about
+from tomotheca.catalog.renumber import Renumbering, known
 from tomotheca.catalog.trees import Tree
 from tomotheca.desk.desk import now
 from tomotheca.errors import ConflictError, FindingsError, NotFoundError
@@ -90,6 +91,9 @@ class Loading:
     tree: Beside | None = None
     """Files that are served in place."""
 
+    renumber: bool = False
+    """Give the rows new identifiers."""
+
     def run(self, *, force: bool = False) -> Indexed:
         """Copy the dump and index it; nothing is changed when that fails.
 
@@ -106,6 +110,9 @@ class Loading:
         with self.shelf.stage(self.name) as staged:
             self._copy(staged)
             about = About(self.name, now(), self.origin or self.source.as_uri())
+            if self.renumber:
+                old = self.shelf.find(self.name)
+                Renumbering(self.indexer.schema, self.indexer.desk, staged, about.origin).run(old.home if old else None)
             found: list[Finding] = []
             if self.tree:
                 about = self.tree.register(self.indexer, staged, about, found)
@@ -124,7 +131,16 @@ class Loading:
         if reader.findings.found:
             raise FindingsError(reader.findings.found)
         if not force:
-            require_free(self.indexer.schema, self.shelf, self.name, self.source)
+            self._require_free()
+
+    def _require_free(self) -> None:
+        """See that the name is new, or that of a dump with some of the same datasets: another dump is not replaced by mistake."""
+        old, kind = self.shelf.find(self.name), "dataset"
+        if old is None or not (before := {*old.ids(kind), *known(old.home).get(kind, {})}):
+            return
+        if before.isdisjoint(Dump(self.source, old.about, self.source).ids(kind)):
+            message = f"loaded/{self.name} holds other datasets than {self.source}; give another name with --name, or replace it with --force"
+            raise ConflictError(message)
 
     def _copy(self, staged: Path) -> None:
         for kind in self.indexer.schema.kinds:

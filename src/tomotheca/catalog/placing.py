@@ -58,7 +58,9 @@ class Placing:
 
     @cached_property
     def addresses(self) -> Addresses:
-        """Addresses that are keys here."""
+        """Addresses that are keys here: those of files there are, or, without a list of files, all with the right beginning."""
+        if not (self.dump.folder / FILES).is_file():
+            return Addresses(self.schema, self.dump.about.prefixes)
         known: set[str] = set()
         for entry in self.entries:
             known.add(entry.key.rstrip("/"))
@@ -67,7 +69,7 @@ class Placing:
 
     def take(self, block: Block, homes: Sequence[Home | None]) -> None:
         """Put keys in the place of addresses and remember whose they are."""
-        if not self.entries:
+        if not self.dump.about.prefixes:
             return
         for keys in self.addresses.localise(block).values():
             for key, home in zip(keys, homes, strict=True):

@@ -27,6 +27,16 @@ Files = Annotated[
         show_default=False,
     ),
 ]
+Renumber = Annotated[
+    bool,
+    typer.Option(
+        "--renumber", help="Give every row a new identifier; what it was stays in loaded/<name>/origin.ndjson."
+    ),
+]
+Origin = Annotated[
+    str,
+    typer.Option(help="Address of where the rows are from, kept with them. Default: the folder.", show_default=False),
+]
 Prefix = Annotated[
     list[str] | None,
     typer.Option(
@@ -37,8 +47,8 @@ Prefix = Annotated[
 
 
 def load(
-    folder: Folder, *, name: Name = None, files: Files = None, prefix: Prefix = None, force: Force = False,
-    root: Root = None, json: Json = False,
+    folder: Folder, *, name: Name = None, files: Files = None, prefix: Prefix = None, renumber: Renumber = False,
+    origin: Origin = "", force: Force = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take the rows of a dump in and serve them, identifiers kept. The same name again replaces what was loaded under it."""
     from tomotheca.catalog.loading import Loading  # noqa: PLC0415 - heavy
@@ -47,7 +57,15 @@ def load(
     with opened(settings_of(root), create=True) as portal, portal.files.lock(), progress("Loading", quiet=json) as bar:
         tree = beside(portal.settings, files, prefix or [])
         source = folder.resolve()
-        loading = Loading(portal.shelf, portal.indexer(bar.say), source, name or source.name, tree=tree)
+        loading = Loading(
+            portal.shelf,
+            portal.indexer(bar.say),
+            source,
+            name or source.name,
+            origin=origin,
+            tree=tree,
+            renumber=renumber,
+        )
         done = loading.run(force=force)
     if not json:
         show_findings(done.findings)
