@@ -2,12 +2,13 @@
 
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
+from tests import databases
 
 REPOSITORY = Path(__file__).parent.parent
 IS_CI = os.environ.get("CI", "") not in {"", "0", "false"}
@@ -58,3 +59,27 @@ def real_files() -> Path:
     if not (folder / ".complete").is_file():
         pytest.skip("the real files were not fetched (scripts/real_files.sh)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def kept() -> dict[tuple[str, str], Any]:
+    """Return what is kept for all tests, by kind of database and name, whatever their order."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def postgresql(kept: dict[tuple[str, str], Any]) -> Iterator[databases.Server]:
+    """Return a PostgreSQL server that the whole session shares; what is kept is closed before it stops."""
+    with databases.running() as server:
+        yield server
+        for thing in kept.values():
+            thing.close()
+
+
+@pytest.fixture(scope="session", params=databases.KINDS)
+def database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kept: dict[tuple[str, str], Any]
+) -> databases.Database:
+    """Return each kind of database in turn; see ``databases.Database``."""
+    server = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+    return databases.Database(request.param, tmp_path_factory.mktemp("databases"), server, kept)

@@ -58,6 +58,10 @@ class Catalog:
         """What tells quickly whether the catalogue has changed."""
         return Watch(self)
 
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self.engine.dispose()
+
     def compiler(self, viewer: Viewer) -> Compiler:
         """Give the compiler of clauses for a viewer."""
         return Compiler(self.schema, self.tables, viewer, self.prefixes)

@@ -6,18 +6,21 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tomotheca.api.graphql import GraphQL
 from tomotheca.api.graphql.wire import is_matrix
+from tomotheca.catalog import swap
+from tomotheca.catalog.build import make_indexes
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.schema import SCHEMA
 from tomotheca.settings import Settings
 
 if TYPE_CHECKING:
+    from tests.databases import Database
+
     from tomotheca.schema.core import Column
 
 WORDS = (
@@ -101,12 +104,14 @@ def rows() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    path: Path = tmp_path_factory.mktemp("graphql") / "catalog.sqlite"
-    opened = Catalog(f"sqlite:///{path}", public_url="http://portal.test", bucket="lab")
+def catalog(database: Database) -> Catalog:
+    return database.keep("graphql", lambda: filled(database.new()))
+
+
+def filled(url: str) -> Catalog:
+    opened = Catalog(url, public_url="http://portal.test", bucket="lab")
     tables = opened.tables
-    with opened.engine.begin() as connection:
-        tables.metadata.create_all(connection)
+    with swap.writing(opened.engine, tables, whole=True) as connection:
         pairs = set()
         for kind, row in rows():
             connection.execute(tables.kinds[kind].insert(), row)
@@ -122,6 +127,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
             if (k, n) != ("deposition", 2)
         ]
         connection.execute(tables.visibility.insert(), states)
+        make_indexes(connection, tables)
     return opened
 
 
