@@ -13,7 +13,6 @@ from tomotheca.api.rest.query import MAX_PAGE, PAGE
 from tomotheca.api.rest.schemas import Json, ref
 from tomotheca.api.rest.values import LARGEST
 from tomotheca.catalog.writers import WRITERS
-from tomotheca.schema.core import Column
 
 if TYPE_CHECKING:
     from tomotheca.api.rest.names import Names
@@ -76,12 +75,12 @@ def _schemas(names: Names) -> Json:
         "Error": ERROR,
         "Facets": FACETS,
         "Index": INDEX,
-        "IntComparisons": schemas.comparisons(Column("count", int)),
     }
     for entity in names.schema:
         kind, name = entity.kind, entity.__name__
         found |= {
-            name: schemas.record(names, kind), f"{name}Page": schemas.page(name), f"{name}Where": schemas.where(names, kind), f"{name}Tally": schemas.tally(names, kind)
+            name: schemas.record(names, kind), f"{name}Page": schemas.page(name), f"{name}Where": schemas.where(names, kind),
+            f"{name}Compared": schemas.compared(names, kind),
         }  # fmt: skip
         found |= {schemas.family(c): schemas.comparisons(c) for c in names.comparable(kind)}
     return found

@@ -119,33 +119,28 @@ def _operand(column: Column, operator: str) -> Json:
     return value(column)
 
 
-def where(names: Names, kind: str) -> Json:
-    """Describe a clause of a kind."""
+def compared(names: Names, kind: str) -> Json:
+    """Describe comparisons of a kind's own fields."""
     own = {c.name: ref(family(c)) for c in names.comparable(kind)}
-    related: Json = {}
-    for r in names.schema.relations(kind).values():
-        target = names.schema.kinds[r.target].__name__
-        related[r.name] = ref(f"{target}Where")
-        if r.many:
-            related[r.name + TALLY] = ref(f"{target}Tally")
-    name = names.schema.kinds[kind].__name__
-    several = {"type": "array", "items": ref(f"{name}Where")}
-    joined = {"_and": several, "_or": several, "_not": ref(f"{name}Where")}
-    return {"type": "object", "properties": {**own, **related, **joined}, "additionalProperties": False}
+    return {"type": "object", "properties": own, "additionalProperties": False}
 
 
-def tally(names: Names, kind: str) -> Json:
-    """Describe a condition on the number of related records."""
-    name = names.schema.kinds[kind].__name__
-    count = {
-        "type": "object", "additionalProperties": False,
-        "properties": {
-            "arguments": {"type": "string", "enum": [c.name for c in names.comparable(kind)]}, "distinct": {"type": "boolean"},
-            "filter": ref(f"{name}Where"), "predicate": ref("IntComparisons"),
-        },
-        "dependentRequired": {"distinct": ["arguments"]},
+def where(names: Names, kind: str) -> Json:
+    """Describe a clause of a kind, as far as JSON Schema can without going round in circles."""
+    one = ref(f"{names.schema.kinds[kind].__name__}Compared")
+    several = {"type": "array", "items": one}
+    own = {c.name: ref(family(c)) for c in names.comparable(kind)}
+    relations = names.schema.relations(kind).values()
+    text = (
+        "All of these must hold. Besides what is listed here it takes relations, with the conditions that one and the same related record meets: "
+        f"{', '.join(r.name for r in relations)}; "
+    )
+    if many := [r.name + TALLY for r in relations if r.many]:
+        text += f'numbers of related records, as `{{"count": {{"filter": ..., "predicate": {{"_gte": 1}}}}}}`: {", ".join(many)}; '
+    return {
+        "type": "object", "properties": {**own, "_and": several, "_or": several, "_not": one}, "additionalProperties": False,
+        "description": text + "and all of this inside of `_and`, `_or` and `_not`. The same clauses are described in full by the GraphQL schema.",
     }  # fmt: skip
-    return {"type": "object", "properties": {"count": count}, "required": ["count"], "additionalProperties": False}
 
 
 def conditions(names: Names, kind: str) -> Json:
