@@ -22,9 +22,12 @@ from tomotheca.web.portal import Portal
 from tomotheca.web.routes import routes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
+    from tests.databases import Database
 
     from tomotheca.catalog.catalog import Catalog
     from tomotheca.settings import Settings
@@ -39,6 +42,9 @@ class Site:
     world: World
     portal: Portal
     app: ASGIApp
+
+    def close(self) -> None:
+        self.catalog.close()
 
 
 class AsAnyone:
@@ -69,8 +75,12 @@ async def on_error(request: Request, error: Exception) -> Response:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    settings, catalog, world = build(tmp_path_factory.mktemp("world"))
+def site(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return database.keep("site", lambda: make_site(tmp_path_factory.mktemp("world"), database.new()))
+
+
+def make_site(folder: Path, url: str) -> Site:
+    settings, catalog, world = build(folder, catalog_url=url)
     portal = Portal(catalog, settings, LocalFiles(settings.archive_folder))
     app = Starlette(routes=[*routes(portal)], exception_handlers={TomothecaError: on_error, HTTPException: on_error})
     app.state.portal = portal

@@ -11,6 +11,8 @@ import numpy as np
 import sqlalchemy as sa
 from tests.web.drawn import points, slice_png
 
+from tomotheca.catalog import swap
+from tomotheca.catalog.build import make_indexes
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.totals import refill
 from tomotheca.schema import SCHEMA
@@ -98,8 +100,7 @@ class World:
         settings.state_folder.mkdir(parents=True, exist_ok=True)
         catalog = Catalog(settings.catalog_database, public_url=settings.public_url or "", bucket=settings.bucket)
         tables = catalog.tables
-        with catalog.engine.begin() as connection:
-            tables.metadata.create_all(connection)
+        with swap.writing(catalog.engine, tables, whole=True) as connection:
             for kind, rows in self.rows.items():
                 connection.execute(sa.insert(tables.kinds[kind]), rows)
             if self.files:
@@ -110,6 +111,7 @@ class World:
                 .scalar_subquery()
             )
             connection.execute(sa.update(tables.kinds["dataset"]).values(file_size=sizes))
+            make_indexes(connection, tables)
             refill(connection, tables, None)
             self._pairs(connection, tables)
             connection.execute(sa.insert(tables.meta), [{"name": "version", "value": "7"}])
@@ -340,9 +342,11 @@ TITLES = (
 )  # fmt: skip
 
 
-def build(folder: Path, *, public_url: str | None = None) -> tuple[Settings, Catalog, World]:
+def build(
+    folder: Path, *, public_url: str | None = None, catalog_url: str | None = None
+) -> tuple[Settings, Catalog, World]:
     """Make the world: nine public datasets, one private, one embargoed; a deposition that annotates, a hidden one."""
-    settings = Settings(root=folder, public_url=public_url)
+    settings = Settings(root=folder, public_url=public_url, catalog_url=catalog_url)
     world = World(folder)
     deposition(world, 300, "Lamellae of fission yeast", types=("dataset", "tomogram"))
     deposition(world, 301, "A benchmark of particle picking", types=("annotation",))
