@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 from tests.catalog.archive import put_dataset, put_deposition, put_run
 
 from tomotheca.catalog.build import Indexer
-from tomotheca.catalog.catalog import Catalog, connect
+from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.files import find_file, list_files
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
 from tomotheca.desk import Desk
@@ -19,47 +19,58 @@ from tomotheca.errors import ConflictError, NotFoundError
 from tomotheca.schema import SCHEMA
 from tomotheca.store.files import LocalFiles
 
+if TYPE_CHECKING:
+    from tests.databases import Database
+
 
 class World:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder, self.database = folder, database
         self.files = LocalFiles(folder / "archive")
         self.desk = Desk.open(f"sqlite:///{folder / 'desk.sqlite'}")
-        self.url = f"sqlite:///{folder / 'catalog.sqlite'}"
+        self.url = database.new()
+        self.opened: list[Catalog] = []
 
     def indexer(self, url: str | None = None) -> Indexer:
         return Indexer(self.files, self.desk, url or self.url)
 
     def catalog(self) -> Catalog:
-        return Catalog(self.url, public_url="http://h", bucket="b")
+        self.opened.append(Catalog(self.url, public_url="http://h", bucket="b"))
+        return self.opened[-1]
+
+    def close(self) -> None:
+        self.desk.close()
+        for catalog in self.opened:
+            catalog.close()
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, database: Database) -> Iterator[World]:
     (tmp_path / "archive").mkdir()
-    made = World(tmp_path)
+    made = World(tmp_path, database)
     put_deposition(made.files, 10300)
     put_deposition(made.files, 10301)
     put_dataset(made.files, 10001, 10300)
     put_dataset(made.files, 10002, 10301, runs=1)
     yield made
-    made.desk.close()
+    made.close()
 
 
 def everything(url: str) -> dict[str, list[Any]]:
-    engine = connect(url)
-    tables = sa.MetaData()
-    tables.reflect(engine)
-    with engine.connect() as connection:
-        found = {t.name: sorted(map(tuple, connection.execute(sa.select(t))), key=repr) for t in tables.sorted_tables}
-    engine.dispose()
+    """Every row of every table, but the version, which is never the same."""
+    catalog = Catalog(url)
+    found = {
+        t.name: sorted(map(tuple, catalog.rows(sa.select(t))), key=repr)
+        for t in catalog.tables.metadata.tables.values()
+    }
+    catalog.close()
     found["meta"] = [row for row in found["meta"] if row[0] != "version"]
     return found
 
 
-def test_a_rebuild_into_an_empty_database_is_identical_row_for_row(world: World, tmp_path: Path) -> None:
+def test_a_rebuild_into_an_empty_database_is_identical_row_for_row(world: World) -> None:
     first = world.indexer().rebuild()
-    again = f"sqlite:///{tmp_path / 'again.sqlite'}"
+    again = world.database.new()
     second = world.indexer(again).rebuild()
     assert first.findings == ()
     assert (first.rows, first.files) == (second.rows, second.files)
@@ -67,12 +78,12 @@ def test_a_rebuild_into_an_empty_database_is_identical_row_for_row(world: World,
     assert second.version > first.version
 
 
-def test_replacing_a_dataset_gives_what_a_rebuild_gives(world: World, tmp_path: Path) -> None:
+def test_replacing_a_dataset_gives_what_a_rebuild_gives(world: World) -> None:
     world.indexer().rebuild()
     put_dataset(world.files, 10001, 10300, runs=3, dataset_title="Another title")
     world.files.remove("10001/TS_2/")
     world.indexer().replace([10001])
-    fresh = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+    fresh = world.database.new()
     world.indexer(fresh).rebuild()
     assert everything(world.url) == everything(fresh)
     names = [
@@ -157,8 +168,7 @@ def test_the_end_of_an_embargo_shows_the_data_and_changes_the_stamp(world: World
     world.indexer().rebuild()
     catalog = world.catalog()
     before = catalog.stamp(ANONYMOUS)
-    engine = connect(world.url)
-    with engine.begin() as connection:
+    with catalog.engine.begin() as connection:
         connection.execute(catalog.tables.visibility.update().values(until="2020-01-01T00:00:00+00:00"))
     assert catalog.count("dataset", ANONYMOUS) == 2
     assert catalog.stamp(ANONYMOUS) != before
@@ -187,10 +197,10 @@ def test_files_are_listed_in_byte_order_with_members(world: World) -> None:
             assert [f.key for f in list_files(catalog, world.files, prefix, ANONYMOUS, after=after)] == expected
 
 
-def test_e_mail_addresses_are_not_even_in_the_catalogue(world: World, tmp_path: Path) -> None:
+def test_e_mail_addresses_are_not_even_in_the_catalogue(world: World) -> None:
     world.indexer().rebuild()
     assert "ada@example.org" not in repr(everything(world.url))
-    published = f"sqlite:///{tmp_path / 'published.sqlite'}"
+    published = world.database.new()
     Indexer(world.files, world.desk, published, publish_emails=True).rebuild()
     assert "ada@example.org" in repr(everything(published))
 
