@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+from xml.sax.saxutils import escape
 
-from tomotheca.api.s3_xml import Node, S3Error, document
+from tomotheca.api.s3_xml import Node, S3Error, Written, document
 from tomotheca.catalog.files import BEHIND, FileRow
 from tomotheca.catalog.listing import Level
 
@@ -125,20 +126,22 @@ def answer(portal: Portal, query: Mapping[str, str], viewer: Viewer) -> Response
         nodes.append(("Delimiter", shown(wanted.delimiter)))
     if wanted.url:
         nodes.append(("EncodingType", "url"))
-    nodes += [("Contents", _contents(file, shown(file.key))) for file in page.files]
+    nodes += [_contents(file, shown(file.key)) for file in page.files]
     nodes += [("CommonPrefixes", [("Prefix", shown(name))]) for name in page.folders]
     return document("ListBucketResult", nodes)
 
 
-def _contents(file: FileRow, key: str) -> list[Node]:
-    return [
-        ("Key", key), ("LastModified", iso(file.mtime)), ("ETag", f'"{file.etag}"'), ("Size", str(file.size)), ("StorageClass", "STANDARD"),
-    ]  # fmt: skip
+def _contents(file: FileRow, key: str) -> Written:
+    """Write what is said of one file; a page has a thousand of them."""
+    return Written(
+        f"<Contents><Key>{escape(key)}</Key><LastModified>{iso(file.mtime)}</LastModified><ETag>&quot;{file.etag}&quot;</ETag>"
+        f"<Size>{file.size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+    )
 
 
 def iso(moment: float | None) -> str:
     """Write seconds since 1970 as S3 does."""
-    return datetime.fromtimestamp(moment or 0, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return f"{datetime.fromtimestamp(int(moment or 0), UTC).isoformat()[:19]}.000Z"
 
 
 def _token(last: str) -> str:

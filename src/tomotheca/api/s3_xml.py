@@ -8,7 +8,15 @@ from xml.sax.saxutils import escape
 from starlette.responses import Response
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-Node = tuple[str, "str | Iterable[Node]"]
+
+
+class Written(str):
+    """XML that is written already."""
+
+    __slots__ = ()
+
+
+Node = tuple[str, "str | Iterable[Node]"] | Written
 """An element: its name, and its text or children."""
 
 ERRORS: Mapping[str, tuple[int, str]] = {
@@ -36,6 +44,8 @@ class S3Error(Exception):
 
 def written(node: Node) -> str:
     """Write an element."""
+    if isinstance(node, Written):
+        return node
     name, content = node
     inner = escape(content) if isinstance(content, str) else "".join(map(written, content))
     return f"<{name}>{inner}</{name}>"

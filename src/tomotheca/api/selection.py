@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.files import FileRow, below, entries, expand
+from tomotheca.catalog.files import FileRow, entries, expand
 from tomotheca.errors import QueryError
 
 if TYPE_CHECKING:
@@ -88,25 +88,28 @@ def files_of(portal: Portal, selection: Selection, viewer: Viewer) -> Iterator[F
         If the viewer sees no such entity (before the first file is asked for).
     """
     row = portal.catalog.get(selection.kind, selection.id, viewer)
-    condition = _condition(portal, selection, row)
+    prefix, conditions = _place(portal, selection, row)
     return (
         file
-        for entry in entries(portal.catalog, viewer, condition)
+        for entry in entries(portal.catalog, viewer, *conditions, prefix=prefix)
         if _takes(selection, entry)
         for file in expand(portal.files, entry)
     )
 
 
-def _condition(portal: Portal, selection: Selection, row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+def _place(
+    portal: Portal, selection: Selection, row: Mapping[str, Any]
+) -> tuple[str, tuple[sa.ColumnElement[bool], ...]]:
+    """Give the prefix of an entity's keys, and conditions for its files where it has no folder of its own."""
     f = portal.catalog.tables.file
     match selection.kind:
         case "dataset" | "run":
-            prefix = str(row["s3_prefix"]).removeprefix(portal.catalog.prefixes["s3"])
-            return below(f, prefix)
+            return str(row["s3_prefix"]).removeprefix(portal.catalog.prefixes["s3"]), ()
         case "deposition":
-            return sa.or_(f.c._gate == selection.id, sa.and_(f.c.kind == "deposition", f.c.entity_id == selection.id))
+            own = sa.and_(f.c.kind == "deposition", f.c.entity_id == selection.id)
+            return "", (sa.or_(f.c._gate == selection.id, own),)
         case kind:
-            return sa.and_(f.c.kind == kind, f.c.entity_id == selection.id)
+            return "", (f.c.kind == kind, f.c.entity_id == selection.id)
 
 
 def _takes(selection: Selection, entry: Mapping[str, object]) -> bool:

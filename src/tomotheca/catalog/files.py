@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -66,6 +66,13 @@ def entry_row(row: Row) -> FileRow:
     )  # fmt: skip
 
 
+def file_row(row: sa.Row[Any]) -> FileRow:
+    """Make a FileRow of a row that has not been made a dictionary: a listing has a thousand of them."""
+    return FileRow(
+        row.key, row.size, row.sha256, row.media_type, row.role, row.mtime, row.source, row.sha256 != row.stored_sha256, row.stored_size,
+    )  # fmt: skip
+
+
 def find_entry(catalog: Catalog, key: str, viewer: Viewer) -> Row:
     """Give the file-table row that holds a key: the file itself, or the array directory it lies in.
 
@@ -115,16 +122,23 @@ def within(files: Files, entry: Row, key: str) -> FileRow:
 
 
 def entries(
-    catalog: Catalog, viewer: Viewer, *conditions: sa.ColumnElement[bool], after: str = "", page: int = PAGE
-) -> Iterator[Row]:
+    catalog: Catalog, viewer: Viewer, *conditions: sa.ColumnElement[bool], prefix: str = "", after: str = "", page: int = PAGE
+) -> Iterator[Row]:  # fmt: skip
     """Give the rows of the file table that a viewer sees, in byte order of their keys; array directories are one row each."""
+    for row in _rows(catalog, viewer, *conditions, prefix=prefix, after=after, page=page):
+        yield dict(row._mapping)
+
+
+def _rows(
+    catalog: Catalog, viewer: Viewer, *conditions: sa.ColumnElement[bool], prefix: str, after: str, page: int
+) -> Iterator[sa.Row[Any]]:
     f = catalog.tables.file
     terms = [*catalog.compiler(viewer).visible("file", f), *conditions]
-    while found := catalog.execute(sa.select(f).where(*terms, f.c.key > after).order_by(f.c.key).limit(page)):
+    while found := catalog.rows(sa.select(f).where(span(f, prefix, after), *terms).order_by(f.c.key).limit(page)):
         yield from found
         if len(found) < page:
             return
-        after = found[-1]["key"]
+        after = found[-1].key
 
 
 def expand(files: Files, entry: Row) -> Iterator[FileRow]:
@@ -153,11 +167,11 @@ def list_files(  # noqa: PLR0913 - where, for whom, and from where on
     done = {entry["key"] for entry in inside}
     for entry in sorted({e["key"]: e for e in inside}.values(), key=lambda e: str(e["key"])):
         yield from members_of(files, entry, prefix, after)
-    for entry in entries(catalog, viewer, below(catalog.tables.file, prefix), after=max([after, *done]), page=page):
-        if entry["members"] is None:
-            yield entry_row(entry)
-        elif entry["key"] not in done:
-            yield from members_of(files, entry, prefix, after)
+    for row in _rows(catalog, viewer, prefix=prefix, after=max([after, *done]), page=page):
+        if row.members is None:
+            yield file_row(row)
+        elif row.key not in done:
+            yield from members_of(files, dict(row._mapping), prefix, after)
 
 
 def holding(catalog: Catalog, key: str, viewer: Viewer) -> list[Row]:
@@ -203,6 +217,7 @@ def _folder(path: str) -> Files:
     return LocalFiles(path)
 
 
-def below(f: sa.Table, prefix: str) -> sa.ColumnElement[bool]:
-    """Give the condition for keys that begin with a prefix, so that the key's index serves it."""
-    return sa.and_(f.c.key >= prefix, f.c.key < prefix + BEHIND)
+def span(f: sa.FromClause, prefix: str, after: str = "") -> sa.ColumnElement[bool]:
+    """Give the condition for keys with a prefix that sort behind a key: one bound each way, so that the index goes straight there."""
+    first = f.c.key > after if after and after >= prefix else f.c.key >= prefix
+    return sa.and_(first, f.c.key < prefix + BEHIND)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
-from tomotheca.catalog.files import BEHIND, FileRow, below, entry_row, holding, list_files, members_of
+from tomotheca.catalog.files import BEHIND, FileRow, file_row, holding, list_files, members_of
 
 if TYPE_CHECKING:
-    from tomotheca.catalog.catalog import Catalog, Row
+    from tomotheca.catalog.catalog import Catalog
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.store.files import Files
 
@@ -65,44 +66,19 @@ class Level:
 
     def _rows(self, after: str, most: int) -> Iterator[Item]:
         """Read the level in one statement that leaps over what is folded."""
+        prefix = self.prefix
         while True:
-            found = self.catalog.execute(self._statement(after, most))
+            given = {"after": max(after, prefix), "end": prefix + BEHIND, "length": len(prefix), "most": most}
+            with self.catalog.engine.begin() as connection:
+                statement = _leaping(self.catalog, self.viewer, at_prefix=after < prefix)
+                found = connection.execute(statement, given).all()
             for row in found:
-                folder = self.common(row["place"])
-                yield (folder, None) if folder else (row["place"], entry_row(row))
+                folder = self.common(row.place)
+                yield (folder, None) if folder else (row.place, file_row(row))
             if len(found) < most:
                 return
-            last = found[-1]["place"]
+            last = found[-1].place
             after = (self.common(last) + BEHIND) if self.common(last) else last
-
-    def _statement(self, after: str, most: int) -> sa.Select[tuple[Row]]:
-        """Select the first key of each item: each step of the recursion is one look into the index of keys."""
-        f = self.catalog.tables.file
-        first = self._next(sa.literal(after))
-        walk = sa.select(first.label("place"), sa.literal(1).label("number")).cte("walk", recursive=True)
-        leap = sa.select(self._next(self._behind(walk.c.place)), walk.c.number + 1)
-        walk = walk.union_all(leap.where(walk.c.place.is_not(None), walk.c.number < most))
-        return sa.select(walk.c.place, f).join(f, f.c.key == walk.c.place).order_by(walk.c.number)
-
-    def _next(self, after: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
-        """Give the first visible key behind another."""
-        f = self.catalog.tables.file.alias()
-        terms = self.catalog.compiler(self.viewer).visible("file", f)
-        return (
-            sa.select(f.c.key)
-            .where(f.c.key > after, below(f, self.prefix), *terms)
-            .order_by(f.c.key)
-            .limit(1)
-            .scalar_subquery()
-        )
-
-    def _behind(self, key: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-        """Give what sorts behind a key and all that is folded with it."""
-        length = len(self.prefix)
-        find = sa.func.strpos if self.catalog.engine.dialect.name == "postgresql" else sa.func.instr
-        at = find(sa.func.substr(key, length + 1), SLASH)
-        folder = sa.func.substr(key, 1, at + length)
-        return sa.case((at > 0, folder.concat(sa.literal(BEHIND))), else_=key)
 
     def _folded(self, after: str) -> Iterator[Item]:
         """Read keys one after the other, and begin anew behind each folder."""
@@ -123,3 +99,42 @@ class Level:
         if inside:
             return members_of(self.files, inside[0], self.prefix, after)
         return list_files(self.catalog, self.files, self.prefix, self.viewer, after=after)
+
+
+def _leaping(catalog: Catalog, viewer: Viewer, *, at_prefix: bool) -> sa.Select[Any]:
+    """Give the statement for a level; it is made once for each sort of viewer, since making it takes longer than running it."""
+    made = _MADE.setdefault(catalog, {})
+    if (viewer.curator, at_prefix) not in made:
+        made[viewer.curator, at_prefix] = _statement(catalog, viewer, at_prefix=at_prefix)
+    return made[viewer.curator, at_prefix]
+
+
+_MADE: WeakKeyDictionary[Catalog, dict[tuple[bool, bool], sa.Select[Any]]] = WeakKeyDictionary()
+
+
+def _statement(catalog: Catalog, viewer: Viewer, *, at_prefix: bool) -> sa.Select[Any]:
+    """Select the first key of each item: each step of the recursion is one look into the index of keys."""
+    f, after = catalog.tables.file, sa.bindparam("after", type_=sa.Text)
+    key = f.alias()
+    first = _next(catalog, viewer, key, key.c.key >= after if at_prefix else key.c.key > after)
+    walk = sa.select(first.label("place"), sa.literal(1).label("number")).cte("walk", recursive=True)
+    key = f.alias()
+    leap = sa.select(_next(catalog, viewer, key, key.c.key > _behind(catalog, walk.c.place)), walk.c.number + 1)
+    walk = walk.union_all(leap.where(walk.c.place.is_not(None), walk.c.number < sa.bindparam("most", type_=sa.Integer)))
+    return sa.select(walk.c.place, f).join(f, f.c.key == walk.c.place).order_by(walk.c.number)
+
+
+def _next(catalog: Catalog, viewer: Viewer, f: sa.Alias, start: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
+    """Give the first visible key from a start on."""
+    terms = catalog.compiler(viewer).visible("file", f)
+    end = f.c.key < sa.bindparam("end", type_=sa.Text)
+    return sa.select(f.c.key).where(start, end, *terms).order_by(f.c.key).limit(1).scalar_subquery()
+
+
+def _behind(catalog: Catalog, key: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """Give what sorts behind a key and all that is folded with it."""
+    length = sa.bindparam("length", type_=sa.Integer)
+    find = sa.func.strpos if catalog.engine.dialect.name == "postgresql" else sa.func.instr
+    at = find(sa.func.substr(key, length + 1), SLASH)
+    folder = sa.func.substr(key, 1, at + length)
+    return sa.case((at > 0, folder.concat(sa.literal(BEHIND))), else_=key)
