@@ -39,7 +39,7 @@ def main(datasets: int, seconds: float, clients: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         dump = Path(folder) / "dump"
         make_dump.main(dump, datasets, 40)
-        for name, settings in databases(Path(folder)):
+        for name, settings in databases():
             print(f"== {name}, {datasets} datasets", flush=True)
             root = Path(folder) / name
             load_dump(dump, root, settings)

@@ -160,17 +160,17 @@ def _resident(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-def databases(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def databases() -> Iterator[tuple[str, dict[str, str]]]:
     """Give the databases to measure by name, each with the environment that chooses it."""
     yield "sqlite", dict(os.environ)
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    from tests.databases import PostgreSQL
+    from tests.databases import programs, running
 
-    if not PostgreSQL.is_there():
+    if programs() is None:
         print("There is no PostgreSQL on this machine: its figures are left out.")
         return
-    with PostgreSQL.running(folder / "cluster") as server:
-        yield "postgresql", {**os.environ, "TOMOTHECA_CATALOG_URL": server.database("bench")}
+    with running() as server:
+        yield "postgresql", {**os.environ, "TOMOTHECA_CATALOG_URL": server.new()}
 
 
 def main(port: int, workers: int) -> None:
