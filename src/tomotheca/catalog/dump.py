@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Catalog
     from tomotheca.schema import Schema
 
-AT_ONCE = 2000
-"""Rows that are read together."""
+AT_ONCE = 5000
+"""Rows that are read together; the transaction holds the state, so that pages of them fit together."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,12 @@ class Snapshot:
             column = row.c[field.name]
             prefix = locations.get(field.name)
             columns.append(address(column, self.catalog.prefixes[prefix]) if prefix else column)
-        statement = sa.select(*columns).where(*self._visible(kind, row)).order_by(row.c.id)
-        streamed = self.connection.execution_options(stream_results=True, yield_per=AT_ONCE)
-        for some in streamed.execute(statement).partitions(AT_ONCE):
+        behind = row.c.id > sa.bindparam("after", type_=row.c.id.type)
+        statement = sa.select(*columns).where(*self._visible(kind, row), behind).order_by(row.c.id).limit(AT_ONCE)
+        after = 0
+        while some := self.connection.execute(statement, {"after": after}).all():
             yield from some
+            after = some[-1].id
             advance(len(some))
 
     def count(self, kind: str) -> int:
