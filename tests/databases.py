@@ -75,9 +75,9 @@ class Server:
         return True
 
     def stop(self) -> None:
-        """Stop the server at once."""
+        """Stop the server at once, without writing down what it knows."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGQUIT)
             self.process.wait(PATIENCE)
             self.process = None
 
