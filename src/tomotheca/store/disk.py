@@ -24,12 +24,12 @@ REASONS = {
     errno.EMFILE: "this program has too many files open: raise the limit (ulimit -n)",
     errno.ENFILE: "the system has too many files open",
 }
-OPEN_FILES = Path("/proc/self/fd")
-"""Where Linux tells the real path of an open file."""
-
 ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 HERE = -100  # AT_FDCWD
+OPEN_FILES = Path("/proc/self/fd")
+"""Where Linux tells the real path of an open file."""
+
 ASIDE = f"{TEMPORARY}old-"
 """Beginning of the name that a replaced directory has for a moment where the two cannot be exchanged."""
 
@@ -163,3 +163,8 @@ def read(descriptor: int, start: int, length: int) -> bytes:
         parts.append(part)
         got += len(part)
     return b"".join(parts)
+
+
+def path_of(descriptor: int) -> str:
+    """Give the real path of an open file; only on Linux."""
+    return os.readlink(f"{OPEN_FILES}/{descriptor}")  # noqa: PTH115 - a third of the time of Path.readlink, for every chunk

@@ -259,6 +259,9 @@ class ObjectSource:
     size: int
     """Bytes that the catalogue knows; an object of another size is another object."""
 
+    def path(self, size: int) -> None:
+        """Give nothing: it is not on this machine."""
+
     async def read(self, start: int, stop: int) -> bytes:
         """Give the bytes from `start` to `stop`."""
         return (await self._fetch(start, stop))[0]

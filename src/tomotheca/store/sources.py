@@ -20,6 +20,9 @@ AT_ONCE = 1 << 20
 class Source(Protocol):
     """Bytes that can be given whole or in part."""
 
+    def path(self, size: int) -> str | None:
+        """Give the path of the file that has them all, if there is one on this machine; StorageError if it is not that long."""
+
     async def read(self, start: int, stop: int) -> bytes:
         """Give the bytes from `start` to `stop`, all of them; StorageError if they are not there."""
 
@@ -32,6 +35,9 @@ class MemorySource:
     """Bytes that are in memory."""
 
     data: bytes
+
+    def path(self, size: int) -> None:
+        """Give nothing."""
 
     async def read(self, start: int, stop: int) -> bytes:
         """Give the bytes from `start` to `stop`."""
@@ -53,6 +59,18 @@ class FileSource:
     key: str
     opened: Callable[[], AbstractContextManager[int]]
     """Opens the file and gives its descriptor."""
+
+    by_path: bool = True
+    """Whether somebody else may open it by its path, after we have."""
+
+    def path(self, size: int) -> str | None:
+        """Give the file's real path, with every link followed."""
+        if not self.by_path or not disk.OPEN_FILES.is_dir():
+            return None
+        with self._open() as descriptor:
+            if os.fstat(descriptor).st_size != size:
+                raise unreadable(self.key)
+            return disk.path_of(descriptor)
 
     async def read(self, start: int, stop: int) -> bytes:
         """Give the bytes from `start` to `stop`."""
@@ -101,11 +119,11 @@ def in_place(key: str, path: str) -> FileSource:
     @contextmanager
     def opened() -> Iterator[int]:
         with source.opened() as descriptor:
-            if disk.OPEN_FILES.is_dir() and str(Path(f"{disk.OPEN_FILES}/{descriptor}").readlink()) != path:
+            if disk.OPEN_FILES.is_dir() and disk.path_of(descriptor) != path:
                 raise unreadable(key)
             yield descriptor
 
-    return FileSource(key, opened)
+    return FileSource(key, opened, by_path=False)
 
 
 def unreadable(key: str) -> StorageError:
