@@ -112,6 +112,7 @@ class BlobResponse:
         await self.blob.source.read(max(0, self.blob.size - 1), self.blob.size)
         whole = self.whole_headers if outcome.status == OK else {}
         more = {"content-type": self.blob.media_type, "content-length": "0", "x-accel-redirect": self.elsewhere}
+        headers = {name: value for name, value in headers.items() if name != "accept-ranges"}  # the proxy says it too
         await send({"type": "http.response.start", "status": 200, "headers": encoded({**headers, **whole, **more})})
         await send({"type": "http.response.body", "body": b""})
 
