@@ -58,5 +58,10 @@ def test_get_without_a_query(http: TestClient) -> None:
     assert page.headers["content-type"].startswith("text/html")
     assert page.headers["content-security-policy"] == "default-src 'self'"
     assert not re.search(r"https?://|<script>|style=|onclick", page.text)
-    for address in re.findall(r'(?:src|href)="([^"]+)"', page.text):
-        assert http.get(address).status_code == 200
+    addresses = re.findall(r'(?:src|href)="(/graphql/[^"]+)"', page.text)
+    assert len(addresses) == 2
+    for address in addresses:
+        part = http.get(address)
+        assert part.status_code == 200
+        addresses += [f"/graphql/{name}" for name in re.findall(r'from "\./([^"]+)"', part.text)]
+    assert len(set(addresses)) == 5

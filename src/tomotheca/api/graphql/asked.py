@@ -47,8 +47,8 @@ async def body_of(receive: Receive) -> bytes | None:
     if message["type"] != "http.request":
         return None
     if len(body) > MAX_BODY:
-        message = f"the request is longer than {MAX_BODY} bytes; ask in several requests"
-        raise BadRequestError(message, TOO_LARGE)
+        sentence = f"the request is longer than {MAX_BODY} bytes; ask in several requests"
+        raise BadRequestError(sentence, TOO_LARGE)
     return body
 
 

@@ -47,6 +47,8 @@ AT_ONCE = 1 << 16
 AT_ONCE_SECONDS = 0.01
 """Seconds after which what was begun without a thread is begun again in one."""
 
+PARTS = ("ide.css", "ide.js", "ide-complete.js", "ide-examples.js", "ide-schema.js")
+TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 POLICY = {"content-security-policy": "default-src 'self'", "cache-control": "no-cache"}
 
 
@@ -97,7 +99,7 @@ class Door:
     async def _get(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = scope["query_string"]
         if b"query=" not in query and "text/html" in _header(scope, "accept"):
-            await _page("ide.html", "text/html")(scope, receive, send)
+            await _page("ide.html")(scope, receive, send)
             return
         try:
             await self._answer(scope, send, "address", query)
@@ -191,16 +193,13 @@ def service_routes(service: GraphQL) -> list[Route]:
 
 def page_routes() -> list[Route]:
     """Give the routes of what the page at the endpoint is made of."""
-    return [
-        Route("/graphql/ide.js", partial(_asset, "ide.js", "text/javascript"), methods=["GET"]),
-        Route("/graphql/ide.css", partial(_asset, "ide.css", "text/css"), methods=["GET"]),
-    ]
+    return [Route(f"{PATH}/{name}", partial(_asset, name)) for name in PARTS]
 
 
-async def _asset(name: str, media_type: str, _: Request) -> Response:
-    return _page(name, media_type)
+async def _asset(name: str, _: Request) -> Response:
+    return _page(name)
 
 
-def _page(name: str, media_type: str) -> Response:
+def _page(name: str) -> Response:
     content = (files("tomotheca.api.graphql") / "static" / name).read_bytes()
-    return Response(content, media_type=media_type, headers=POLICY)
+    return Response(content, media_type=TYPES[name.rpartition(".")[2]], headers=POLICY)

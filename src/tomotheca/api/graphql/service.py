@@ -171,7 +171,7 @@ class GraphQL:
         return found
 
     def _operation(self, document: Document, name: str) -> Operation:
-        found = document.plans.get(name)
+        found: Operation | None = document.plans.get(name)
         if found is None:
             node = document.operation(name)
             if node.operation is not OperationType.QUERY:

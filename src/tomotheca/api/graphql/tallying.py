@@ -59,7 +59,8 @@ class Tallier:
         planner = self.planner
         planner.collector.take_list(selected)
         where = clauses.clause(planner.wire, kind, planner.arguments(selected, parent)["where"])
-        parts, items = [], []
+        parts: list[Part] = []
+        items: list[str] = []
         for key, below in planner.below(selected, type_name(kind) + AGGREGATE).items():
             if below.name == "__typename":
                 items.append(f"{key!r}: {type_name(kind) + AGGREGATE!r}")
