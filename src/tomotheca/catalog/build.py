@@ -161,6 +161,13 @@ class Indexer:
     def _dumps(self) -> list[Dump]:
         return self.shelf.dumps() if self.shelf else []
 
+    def _renewed(self, dump: Dump) -> set[int]:
+        """Give the depositions of a dump that others of the same origin brought before: the last one has them as they are now."""
+        others = (d for d in self._dumps() if d.name != dump.name and d.about.origin == dump.about.origin)
+        return {n for d in others for n in d.ids("deposition")}.intersection(dump.ids("deposition")).difference(
+            tree.depositions(self.files)
+        )
+
     def _fits(self) -> bool:
         """Say whether the catalogue has the tables that this version of the program writes."""
         tables = build(self.schema)
@@ -238,12 +245,13 @@ class Indexer:
             tally.files += len(unit.files)
             tally.findings.extend(unit.findings)
         if work.old:
-            clear(connection, tables, work.old)
+            clear(connection, tables, work.old.ids("deposition"), work.old.ids("dataset"))
         for dump in work.dumps:
             self.progress(f"loaded dump {dump.name}")
             if dump is work.told:
                 tally.units.clear()
                 tally.rows = tally.files = 0
+            clear(connection, tables, depositions=self._renewed(dump))
             replay = Replay(connection, tables, self.schema, dump, swap.insert, publish_emails=self.publish_emails)
             replay.run()
             tally.files += replay.counts.pop("file", 0)

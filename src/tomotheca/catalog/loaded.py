@@ -70,7 +70,7 @@ class Shelf:
     root: Path
 
     def dumps(self) -> list[Dump]:
-        """Give every loaded dump, by name.
+        """Give every loaded dump, in the order in which they were loaded.
 
         Raises
         ------
@@ -80,7 +80,8 @@ class Shelf:
         if not self.root.is_dir():
             return []
         folders = sorted(p for p in self.root.iterdir() if p.is_dir() and NAME.fullmatch(p.name))
-        return [Dump(folder, read_about(folder), folder) for folder in folders]
+        found = [Dump(folder, read_about(folder), folder) for folder in folders]
+        return sorted(found, key=lambda dump: dump.about.loaded_at)
 
     def find(self, name: str) -> Dump | None:
         """Give the dump of a name, if there is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -218,11 +218,12 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(words) + (f" and {len(runs) - LISTED} more ranges" if len(runs) > LISTED else "")
 
 
-def clear(connection: sa.Connection, tables: Tables, dump: Dump) -> None:
-    """Take the rows and files of a loaded dump out."""
-    owned = {mine: dump.ids("deposition" if mine else "dataset") for mine in (True, False)}
+def clear(
+    connection: sa.Connection, tables: Tables, depositions: Collection[int] = (), datasets: Collection[int] = ()
+) -> None:
+    """Take the rows and files of some depositions and datasets out."""
     f = tables.file
-    for mine, numbers in owned.items():
+    for mine, numbers in ((True, sorted(depositions)), (False, sorted(datasets))):
         for some in portions(numbers):
             for kind, table in tables.kinds.items():
                 if (kind in OWN_DEPOSITION) == mine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tomotheca.cli import about, check, demo, desk, download, dump, index, ingest, load, publish, serve
+from tomotheca.cli import about, check, demo, desk, download, dump, index, ingest, load, mirror, publish, serve
 
 app = typer.Typer(
     name="tomotheca",
@@ -20,6 +20,7 @@ app.command("ingest")(ingest.ingest)
 app.command("index")(index.index)
 app.command("dump")(dump.dump)
 app.command("load")(load.load)
+app.command("mirror")(mirror.mirror)
 app.command("publish")(publish.publish)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)

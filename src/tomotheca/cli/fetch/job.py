@@ -117,12 +117,17 @@ def write_sums(folder: Path, verified: Mapping[str, str]) -> None:
     """Add digests to ``SHA256SUMS``, which keeps those of earlier downloads."""
     if not verified:
         return
-    path = folder / SUMS
-    known = dict(_parsed(path.read_text(encoding="utf-8").splitlines())) if path.is_file() else {}
+    path, known = folder / SUMS, read_sums(folder)
     lines = [f"{sha256}  {name}\n" for name, sha256 in sorted({**known, **verified}.items())]
     temporary = path.with_name(f".{SUMS}.part")
     temporary.write_text("".join(lines), encoding="utf-8")
     temporary.replace(path)
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """Give the digests in ``SHA256SUMS`` by path; nothing where there is none."""
+    path = folder / SUMS
+    return dict(_parsed(path.read_text(encoding="utf-8").split("\n"))) if path.is_file() else {}
 
 
 def _parsed(lines: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -63,18 +63,19 @@ class Server:
     token: str = ""
     timeout: float = TIMEOUT
     _local: threading.local = field(default_factory=threading.local, repr=False)
+    _opened: list[http.client.HTTPConnection] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         if urlsplit(self.base).scheme not in {"http", "https"} or not urlsplit(self.base).netloc:
-            message = (
-                f"--from {self.base!r} is not the address of a server; write one like https://tomograms.example.org"
-            )
+            message = f"{self.base!r} is not the address of a server; write one like https://tomograms.example.org"
             raise SettingsError(message)
         self.base = self.base.rstrip("/")
 
     @contextmanager
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[http.client.HTTPResponse]:
-        """Ask for an address once, and give the answer while its body is read.
+    def get(
+        self, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Ask for an address once, and give the answer while its body is read. With a body it is a question sent by POST.
 
         Raises
         ------
@@ -84,7 +85,7 @@ class Server:
             If it cannot be reached or has a problem of its own.
         """
         for _ in range(MOST_REDIRECTS):
-            response = self._ask(url, headers or {})
+            response = self._ask(url, headers or {}, body)
             if response.status in REDIRECTS and (target := response.getheader("location")):
                 response.read()
                 url = urljoin(url, target)
@@ -102,7 +103,7 @@ class Server:
         message = f"{url}: too many redirects"
         raise StorageError(message)
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _ask(self, url: str, headers: Mapping[str, str], body: bytes | None) -> http.client.HTTPResponse:
         parts = urlsplit(url)
         own = parts.netloc == urlsplit(self.base).netloc
         sent = {"Accept-Encoding": "identity", "User-Agent": "tomotheca", "Accept": "application/json, */*", **headers}
@@ -112,7 +113,9 @@ class Server:
         for fresh in (False, True):
             connection, through_proxy = self._connection(url, fresh=fresh)
             try:
-                connection.request("GET", url if through_proxy else path, headers=sent)
+                connection.request(
+                    "GET" if body is None else "POST", url if through_proxy else path, body, headers=sent
+                )
                 return connection.getresponse()
             except BROKEN as error:
                 self._drop(url)
@@ -128,14 +131,22 @@ class Server:
         key = (parts.scheme, parts.netloc)
         if fresh or key not in known:
             known[key] = _connect(parts.scheme, parts.netloc, self.timeout)
+            self._opened.append(known[key][0])
         found: tuple[http.client.HTTPConnection, bool] = known[key]
         return found
+
+    def close(self) -> None:
+        """Close every connection, once all threads are done."""
+        while self._opened:
+            self._opened.pop().close()
 
     def _drop(self, url: str) -> None:
         parts = urlsplit(url)
         found = self._local.__dict__.get("open", {}).pop((parts.scheme, parts.netloc), None)
         if found:
             found[0].close()
+            if found[0] in self._opened:
+                self._opened.remove(found[0])
 
 
 def _connect(scheme: str, host: str, timeout: float) -> tuple[http.client.HTTPConnection, bool]:
