@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from tests import seaweed
 from tests.api.serving import TOKEN, Running, World, build, run_cli, serving
 from tests.seaweed import Seaweed
+
+from tomotheca.store.files import LocalFiles
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +69,11 @@ def each_server(request: pytest.FixtureRequest) -> Running:
     """Return servers of the same archive, once in a folder and once in an object store."""
     found: Running = request.getfixturevalue(f"{request.param}_server")
     return found
+
+
+@pytest.fixture
+def moving(tmp_path: Path, world: World) -> Iterator[Running]:
+    """Give a server on a portal that a test may change."""
+    shutil.copytree(world.root, tmp_path / "own")
+    with serving(World(tmp_path / "own", LocalFiles(tmp_path / "own/archive"))) as running:
+        yield running
