@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from distributions import core_distributions
+from distributions import all_distributions
 
 REPOSITORY = Path(__file__).parent.parent
 NPM_LOCK = REPOSITORY / "assets/package-lock.json"
@@ -30,6 +30,10 @@ ALLOWED = {
 }
 ALLOWED_IN_BUILDS = {"MPL-2.0"}
 """Only in packages that npm installs for the build and that end up in nothing we ship."""
+
+LESSER = frozenset({"LGPL-3.0-only", "LGPL-3.0-or-later"})
+ALLOWED_FOR = {"psycopg": LESSER, "psycopg-binary": LESSER}
+"""The driver of PostgreSQL, an extra that is linked to and not part of anything that is shipped."""
 
 OLD_NAMES = {
     "apache 2.0": "Apache-2.0",
@@ -78,10 +82,10 @@ def _field(item: Distribution, name: str) -> str:
 
 
 def python_findings() -> Iterator[str]:
-    """Yield a sentence for each run-time distribution whose licence is not allowed."""
-    for name, item in sorted(core_distributions().items()):
+    """Yield a sentence for each run-time distribution, extras included, whose licence is not allowed."""
+    for name, item in sorted(all_distributions().items()):
         licence = licence_of(item)
-        if not is_allowed(licence):
+        if not is_allowed(licence, ALLOWED_FOR.get(name, frozenset())):
             yield f"{name} {item.version} is under {licence}"
 
 

@@ -1,4 +1,4 @@
-"""What ``pip install tomotheca`` installs."""
+"""What ``pip install tomotheca`` installs, and what its extras add."""
 
 from importlib.metadata import Distribution, distribution
 
@@ -7,7 +7,18 @@ from packaging.utils import canonicalize_name
 
 
 def core_distributions() -> dict[str, Distribution]:
-    """Return the distributions of the core install, without extras, as installed here, Tomotheca included.
+    """Return the distributions of the core install, without extras, as installed here, Tomotheca included."""
+    return _closure("tomotheca")
+
+
+def all_distributions() -> dict[str, Distribution]:
+    """Return the distributions of an install with every extra."""
+    extras = distribution("tomotheca").metadata.get_all("Provides-Extra") or []
+    return _closure(f"tomotheca[{','.join(extras)}]")
+
+
+def _closure(wanted: str) -> dict[str, Distribution]:
+    """Return a requirement's distribution and those that it needs.
 
     Raises
     ------
@@ -16,7 +27,7 @@ def core_distributions() -> dict[str, Distribution]:
     """
     found: dict[str, Distribution] = {}
     seen: set[str] = set()
-    waiting = [Requirement("tomotheca")]
+    waiting = [Requirement(wanted)]
     while waiting:
         requirement = waiting.pop()
         name = str(canonicalize_name(requirement.name))

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from check_licences import is_allowed
-from distributions import core_distributions
+from distributions import all_distributions, core_distributions
 from tomotheca.web import assets
 
 REPOSITORY = Path(__file__).parent.parent
@@ -23,23 +24,25 @@ def test_core_install_is_small() -> None:
     assert len(distributions) <= MOST_DISTRIBUTIONS, sorted(distributions)
 
 
-def third_party_imports() -> set[str]:
-    """Return the top-level modules that our sources import and that are neither ours nor Python's."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (REPOSITORY / "src").rglob("*.py")]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module is not None}
+def imported(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return the top-level modules that import statements name and that are neither ours nor Python's."""
+    found = list(nodes)
+    names = {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in found if isinstance(node, ast.ImportFrom) and node.module is not None}
     return {name.split(".")[0] for name in names} - {"tomotheca", *sys.stdlib_module_names}
 
 
-def test_everything_imported_is_in_the_core_install() -> None:
-    providers = packages_distributions()
-    core = set(core_distributions())
-    assert {
-        module
-        for module in third_party_imports()
-        if core.isdisjoint(canonicalize_name(name) for name in providers.get(module, []))
-    } == set()
+def not_in(modules: set[str], distributions: Iterable[str]) -> set[str]:
+    """Return the modules that no distribution of an install provides."""
+    providers, installed = packages_distributions(), set(distributions)
+    return {m for m in modules if installed.isdisjoint(canonicalize_name(name) for name in providers.get(m, []))}
+
+
+def test_everything_imported_is_in_the_core_install_or_an_extra() -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (REPOSITORY / "src").rglob("*.py")]
+    at_once = imported(node for tree in trees for node in tree.body)
+    assert not_in(at_once, core_distributions()) == set()
+    assert not_in(imported(node for tree in trees for node in ast.walk(tree)), all_distributions()) == set()
 
 
 def test_importing_the_package_imports_next_to_nothing() -> None:
