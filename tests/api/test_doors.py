@@ -44,6 +44,11 @@ LISTS = [
     "/browse-data/depositions.json",
     f"/s3/tomotheca?list-type=2&prefix={HIDDEN}",
     "/s3/tomotheca",
+    "/catalog/",
+    "/catalog/dataset.ndjson",
+    "/catalog/deposition.ndjson",
+    "/catalog/run.ndjson",
+    "/catalog/catalog.sqlite",
 ]
 
 
@@ -80,7 +85,7 @@ def test_graphql(http: httpx.Client, curator: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "path",
     [f"/files/{PUBLIC}/dataset_metadata.json", f"/s3/tomotheca/{PUBLIC}/dataset_metadata.json", f"/datasets/{PUBLIC}.json", f"/datasets/{PUBLIC}", f"/runs/{RUN}.json",
-     f"/runs/{RUN}", f"/api/v1/datasets/{PUBLIC}/manifest.json", f"/api/v1/datasets/{PUBLIC}/texts/CITATION.cff", f"/graphql?query={QUERY}"],
+     f"/runs/{RUN}", f"/api/v1/datasets/{PUBLIC}/manifest.json", f"/api/v1/datasets/{PUBLIC}/texts/CITATION.cff", "/catalog/dataset_author.ndjson", "/catalog/catalog.sqlite", f"/graphql?query={QUERY}"],
 )  # fmt: skip
 def test_email_addresses_are_at_no_door(http: httpx.Client, curator: httpx.Client, path: str) -> None:
     for client in (http, curator):
