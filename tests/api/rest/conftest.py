@@ -23,12 +23,28 @@ if TYPE_CHECKING:
 ADDRESS = "http://portal.test"
 
 
-def application(url: str, root: Path, **settings: object) -> TestClient:
+class Client(TestClient):
+    """A client of an application of its own."""
+
+    def close(self) -> None:
+        """Close the client and the application's catalogue."""
+        super().close()
+        self.app.state.portal.catalog.close()
+
+
+def application(url: str, root: Path, **settings: object) -> Client:
     """Open the application over a catalogue."""
     for name in ("archive", "state"):
         (root / name).mkdir(parents=True, exist_ok=True)
-    given = {"root": root, "catalog_url": url, "public_url": ADDRESS, "bucket": "lab", "curator_token": TOKEN, **settings}
-    return TestClient(create_app(Settings.model_validate(given)), base_url=ADDRESS)
+    given = {
+        "root": root,
+        "catalog_url": url,
+        "public_url": ADDRESS,
+        "bucket": "lab",
+        "curator_token": TOKEN,
+        **settings,
+    }
+    return Client(create_app(Settings.model_validate(given)), base_url=ADDRESS)
 
 
 def marked(catalog: Catalog) -> Catalog:
@@ -46,19 +62,19 @@ def catalog(database: Database) -> Catalog:
 
 
 @pytest.fixture
-def http(database: Database, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
-    found: TestClient = database.keep("rest", lambda: application(catalog.url, tmp_path_factory.mktemp("rest")))
+def http(database: Database, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    found: Client = database.keep("rest", lambda: application(catalog.url, tmp_path_factory.mktemp("rest")))
     return found
 
 
 @pytest.fixture
-def curator(database: Database, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
-    def make() -> TestClient:
+def curator(database: Database, catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    def make() -> Client:
         client = application(catalog.url, tmp_path_factory.mktemp("curator"))
         client.headers["authorization"] = f"Bearer {TOKEN}"
         return client
 
-    found: TestClient = database.keep("rest curator", make)
+    found: Client = database.keep("rest curator", make)
     return found
 
 
