@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from PIL import Image
 from tests.catalog.archive import put_dataset, put_deposition
 
@@ -36,6 +37,8 @@ BIG = 20 * 1024 * 1024 + 13
 RECONSTRUCTIONS = f"{PUBLIC}/TS_1/Reconstructions/VoxelSpacing10.000"
 MRC = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.mrc"
 SMALL_MRC = f"{PUBLIC}/TS_2/Reconstructions/VoxelSpacing10.000/Tomograms/100/TS_2.mrc"
+SHARDED = f"{PUBLIC}/TS_2/Reconstructions/VoxelSpacing10.000/Tomograms/100/sharded.zarr"
+CHUNKED = f"{PUBLIC}/TS_2/Reconstructions/VoxelSpacing10.000/Tomograms/100/chunked.zarr"
 CHUNK = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.zarr/0/0/0/10"
 DOCUMENT = f"{PUBLIC}/dataset_metadata.json"
 PHOTO = f"{PUBLIC}/Images/snapshot.png"
@@ -73,10 +76,31 @@ def build(root: Path) -> World:
     replace(files, layout.Dataset(PUBLIC).document, ODD, "image", b"odd, but allowed\n")
     run = layout.Run(PUBLIC, "TS_1").spacing(10.0).tomogram(100)
     replace(files, run.document, run.mrc(), "tomogram", np.random.default_rng(1).bytes(BIG))
+    put_arrays(files)
     settings = Settings(root=root)
     with Desk.open(settings.desk_database) as desk:
         Indexer(files, desk, settings.catalog_database).rebuild()
     return World(root, files)
+
+
+def volume() -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Give the values of the real arrays, (z, y, x)."""
+    return np.random.default_rng(2).integers(-999, 999, (32, 48, 64)).astype(np.int16)
+
+
+def put_arrays(files: LocalFiles) -> None:
+    """Put two real arrays in: zarr 2 with a file for each chunk, zarr 3 with chunks that are ranges of a file."""
+    run = layout.Run(PUBLIC, "TS_2").spacing(10.0).tomogram(100)
+    for key, options in (
+        (CHUNKED, {"zarr_format": 2, "chunk_key_encoding": {"name": "v2", "separator": "/"}}),
+        (SHARDED, {"zarr_format": 3, "shards": (32, 48, 64)}),
+    ):
+        with files.stage(f"{key}/") as folder:
+            array = zarr.create_array(str(folder), shape=(32, 48, 64), chunks=(16, 16, 16), dtype="int16", **options)
+            array[:] = volume()
+        document = documents.read(files, run.document)
+        entries = manifest.read(files, layout.manifest_folder(run.document))
+        documents.write(files, run.document, document, [*entries, manifest.describe(files, f"{key}/", "tomogram")])
 
 
 def replace(files: LocalFiles, document: str, key: str, role: str, data: bytes) -> None:

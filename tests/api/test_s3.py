@@ -1,10 +1,7 @@
-"""The bucket as boto3, s3fs and the AWS CLI see it."""
+"""The bucket as boto3 sees it; other clients are in `test_s3_clients`."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +9,6 @@ from urllib.parse import quote
 import boto3  # type: ignore[import-untyped]  # published without types
 import httpx
 import pytest
-import s3fs  # type: ignore[import-untyped]  # published without types
 from botocore import UNSIGNED  # type: ignore[import-untyped]  # published without types
 from botocore.client import Config  # type: ignore[import-untyped]  # published without types
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # published without types
@@ -30,7 +26,6 @@ from tests.api.serving import (
     TOKEN,
     Running,
     World,
-    clean,
 )
 
 ZARR = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.zarr"
@@ -39,7 +34,6 @@ ZARR = f"{RECONSTRUCTIONS}/Tomograms/100/TS_1.zarr"
 @pytest.fixture(scope="session")
 def server(each_server: Running) -> Running:
     return each_server
-
 
 
 def client(server: Running, access_key: str = "", secret: str = "") -> Any:
@@ -211,40 +205,3 @@ def test_other_keys_count_as_nobodys(server: Running) -> None:
     somebody = client(server, "AKIDEXAMPLE", TOKEN)
     assert somebody.head_object(Bucket="tomotheca", Key=MRC)["ContentLength"] == BIG
     assert keys(somebody, Prefix=f"{HIDDEN}/") == []
-
-
-def test_s3fs(server: Running, world: World) -> None:
-    s3fs.S3FileSystem.clear_instance_cache()
-    bucket = s3fs.S3FileSystem(anon=True, client_kwargs={"endpoint_url": server.s3})
-    assert sorted(bucket.ls(f"tomotheca/{ZARR}")) == [f"tomotheca/{ZARR}/{n}" for n in (".zattrs", ".zgroup", "0")]
-    assert len(bucket.find(f"tomotheca/{ZARR}")) == 6
-    assert not bucket.exists(f"tomotheca/{HIDDEN}/dataset_metadata.json")
-    assert not bucket.exists("tomotheca/nothing/at/all")
-    assert bucket.cat(f"tomotheca/{CHUNK}") == world.bytes_of(CHUNK)
-    with bucket.open(f"tomotheca/{MRC}", "rb") as file:
-        file.seek(1_000_000)
-        assert file.read(100) == world.bytes_of(MRC)[1_000_000:1_000_100]
-
-
-def test_aws_cli(server: Running, world: World, tmp_path: Path) -> None:
-    aws = shutil.which("aws")
-    if aws is None or subprocess.run([aws, "--version"], capture_output=True, check=False).returncode:
-        pytest.skip("the AWS CLI is not installed")
-    words = [
-        aws,
-        "s3",
-        "sync",
-        "--no-sign-request",
-        "--endpoint-url",
-        server.s3,
-        f"s3://tomotheca/{PUBLIC}",
-        str(tmp_path),
-    ]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=clean())
-    assert done.returncode == 0, done.stderr
-    brought = {p.relative_to(tmp_path).as_posix(): p for p in tmp_path.rglob("*") if p.is_file()}
-    assert {f"{PUBLIC}/{name}" for name in brought} == set(keys(client(server), Prefix=f"{PUBLIC}/"))
-    whole = brought[MRC.removeprefix(f"{PUBLIC}/")].read_bytes()
-    assert hashlib.sha256(whole).digest() == hashlib.sha256(world.bytes_of(MRC)).digest()
-    again = subprocess.run(words, capture_output=True, text=True, check=True, env=clean())
-    assert "download:" not in again.stdout
