@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.functions import GenericFunction
 
 from tomotheca.errors import QueryError
@@ -83,7 +84,7 @@ class Listing(sa.ColumnElement[Any]):
 
     def __init__(self, items: Any, type_: sa.types.TypeEngine[Any]) -> None:
         self.json = sa.literal(resolve(items, as_json), sa.Text())
-        self.array = sa.literal(resolve(items, as_array), sa.Text())
+        self.array = sa.literal(resolve(items, as_array), sa.types.NullType())
         self.type = type_
 
 
@@ -95,32 +96,38 @@ def _listing_sqlite(element: Listing, compiler: SQLCompiler, **options: Any) -> 
 @compiles(Listing, "postgresql")
 def _listing_postgresql(element: Listing, compiler: SQLCompiler, **options: Any) -> str:
     kind = compiler.dialect.type_compiler_instance.process(element.type).partition(" COLLATE ")[0]
-    return f"unnest(CAST({compiler.process(element.array, **options)} AS {kind}[]))"
+    return f"CAST({compiler.process(element.array, **options)} AS {kind}[])"
 
 
-class Members(sa.ColumnElement[Any]):
-    """The items of a list, for the right side of ``IN``: thousands of them stay fast."""
+ANY_LENGTH = "/* any length */"
+"""Stands in statements of PostgreSQL that must be planned for the list they are given: a plan for ten items could take minutes for thousands."""
+
+
+class Members(sa.BinaryExpression[bool]):
+    """The condition that a value is in a list: thousands of items stay fast."""
 
     inherit_cache = False
 
-    def __init__(self, items: Any, type_: sa.types.TypeEngine[Any]) -> None:
-        self.listing = Listing(items, type_)
-        self.type = type_
+    def __init__(self, left: sa.ColumnElement[Any], items: Any) -> None:
+        within = operators.custom_op("IN", is_comparison=True)
+        super().__init__(left, Listing(items, left.type), within, type_=sa.Boolean())
 
 
 @compiles(Members, "sqlite")
 def _members_sqlite(element: Members, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(SELECT value FROM {compiler.process(element.listing, **options)})"
+    left, listing = (compiler.process(part, **options) for part in (element.left, element.right))
+    return f"{left} IN (SELECT value FROM {listing})"
 
 
 @compiles(Members, "postgresql")
 def _members_postgresql(element: Members, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(SELECT {compiler.process(element.listing, **options)})"
+    left, listing = (compiler.process(part, **options) for part in (element.left, element.right))
+    return f"{left} = ANY ({listing} {ANY_LENGTH})"
 
 
 def among(left: sa.ColumnElement[Any], items: Any) -> sa.ColumnElement[bool]:
     """Give the condition that a value is in a list."""
-    return left.op("IN", is_comparison=True, return_type=sa.Boolean())(Members(items, left.type))
+    return Members(left.self_group(), items)
 
 
 class _Keys(GenericFunction[Any]):
@@ -138,8 +145,10 @@ def _keys_sqlite(element: _Keys, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(_Keys, "postgresql")
 def _keys_postgresql(element: _Keys, compiler: SQLCompiler, **options: Any) -> str:
+    # Behind a SELECT the planner cannot count the items, so that one plan does for lists of every length.
     (listing,) = element.clauses
-    return f"(SELECT key, value FROM {compiler.process(listing, **options)} WITH ORDINALITY AS item(value, key))"
+    array = f"(SELECT {compiler.process(listing, **options)})"
+    return f"(SELECT key, value FROM unnest({array}) WITH ORDINALITY AS item(value, key))"
 
 
 def keys_table(items: Any) -> sa.TableValuedAlias:
@@ -175,3 +184,8 @@ def in_turn(keys: sa.TableValuedAlias, listed: sa.Select[Any]) -> sa.Select[Any]
         .select_from(keys.join(numbered, sa.true()))
         .order_by(keys.c.key, numbered.c._place)
     )
+
+
+def among_keys(left: sa.ColumnElement[Any], items: Any) -> sa.ColumnElement[bool]:
+    """Give the condition that a whole number is in a list that is never long, so that one plan does for all."""
+    return left.in_(sa.select(keys_table(items).c.value))

@@ -32,8 +32,8 @@ READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 SESSION = "session"
 """Where what is known of a connection is kept."""
 
-OLDEST = 130000
-"""PostgreSQL 13, as it numbers itself."""
+OLDEST = 140000
+"""PostgreSQL 14, as it numbers itself."""
 
 PREPARE_AFTER, PREPARED = 2, 512
 """Runs after which a statement is kept prepared, and how many are kept."""
@@ -119,7 +119,7 @@ def _check(engine: sa.Engine, about: Any) -> str:
     home, encoding, version, icu = about
     wrong = ""
     if version < OLDEST:
-        wrong = f"is version {version // 10000} and must be 13 or later"
+        wrong = f"is version {version // 10000} and must be 14 or later"
     elif encoding != "UTF8":
         wrong = f"has the encoding {encoding}; make one with ENCODING 'UTF8' TEMPLATE template0"
     elif not icu:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.catalog import postgres
 from tomotheca.catalog.clock import Clock
 from tomotheca.catalog.database import CLOCK, sentence
+from tomotheca.catalog.later import ANY_LENGTH
 from tomotheca.errors import QueryTimeoutError
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class PostgresReading(Reading):
         """Let the driver run a statement."""
         from psycopg import RawCursor  # noqa: PLC0415 - the driver is an extra
 
+        if ANY_LENGTH in text:
+            prepare = False
         return RawCursor(self.connection).execute(text, parameters, prepare=prepare)
 
     def declare(self, text: str, parameters: Sequence[Any]) -> str:

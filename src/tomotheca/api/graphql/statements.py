@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.api.graphql.values import KEYS, NOW, at
-from tomotheca.catalog.later import Later, has_lateral, in_turn, keys_table
+from tomotheca.catalog.later import Later, among_keys, has_lateral, in_turn, keys_table
 
 if TYPE_CHECKING:
     from tomotheca.api.graphql.clauses import Order
@@ -78,7 +78,7 @@ class Query:
         """List the rows whose identifiers are the keys."""
         row, terms, _ = self._parts()
         return compiled(
-            sa.select(row.c.id, *self._columns(row)).where(row.c.id.in_(self._keys()), *terms), self.dialect
+            sa.select(row.c.id, *self._columns(row)).where(among_keys(row.c.id, at(KEYS)), *terms), self.dialect
         )
 
     def of_parent(self, relation: Relation, page: Page) -> Statement:
@@ -119,7 +119,7 @@ class Query:
         total = sa.func.count().over(partition_by=key).label("_total")
         found = (
             sa.select(key.label("_key"), *self._columns(inner), place, total)
-            .where(key.in_(self._keys()), *terms)
+            .where(among_keys(key, at(KEYS)), *terms)
             .subquery()
         )
         end = sa.case((found.c._total < _number(page.end), found.c._total), else_=_number(page.end))
@@ -137,9 +137,6 @@ class Query:
 
     def _columns(self, row: sa.FromClause) -> list[sa.ColumnElement[Any]]:
         return [row.c[name].label(f"_{number}") for number, name in enumerate(self.columns)]
-
-    def _keys(self) -> sa.Select[Any]:
-        return sa.select(keys_table(at(KEYS)).c.value)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tomotheca.api.graphql.project import compiled as function
 from tomotheca.api.graphql.project import shown
 from tomotheca.api.graphql.statements import Statement, compiled
 from tomotheca.api.graphql.values import KEYS, at
-from tomotheca.catalog.later import among
+from tomotheca.catalog.later import among_keys
 
 if TYPE_CHECKING:
     from tomotheca.api.graphql.project import Node, Row
@@ -104,7 +104,7 @@ class Tally:
     def of_parents(self, relation: Relation) -> Statement:
         """Tally the list of each parent among the keys."""
         key = self.rows[()][1].c[relation.ref.column]
-        self.terms.append(among(key, at(KEYS)))
+        self.terms.append(among_keys(key, at(KEYS)))
         return self._statement(key, [key, *self.groups], [key, *self.order])
 
     def _statement(self, key: Any, groups: Sequence[Any], order: Sequence[Any]) -> Statement:
