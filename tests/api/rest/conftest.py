@@ -13,12 +13,13 @@ from tests.api.serving import TOKEN, Running, World, serving
 
 from tomotheca.api.app import create_app
 from tomotheca.catalog.build import fingerprint
-from tomotheca.catalog.catalog import Catalog
 from tomotheca.settings import Settings
 from tomotheca.store.files import LocalFiles
 
 if TYPE_CHECKING:
     from tests.databases import Database
+
+    from tomotheca.catalog.catalog import Catalog
 
 ADDRESS = "http://portal.test"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,14 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.api.graphql.conftest import filled
 from tests.api.rest.conftest import application
-from tests.api.rest.truth import KINDS, public, rows
 from tests.api.rest.test_lists import at
+from tests.api.rest.truth import KINDS, public, rows
 
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
 from tomotheca.schema import SCHEMA
 from tomotheca.schema.core import is_matrix
 
 if TYPE_CHECKING:
+    import random
     from pathlib import Path
 
     from starlette.testclient import TestClient

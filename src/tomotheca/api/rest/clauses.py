@@ -9,17 +9,17 @@ from typing import Any
 import orjson
 
 from tomotheca.api.graphql.clauses import MAX_CONDITIONS
-from tomotheca.api.rest.names import Names, nearest, quoted
-from tomotheca.api.rest.values import NULLS, from_json, from_text, operators
+from tomotheca.api.rest.names import TALLY, Names, nearest, quoted
+from tomotheca.api.rest.values import from_json, from_text, operators
 from tomotheca.catalog.query import LISTS, MAX_FILTER_DEPTH
 from tomotheca.errors import QueryError
 from tomotheca.schema.core import Column, is_matrix
 
-TALLY = "_aggregate"
-"""What the condition on a number of related rows is called, after the relation."""
-
 WANTED = frozenset({"_eq", "_in"})
 """Operators that name the wanted values of a field."""
+
+MAX_FOLLOWED = 40
+"""Most relations in one filter, all together: a database joins only so many tables."""
 
 MAX_NESTING = 40
 """Levels of `_and`, `_or`, `_not` and relations in one clause."""
@@ -210,8 +210,8 @@ def _joined(operator: str, values: list[Any]) -> Iterator[dict[str, Any]]:
         yield from ({operator: v} for v in values)
 
 
-def check_size(clause: Mapping[str, Any]) -> None:
-    """Refuse a filter that makes too many comparisons.
+def check_size(clause: Mapping[str, Any], relations: frozenset[str]) -> None:
+    """Refuse a filter that makes too many comparisons, or follows relations too often.
 
     Raises
     ------
@@ -221,12 +221,18 @@ def check_size(clause: Mapping[str, Any]) -> None:
     if _count(clause) > MAX_CONDITIONS:
         message = f"a filter may make at most {MAX_CONDITIONS} comparisons; use _in for many values of one field"
         raise QueryError(message)
+    if _followed(clause, relations) > MAX_FOLLOWED:
+        message = f"a filter may follow a relation at most {MAX_FOLLOWED} times; put conditions on one record together"
+        raise QueryError(message)
+
+
+def _followed(found: Any, relations: frozenset[str]) -> int:
+    if isinstance(found, Mapping):
+        return sum((name in relations) + _followed(value, relations) for name, value in found.items())
+    return sum(_followed(part, relations) for part in found) if isinstance(found, list) else 0
 
 
 def _count(found: Any) -> int:
     if isinstance(found, Mapping):
         return sum(1 if isinstance(v, list) and k in LISTS else _count(v) for k, v in found.items())
     return sum(map(_count, found)) if isinstance(found, list) else 1
-
-
-__all__ = ["NULLS", "Checker", "Conditions", "check_operator", "check_size"]

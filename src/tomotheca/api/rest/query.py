@@ -123,7 +123,7 @@ class Reader:
         conditions = self._conditions(kind, [p for p in pairs if p[0] not in known], (*controls, *sorted(known)))
         where = self.checker.parsed(kind, given["where"], "where") if "where" in given else {}
         clause = both([base or {}, where, conditions.clause(), compose(kind, active) if active else {}])
-        check_size(clause)
+        check_size(clause, self.names.relations)
         return Query(
             kind, self.fields(kind, given.get("fields")), self.order(kind, given.get("sort")), clause, active, (base or {}, where),
             conditions, _limit(given.get("limit")), given.get("cursor", ""), _truth(given.get("total", "true")),
