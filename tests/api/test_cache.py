@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -114,6 +115,18 @@ def test_an_answer_is_never_older_than_the_catalogue(moving: Running) -> None:
             thread.join()
         catalogue.close()
     assert wrong == []
+
+
+def test_many_ask_the_same_at_once(server: Running) -> None:
+    for number in range(100, 110):
+        with ThreadPoolExecutor(8) as clients:
+            answers = list(clients.map(lambda _, n=number: ask(server.url, unlike(n)), range(8)))
+        assert len({a.content for a in answers}) == 1
+        assert "errors" not in answers[0].json()
+        assert {a.headers["x-cache"] for a in answers} <= {"hit", "miss"}
+        with ThreadPoolExecutor(4) as clients:
+            wrong = list(clients.map(lambda _, n=number: ask(server.url, {"query": f"{{ nothing{n} }}"}), range(4)))
+        assert all("errors" in a.json() and a.headers["x-cache"] == "miss" for a in wrong)
 
 
 def test_memory_is_bounded(world: World) -> None:

@@ -111,6 +111,11 @@ class Answer:
             self.pace.note(self._spent)
         return self
 
+    @property
+    def whole(self) -> bytes | None:
+        """The answer, when there is all of it and it is one that may be kept."""
+        return b"".join(self._begun) if self.done and not self.wrong else None
+
     def take(self) -> bytes:
         """Give what there is."""
         taken = b"".join(self._begun)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +16,7 @@ from tomotheca.api.errors import SENTENCES, answer
 from tomotheca.api.fresh import stamp_of
 from tomotheca.api.graphql.answer import Ready
 from tomotheca.api.graphql.asked import BadRequestError, body_of, in_address, is_text, posted
-from tomotheca.api.graphql.kept import LARGEST, Answers
+from tomotheca.api.graphql.kept import LARGEST, Answers, Key
 from tomotheca.api.graphql.lanes import NEW, Lanes
 from tomotheca.api.graphql.service import GraphQL
 from tomotheca.catalog.viewer import ANONYMOUS
@@ -70,8 +71,10 @@ class Door:
     def __init__(self, portal: Open, service: GraphQL | None = None) -> None:
         settings = portal.settings
         self.service = service or GraphQL(portal.catalog, settings)
-        self.watch, self.lanes = portal.catalog.watch, Lanes()
+        self.watch = portal.catalog.watch
+        self.lanes = Lanes(local=self.watch.local)
         self.answers = Answers(settings.response_cache_bytes if settings.response_cache else 0)
+        self._under_way: dict[Key, asyncio.Future[bytes | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -109,25 +112,32 @@ class Door:
     async def _answer(self, scope: Scope, send: Send, form: str, request: bytes) -> None:
         viewer: Viewer = scope.get("state", {}).get("viewer", ANONYMOUS)
         if not self.answers.most:
-            await self._work(send, form, request, viewer)
+            await self._deliver(send, await self._begin(form, request, viewer))
             return
         key = self.answers.key(await stamp_of(self.watch, viewer), form, request)
-        if (kept := self.answers.get(key)) is not None:
+        kept = self.answers.get(key)
+        if kept is None and (others := self._under_way.get(key)) is not None:
+            kept = await asyncio.shield(others)
+        if kept is not None:
             await _send(send, kept, HIT)
-        elif (made := await self._work(send, form, request, viewer, MISS)) is not None:
-            self.answers.put(key, made)
+            return
+        told = self._under_way[key] = asyncio.get_running_loop().create_future()
+        body = None
+        try:
+            found = await self._begin(form, request, viewer)
+            body = found.whole
+        finally:
+            self._under_way.pop(key, None)
+            told.set_result(body)
+        if body is not None:
+            self.answers.put(key, body)
+        await self._deliver(send, found, MISS)
 
-    async def _work(
-        self, send: Send, form: str, request: bytes, viewer: Viewer, *headers: tuple[bytes, bytes]
-    ) -> bytes | None:
-        """Answer from the catalogue; give the answer if it may be kept."""
-        found = await self._begin(form, request, viewer)
-        if not found.done:
+    async def _deliver(self, send: Send, found: Answer, *headers: tuple[bytes, bytes]) -> None:
+        if found.done:
+            await _send(send, found.take(), *headers)
+        else:
             await self._stream(send, found, *headers)
-            return None
-        body = found.take()
-        await _send(send, body, *headers)
-        return None if found.wrong else body
 
     async def _begin(self, form: str, request: bytes, viewer: Viewer) -> Answer:
         """Make the answer, or the beginning of a long one: at once where that is known to be quick, else in a thread."""

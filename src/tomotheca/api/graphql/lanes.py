@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -46,13 +46,20 @@ NEW = Pace()
 """That of requests of which nothing is known."""
 
 
-@dataclass(frozen=True)
 class Lanes:
-    """Threads for requests: a few, because more would only fight for the interpreter."""
+    """Threads for requests.
 
-    common: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "graphql"))
-    slow: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "graphql-slow"))
+    Parameters
+    ----------
+    local : bool
+        The database works in the threads themselves. Then they are few, because more would only fight for the interpreter; threads that wait
+        for a server of another process do not.
+    """
+
+    def __init__(self, *, local: bool) -> None:
+        few, many = (2, 4) if local else (8, 8)
+        self._common, self._slow = ThreadPoolExecutor(few, "graphql"), ThreadPoolExecutor(many, "graphql-slow")
 
     async def run(self, pace: Pace, work: Callable[[], T]) -> T:
         """Do some work in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.slow if pace.slow else self.common, work)
+        return await asyncio.get_running_loop().run_in_executor(self._slow if pace.slow else self._common, work)
