@@ -22,6 +22,8 @@ from tomotheca.web import routes as web
 from tomotheca.web.portal import Portal as Site
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -41,27 +43,29 @@ def create_app(settings: Settings) -> Frame:
     portal, identity = open_portal(settings), Identity(settings)
     site = Site(portal.catalog, settings, portal.files)
     door = graphql.Door(portal)
-    router = Router(all_routes(portal, identity, site))
+    router = Router(all_routes(portal, identity, site, door))
     routed = ExceptionMiddleware(router, {TomothecaError: on_error, HTTPException: on_http_error})
     limit = RateLimit(settings.rate_limit, settings.state_folder / "rate-limit", identity.proxies)
-    return Frame(fresh(Short(door, routed), portal.catalog.watch, settings), identity, limit, State({"portal": site}))
+    inner = Short(door, fresh(routed, portal.catalog.watch, settings))
+    return Frame(inner, identity, limit, State({"portal": site}))
 
 
 @dataclass(frozen=True)
 class Short:
-    """The short way to the one address that programs ask most, past the router."""
+    """The short way for what programs ask most: a GraphQL query that is posted, which has no tag and needs no router."""
 
     door: ASGIApp
     app: ASGIApp
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on."""
-        await (self.door if scope.get("path") == graphql.PATH else self.app)(scope, receive, send)
+        posted = scope.get("path") == graphql.PATH and scope["method"] == "POST"
+        return (self.door if posted else self.app)(scope, receive, send)
 
 
-def all_routes(portal: Portal, identity: Identity, site: Site) -> list[BaseRoute]:
-    """Give every route but GraphQL's own, those of pages last."""
+def all_routes(portal: Portal, identity: Identity, site: Site, door: ASGIApp) -> list[BaseRoute]:
+    """Give every route, those of pages last."""
     return [
-        *files.routes(portal), *s3.routes(portal, identity), *graphql.page_routes(), *thumbs.routes(portal), *manifests.routes(portal),
-        *health.routes(portal), *catalog_files.routes(portal), *login.routes(portal, identity), *web.routes(site), *rest.routes(site),
+        *files.routes(portal), *s3.routes(portal, identity), *graphql.door_routes(door), *thumbs.routes(portal), *manifests.routes(portal),
+        *health.routes(portal), *catalog_files.routes(portal, site), *login.routes(portal, identity), *web.routes(site), *rest.routes(site),
     ]  # fmt: skip

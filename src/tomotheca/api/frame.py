@@ -17,6 +17,8 @@ from tomotheca.api.errors import SERVER, UNAUTHORIZED, answer, problems, status_
 from tomotheca.errors import AccessError, TomothecaError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,13 +85,13 @@ class _Sent:
     def __init__(self, send: Send, request_id: bytes) -> None:
         self.send, self.request_id, self.status, self.size = send, request_id, 0, 0
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = _completed(message["headers"], self.request_id)
         else:
             self.size += len(message.get("body", b""))
-        await self.send(message)
+        return self.send(message)
 
 
 def _refused(scope: Scope, wait: int) -> Response:

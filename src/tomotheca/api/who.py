@@ -53,15 +53,15 @@ class Identity:
         AccessError
             If the request shows a bearer token that is not the curator's.
         """
-        authorization = headers.get("authorization", "")
-        scheme, _, value = authorization.partition(" ")
-        if scheme.lower() == "bearer":
-            if not self.is_token(value.strip()):
-                message = "This token is not valid here; leave it out or use the one of this server's operator."
-                raise AccessError(message)
-            return CURATOR
-        if scheme.lower() == "basic" and self.is_token(_password(value)):
-            return CURATOR
+        if authorization := headers.get("authorization"):
+            scheme, _, value = authorization.partition(" ")
+            if scheme.lower() == "bearer":
+                if not self.is_token(value.strip()):
+                    message = "This token is not valid here; leave it out or use the one of this server's operator."
+                    raise AccessError(message)
+                return CURATOR
+            if scheme.lower() == "basic" and self.is_token(_password(value)):
+                return CURATOR
         if self._token and COOKIE in headers.get("cookie", "") and self._is_cookie(headers["cookie"]):
             return CURATOR
         if self._header and (name := headers.get(self._header)) and self._is_proxy(client):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 if TYPE_CHECKING:
-    from starlette.types import Receive
+    from starlette.types import Message, Receive
 
 MAX_BODY = 8 << 20
 """Most bytes of a request: clients send lists of thousands of identifiers."""
@@ -17,6 +17,7 @@ MAX_BODY = 8 << 20
 TEXT, JSON = "application/graphql", "application/graphql+json"
 PARAMETERS = {"query", "variables", "operationName"}
 TOO_LARGE = 413
+TOO_LONG = f"the request is longer than {MAX_BODY} bytes; ask in several requests"
 
 
 class BadRequestError(Exception):
@@ -27,29 +28,22 @@ class BadRequestError(Exception):
         super().__init__(message)
 
 
-async def body_of(receive: Receive) -> bytes | None:
-    """Take the body of a request; None if the client has gone.
+async def rest_of(message: Message, receive: Receive) -> Message:
+    """Take the rest of a request's body; give the message that has all of it, or says that the client has gone.
 
     Raises
     ------
     BadRequestError
         If it is too long.
     """
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body"):
-        parts, size = [body], len(body)
-        while message.get("more_body") and size <= MAX_BODY:
-            message = await receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-        body = b"".join(parts)
-    if message["type"] != "http.request":
-        return None
-    if len(body) > MAX_BODY:
-        sentence = f"the request is longer than {MAX_BODY} bytes; ask in several requests"
-        raise BadRequestError(sentence, TOO_LARGE)
-    return body
+    parts, size = [message.get("body", b"")], len(message.get("body", b""))
+    while message.get("more_body"):
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_BODY:
+            raise BadRequestError(TOO_LONG, TOO_LARGE)
+    return {**message, "body": b"".join(parts)}
 
 
 def is_text(content_type: str) -> bool:
@@ -63,8 +57,10 @@ def posted(body: bytes, *, text: bool) -> dict[str, Any]:
     Raises
     ------
     BadRequestError
-        If it is not one.
+        If it is too long, or not one.
     """
+    if len(body) > MAX_BODY:
+        raise BadRequestError(TOO_LONG, TOO_LARGE)
     try:
         return checked({"query": body.decode()} if text else orjson.loads(body))
     except UnicodeDecodeError as error:

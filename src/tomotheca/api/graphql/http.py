@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tomotheca.api.errors import SENTENCES, answer
 from tomotheca.api.fresh import stamp_of
 from tomotheca.api.graphql.answer import Ready
-from tomotheca.api.graphql.asked import BadRequestError, body_of, in_address, is_text, posted
+from tomotheca.api.graphql.asked import BadRequestError, in_address, is_text, posted, rest_of
 from tomotheca.api.graphql.kept import LARGEST, Answers, Key
 from tomotheca.api.graphql.lanes import NEW, Lanes
 from tomotheca.api.graphql.service import GraphQL
@@ -23,7 +23,9 @@ from tomotheca.catalog.viewer import ANONYMOUS
 from tomotheca.errors import QueryTimeoutError
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from collections.abc import Awaitable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from tomotheca.api.graphql.answer import Answer
     from tomotheca.catalog.catalog import Catalog
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 PATH = "/graphql"
 METHODS = "GET, HEAD, OPTIONS, POST"
-CORS = (b"access-control-allow-origin", b"*")
+Headers = tuple[tuple[bytes, bytes], ...]
+CORS: Headers = ((b"access-control-allow-origin", b"*"),)
 PREFLIGHT = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": METHODS,
@@ -76,28 +79,28 @@ class Door:
         self.answers = Answers(settings.response_cache_bytes if settings.response_cache else 0)
         self._under_way: dict[Key, asyncio.Future[bytes | None]] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a request."""
-        method = scope["method"]
-        if method == "POST":
-            await self._post(scope, receive, send)
-        elif method in {"GET", "HEAD"}:
-            await self._get(scope, receive, send)
-        elif method == "OPTIONS":
-            await Response(status_code=204, headers=PREFLIGHT)(scope, receive, send)
-        else:
+        if scope["method"] == "POST":
+            return self._post(scope, receive, send)
+        if scope["method"] in {"GET", "HEAD"}:
+            return self._get(scope, receive, send)
+        response = Response(status_code=204, headers=PREFLIGHT)
+        if scope["method"] != "OPTIONS":
             response = answer(Request(scope), 405, SENTENCES[405])
             response.headers["allow"] = METHODS
-            await response(scope, receive, send)
+        return response(scope, receive, send)
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        form = "text" if is_text(_header(scope, "content-type")) else "json"
         try:
-            if (body := await body_of(receive)) is None:
-                return
-            text = is_text(_header(scope, "content-type"))
-            await self._answer(scope, send, "text" if text else "json", body)
+            if message.get("more_body"):
+                message = await rest_of(message, receive)
+            if message["type"] == "http.request":  # else the client has gone
+                await self._answer(scope, send, form, message.get("body", b""))
         except BadRequestError as error:
-            await _send(send, _error(error), status=error.status)
+            await _send(scope, send, _error(error), status=error.status)
 
     async def _get(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = scope["query_string"]
@@ -107,19 +110,20 @@ class Door:
         try:
             await self._answer(scope, send, "address", query)
         except BadRequestError as error:
-            await _send(send, _error(error), status=error.status)
+            await _send(scope, send, _error(error), status=error.status)
 
     async def _answer(self, scope: Scope, send: Send, form: str, request: bytes) -> None:
         viewer: Viewer = scope.get("state", {}).get("viewer", ANONYMOUS)
         if not self.answers.most:
-            await self._deliver(send, await self._begin(form, request, viewer))
+            await self._deliver(scope, send, await self._begin(form, request, viewer))
             return
-        key = self.answers.key(await stamp_of(self.watch, viewer), form, request)
+        stamp = self.watch.known(viewer) or await stamp_of(self.watch, viewer)
+        key = self.answers.key(stamp, form, request)
         kept = self.answers.get(key)
         if kept is None and (others := self._under_way.get(key)) is not None:
             kept = await asyncio.shield(others)
         if kept is not None:
-            await _send(send, kept, HIT)
+            await _send(scope, send, kept, HIT)
             return
         told = self._under_way[key] = asyncio.get_running_loop().create_future()
         body = None
@@ -131,13 +135,13 @@ class Door:
             told.set_result(body)
         if body is not None:
             self.answers.put(key, body)
-        await self._deliver(send, found, MISS)
+        await self._deliver(scope, send, found, MISS)
 
-    async def _deliver(self, send: Send, found: Answer, *headers: tuple[bytes, bytes]) -> None:
+    async def _deliver(self, scope: Scope, send: Send, found: Answer, *headers: tuple[bytes, bytes]) -> None:
         if found.done:
-            await _send(send, found.take(), *headers)
+            await _send(scope, send, found.take(), *headers)
         else:
-            await self._stream(send, found, *headers)
+            await self._stream(send, found, *headers, *_cors(scope))
 
     async def _begin(self, form: str, request: bytes, viewer: Viewer) -> Answer:
         """Make the answer, or the beginning of a long one: at once where that is known to be quick, else in a thread."""
@@ -162,7 +166,7 @@ class Door:
     async def _stream(self, send: Send, answer: Answer, *headers: tuple[bytes, bytes]) -> None:
         """Send a long answer piece by piece."""
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": [JSON, CORS, *headers]})
+            await send({"type": "http.response.start", "status": 200, "headers": [JSON, *headers]})
             while not answer.done:
                 await send({"type": "http.response.body", "body": answer.take(), "more_body": True})
                 await self.lanes.run(answer.pace, partial(answer.fill, LARGEST))
@@ -172,10 +176,16 @@ class Door:
                 await self.lanes.run(answer.pace, answer.close)
 
 
-async def _send(send: Send, body: bytes, *headers: tuple[bytes, bytes], status: int = 200) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [JSON, CORS, length, *headers]})
+async def _send(scope: Scope, send: Send, body: bytes, *headers: tuple[bytes, bytes], status: int = 200) -> None:
+    length = (b"content-length", b"%d" % len(body))
+    given = [JSON, length, *headers, *_cors(scope)]
+    await send({"type": "http.response.start", "status": status, "headers": given})
     await send({"type": "http.response.body", "body": body})
+
+
+def _cors(scope: Scope) -> Headers:
+    """Let pages of other sites read an answer."""
+    return CORS if _header(scope, "origin") else ()
 
 
 def _read(form: str, request: bytes) -> dict[str, Any]:
@@ -193,17 +203,17 @@ def _header(scope: Scope, name: str) -> str:
 
 def routes(portal: Open) -> list[Route]:
     """Give the routes of the endpoint and of its page."""
-    return [Route(PATH, Door(portal)), *page_routes()]
+    return door_routes(Door(portal))
 
 
 def service_routes(service: GraphQL) -> list[Route]:
     """Give the routes of a service."""
-    return [Route(PATH, Door(service, service)), *page_routes()]
+    return door_routes(Door(service, service))
 
 
-def page_routes() -> list[Route]:
-    """Give the routes of what the page at the endpoint is made of."""
-    return [Route(f"{PATH}/{name}", partial(_asset, name)) for name in PARTS]
+def door_routes(door: ASGIApp) -> list[Route]:
+    """Give the routes of a door, and of what its page is made of."""
+    return [Route(PATH, door), *(Route(f"{PATH}/{name}", partial(_asset, name)) for name in PARTS)]
 
 
 async def _asset(name: str, _: Request) -> Response:
