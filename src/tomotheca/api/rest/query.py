@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.api.rest.clauses import Checker, Conditions, check_size
@@ -87,14 +88,18 @@ class Reader:
 
     names: Names
 
-    @property
+    @cached_property
     def checker(self) -> Checker:
         """The checker of clauses."""
         return Checker(self.names)
 
     def filters(self, kind: str) -> tuple[Filter, ...]:
         """Give the filters that the page of a kind has."""
-        return registry(self.names.schema, kind)
+        return self._filters[kind]
+
+    @cached_property
+    def _filters(self) -> Mapping[str, tuple[Filter, ...]]:
+        return {kind: registry(self.names.schema, kind) for kind in self.names.schema.kinds}
 
     def read(self, kind: str, pairs: Pairs, controls: Sequence[str] = CONTROLS, base: Clause | None = None) -> Query:
         """Read all parameters.
