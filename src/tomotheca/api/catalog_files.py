@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from html import escape
 from typing import TYPE_CHECKING
 
 import orjson
@@ -20,12 +19,14 @@ from tomotheca.catalog.publishing import Published, Wanted, names
 from tomotheca.catalog.viewer import ANONYMOUS
 from tomotheca.errors import MissingExtraError, NotFoundError, StorageError
 from tomotheca.store.sources import at_path
+from tomotheca.web.pages.files import catalogue_files
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
     from tomotheca.api.portal import Portal
+    from tomotheca.web.portal import Portal as Site
 
 HEADERS = {**CORS, "cache-control": "no-cache", "cross-origin-resource-policy": "cross-origin"}
 """Whoever keeps a file asks each time whether it is still the one: data that has been hidden must not live on."""
@@ -103,19 +104,6 @@ async def _make(wanted: Wanted) -> None:
         raise StorageError(message)
 
 
-def page(files: list[dict[str, object]], version: str) -> str:
-    """Write the listing as a page."""
-    rows = "".join(
-        f'<tr><td><a href="/catalog/{escape(str(f["name"]))}">{escape(str(f["name"]))}</a></td><td>{f["size"]}</td><td><code>{f["sha256"]}</code></td></tr>\n'
-        for f in files
-    )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>The catalogue as files</title></head><body>\n'
-        f'<h1>The catalogue as files</h1>\n<p>Version {escape(version)}. <a href="/catalog/{VERSION}">{VERSION}</a> changes when it does.</p>\n'
-        f"<table><thead><tr><th>File</th><th>Bytes</th><th>SHA-256</th></tr></thead><tbody>\n{rows}</tbody></table>\n</body></html>\n"
-    )
-
-
 class FileDoor:
     """Answers GET, HEAD and OPTIONS for one file."""
 
@@ -133,20 +121,22 @@ class FileDoor:
         await BlobResponse(blob, scope["state"]["headers"], headers)(scope, receive, send)
 
 
-def routes(portal: Portal) -> list[Route]:
+def routes(portal: Portal, site: Site) -> list[Route]:
     """Give the routes of the catalogue's files; that of its version comes before them."""
     files = CatalogFiles(portal)
 
     async def listing(request: Request) -> Response:
         wanted, found = await files.listed()
-        listed = [{**asdict(f), "url": f"{portal.catalog.public_url}/catalog/{f.name}"} for f in found.values()]
         as_page = "text/html" in headers_of(request).get("accept", "")
         tag = f'"{wanted.folder.name}{"-page" if as_page else ""}"'
         headers = {**HEADERS, "etag": tag, "vary": "accept"}
         if headers_of(request).get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         if as_page:
-            return Response(page(listed, wanted.stamp), headers=headers, media_type="text/html; charset=utf-8")
+            response = await asyncio.to_thread(catalogue_files, site, request, list(found.values()), wanted.stamp)
+            response.headers.update(headers)
+            return response
+        listed = [{**asdict(f), "url": f"{portal.catalog.public_url}/catalog/{f.name}"} for f in found.values()]
         body = orjson.dumps({"version": wanted.stamp, "files": listed}, option=orjson.OPT_INDENT_2)
         return Response(body, headers=headers, media_type="application/json")
 
