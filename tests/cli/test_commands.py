@@ -67,7 +67,21 @@ def test_mistakes_give_one_sentence(words: list[str], code: int, sentence: str, 
 def test_help_without_a_command() -> None:
     done = run_cli()
     assert (done.returncode, done.stderr) == (0, "")
-    for name in ("demo", "ingest", "index", "publish", "serve", "check", "download", "desk", "settings", "version"):
+    for name in (
+        "demo",
+        "ingest",
+        "index",
+        "load",
+        "dump",
+        "mirror",
+        "publish",
+        "serve",
+        "check",
+        "download",
+        "desk",
+        "settings",
+        "version",
+    ):
         assert f"  {name} " in done.stdout
 
 

@@ -109,6 +109,7 @@ def broken(kind: str, line: int, **changes: Any) -> dict[str, list[dict[str, Any
         ("run", 1, {"s3_prefix": "10001/TS_1/"}, "run.ndjson:1 (s3_prefix): s3_prefix is \"10001/TS_1/\", which is not an address"),
         ("run", 1, {"name": "a\0b"}, "run.ndjson:1 (name): name has a character of number 0"),
         ("tomogram", 2, {"processing": "shiny"}, 'tomogram.ndjson:2 (processing): processing is "shiny"; there are'),
+        ("dataset", 1, {"visibility_state": "privat"}, 'visibility_state is "privat"; there are'),
         ("tomogram", 1, {"size_x": 4.5}, "tomogram.ndjson:1 (size_x): size_x must be a whole number, not 4.5"),
         ("tomogram", 1, {"size_x": 2**40}, "more than 32 bits"),
         ("tomogram", 1, {"voxel_spacing": "10"}, 'voxel_spacing must be a number, not "10"'),
@@ -183,6 +184,22 @@ def test_two_dumps_share_a_deposition_that_is_the_same(portal: Portal, tmp_path:
     three = dumps.small(20003, 20300, run=300)
     three["deposition"][0]["title"] = "Another"
     assert "deposition 20300" in portal.run("load", dumps.write(tmp_path / "three", three), code=5).err
+
+
+def test_of_dumps_of_one_origin_the_last_has_the_deposition_as_it_is(portal: Portal, tmp_path: Path) -> None:
+    def load(name: str, dataset: int, run: int, title: str) -> None:
+        rows = dumps.small(dataset, 20300, run=run)
+        rows["deposition"][0]["title"] = title
+        portal.run("load", dumps.write(tmp_path / name, rows), "--origin", "https://old.example")
+
+    load("one", 20001, 100, "Old")
+    load("two", 20002, 200, "New")
+    assert portal.catalog.get("deposition", 20300, ANONYMOUS)["title"] == "New"
+    portal.run("index")
+    assert portal.catalog.get("deposition", 20300, ANONYMOUS)["title"] == "New"
+    load("one", 20001, 100, "Newest")
+    assert portal.catalog.get("deposition", 20300, ANONYMOUS)["title"] == "Newest"
+    assert portal.catalog.count("dataset", ANONYMOUS, {"deposition_id": {"_eq": 20300}}) == 2
 
 
 def test_an_archive_cannot_take_a_loaded_dataset(lite: Portal, tmp_path: Path) -> None:

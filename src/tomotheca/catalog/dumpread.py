@@ -259,7 +259,7 @@ def _problem(column: Column) -> Callable[[Any], str] | None:
         return lambda v: "" if abs(v) <= LARGEST else f"is {v}, which has more than 32 bits"
     if column.type is datetime:
         return _date_problem
-    if column.enum:
+    if column.enum or (column.choices and not column.public):
         choices = frozenset(column.choices)
         return lambda v: "" if v in choices else f"is {_shown(v)}; there are {', '.join(column.choices)}"
     if column.type is str:

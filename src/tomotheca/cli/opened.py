@@ -89,7 +89,7 @@ def opened(settings: Settings, *, create: bool = False) -> Iterator[Opened]:
     NotFoundError
         If there is no archive yet and none is to be made.
     """
-    if create:
+    if create and not settings.archive_is_remote:
         settings.archive_folder.mkdir(parents=True, exist_ok=True)
     files = open_files(settings)
     if not files.present:
