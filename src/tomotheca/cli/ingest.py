@@ -89,6 +89,7 @@ def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json
     if not options.config.is_file():
         message = f"there is no configuration {options.config}"
         raise typer.BadParameter(message)
+    _ = settings.archive_folder  # an object store is refused before anything is read
     with opened(settings, create=True) as portal:
         try:
             done = take_in(portal, options, quiet=json)

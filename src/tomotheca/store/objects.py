@@ -336,13 +336,24 @@ def _store_errors(key: str, *, listed: bool = False) -> Iterator[None]:
     except PreconditionError as error:
         raise unreadable(key) from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
+        if listed:
+            raise _away(key) from error
         message = f"{key or 'the archive'}: the object store refuses its key: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         raise StorageError(message) from error
     except (BaseError, OSError) as error:
         if isinstance(error, StorageError):
             raise
+        if listed:
+            raise _away(key) from error
         message = f"{key or 'the archive'}: the object store does not answer as it should: {_first_line(error)}"
         raise StorageError(message) from error
+
+
+def _away(key: str) -> StorageError:
+    """Say to visitors that the store does not answer; why is in the log."""
+    return StorageError(
+        f"{key} cannot be read now: the object store that holds it does not answer as it should; try again later"
+    )
 
 
 def _first_line(error: Exception) -> str:
