@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests import seaweed
+from tests.api import many
 from tests.api.serving import TOKEN, Running, World, build, run_cli, serving
 from tests.seaweed import Seaweed
 
@@ -76,4 +77,13 @@ def moving(tmp_path: Path, world: World) -> Iterator[Running]:
     """Give a server on a portal that a test may change."""
     shutil.copytree(world.root, tmp_path / "own")
     with serving(World(tmp_path / "own", LocalFiles(tmp_path / "own/archive"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Give a server with many rows and a small limit."""
+    root = tmp_path_factory.mktemp("many") / "root"
+    many.fill(root)
+    with serving(World(root, LocalFiles(root / "archive")), TOMOTHECA_MAX_ROWS=str(many.LIMIT)) as running:
         yield running

@@ -3,69 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from tests.api.serving import Running, World, serving
+from tests.api.many import PARENTS
+from tests.api.serving import TOKEN
 
-from tomotheca.catalog.build import fingerprint, note
+from tomotheca.catalog.build import note
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
-from tomotheca.schema import SCHEMA
 from tomotheca.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-PARENTS, CHILDREN, HIDDEN_RUNS = 60, 20, 500
-LIMIT = 3000
-TOKEN = "a curator's own secret"
-
-
-def fill(root: Path) -> None:
-    """Write a catalogue of a public dataset with runs and tomograms, and a private one with many runs."""
-    (root / "archive").mkdir()
-    (root / "state").mkdir()
-    catalog = Catalog(Settings(root=root).catalog_database)
-    tables = catalog.tables
-
-    def row(kind: str, number: int, owner: int, **values: Any) -> dict[str, Any]:
-        empty = {
-            c.name: None
-            if c.nullable
-            else {int: 0, float: 0.0, bool: False}.get(
-                c.type, "2024-01-01T00:00:00+00:00" if c.type is not str else "x"
-            )
-            for c in SCHEMA.columns(kind)
-        }
-        choices = {c.name: c.choices[0] for c in SCHEMA.columns(kind) if c.choices and not c.nullable}
-        return {**empty, **choices, **values, "id": number, "_owner": owner, "_gate": None}
-
-    with catalog.engine.begin() as connection:
-        tables.metadata.create_all(connection)
-        datasets = [row("dataset", number, number, deposition_id=1, title=f"Dataset {number}") for number in (1, 2)]
-        runs = [row("run", n, 1, dataset_id=1, name=f"r{n}") for n in range(1, PARENTS + 1)]
-        runs += [row("run", 10_000 + n, 2, dataset_id=2, name="hidden") for n in range(HIDDEN_RUNS)]
-        tomograms = [
-            row("tomogram", n, 1, run_id=1 + n % PARENTS, deposition_id=1) for n in range(1, PARENTS * CHILDREN + 1)
-        ]
-        for kind, rows in (("dataset", datasets), ("run", runs), ("tomogram", tomograms)):
-            connection.execute(tables.kinds[kind].insert(), rows)
-        connection.execute(
-            tables.visibility.insert(), [{"kind": "dataset", "id": 2, "state": "private", "until": None}]
-        )
-        note(connection, tables, version="1", schema=fingerprint(tables))
-    catalog.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    root = tmp_path_factory.mktemp("cost")
-    fill(root)
-    with serving(World(root, None), TOMOTHECA_MAX_ROWS=str(LIMIT), TOMOTHECA_CURATOR_TOKEN=TOKEN) as server:  # type: ignore[arg-type]  # no files are asked for
-        yield server
+    from tests.api.serving import Running
 
 
 def ask(server: Running, query: str, **headers: str) -> dict[str, Any]:

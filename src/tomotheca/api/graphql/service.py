@@ -23,7 +23,7 @@ from tomotheca.api.graphql.statements import Statement, compiled, positional
 from tomotheca.api.graphql.types import build
 from tomotheca.api.graphql.values import Shape, Variables, scope
 from tomotheca.api.graphql.wire import Wire
-from tomotheca.catalog.viewer import Viewer, anything_hidden, now
+from tomotheca.catalog.viewer import ANONYMOUS, Viewer, anything_hidden, now
 from tomotheca.errors import QueryError, QueryTimeoutError, StorageError
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class GraphQL:
             plan = self._plan(document, operation.variables, shape, given, compiler)
             planned.plans[all_open] = plan
         values = [now(), None, *lifted.values, *coerced]
-        stamp = self.catalog.watch.stamp(ready.viewer)
+        stamp = self.catalog.watch.stamp(ANONYMOUS)
         if planned.weight is None or planned.weight.stamp != stamp:
             planned.weight = self.costs.weigh(plan, reading, stamp)
         self.costs.check(plan, planned.weight, values, reading)
