@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import boto3  # type: ignore[import-untyped]  # published without types
 import httpx
@@ -20,6 +20,7 @@ from tests.api.serving import (
     HIDDEN_KEYS,
     MARKER,
     MRC,
+    ODD,
     PUBLIC,
     RECONSTRUCTIONS,
     SMALL_MRC,
@@ -119,6 +120,27 @@ def test_listing_from_a_key_on(server: Running) -> None:
     assert [c["Key"] for c in old["Contents"]] == [k for k in every if k > CHUNK][:2]
     assert s3.list_objects_v2(Bucket="tomotheca", MaxKeys=0)["KeyCount"] == 0
     assert s3.list_objects_v2(Bucket="tomotheca", Prefix="no/", Delimiter="/", MaxKeys=1)["KeyCount"] == 0
+
+
+def test_names_and_owners_in_listings(server: Running) -> None:
+    s3 = client(server)
+    options = {"Bucket": "tomotheca", "Prefix": f"{PUBLIC}/Images/"}
+    plain = httpx.get(f"{server.s3}/tomotheca?list-type=2&prefix={PUBLIC}/Images/").text
+    coded = httpx.get(f"{server.s3}/tomotheca?list-type=2&prefix={PUBLIC}/Images/&encoding-type=url").text
+    assert "b+c%20d&amp;e=" in plain
+    assert quote(ODD) in coded
+    for encoding in ({}, {"EncodingType": "url"}):
+        found = [
+            unquote(item["Key"]) if encoding else item["Key"]
+            for item in s3.list_objects_v2(**options, **encoding)["Contents"]
+        ]
+        assert ODD in found
+    assert s3.list_objects_v2(**options, FetchOwner=True)["Contents"][0]["Owner"]["ID"] == "tomotheca"
+    assert "Owner" not in s3.list_objects_v2(**options)["Contents"][0]
+    assert (
+        s3.get_object(Bucket="tomotheca", Key=ODD)["ContentLength"]
+        == s3.head_object(Bucket="tomotheca", Key=ODD)["ContentLength"]
+    )
 
 
 def test_sizes_and_tags_agree_everywhere(server: Running, http: httpx.Client) -> None:

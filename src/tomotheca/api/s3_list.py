@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tomotheca.catalog.viewer import Viewer
 
 PAGE = 1000
+OWNER = "<Owner><ID>tomotheca</ID><DisplayName>tomotheca</DisplayName></Owner>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class Ask:
 
     version: int
     """2, or 1 for old clients."""
+
+    owner: bool = False
+    """Each file names its owner."""
 
 
 @dataclass
@@ -74,6 +78,7 @@ def ask(query: Mapping[str, str]) -> Ask:
         min(int(most), PAGE),
         query.get("encoding-type") == "url",
         version,
+        version == 1 or query.get("fetch-owner") == "true",
     )
 
 
@@ -126,16 +131,16 @@ def answer(portal: Portal, query: Mapping[str, str], viewer: Viewer) -> Response
         nodes.append(("Delimiter", shown(wanted.delimiter)))
     if wanted.url:
         nodes.append(("EncodingType", "url"))
-    nodes += [_contents(file, shown(file.key)) for file in page.files]
+    nodes += [_contents(file, shown(file.key), OWNER if wanted.owner else "") for file in page.files]
     nodes += [("CommonPrefixes", [("Prefix", shown(name))]) for name in page.folders]
     return document("ListBucketResult", nodes)
 
 
-def _contents(file: FileRow, key: str) -> Written:
+def _contents(file: FileRow, key: str, owner: str) -> Written:
     """Write what is said of one file; a page has a thousand of them."""
     return Written(
         f"<Contents><Key>{escape(key)}</Key><LastModified>{iso(file.mtime)}</LastModified><ETag>&quot;{file.etag}&quot;</ETag>"
-        f"<Size>{file.size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        f"<Size>{file.size}</Size>{owner}<StorageClass>STANDARD</StorageClass></Contents>"
     )
 
 
