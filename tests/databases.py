@@ -74,10 +74,10 @@ class Server:
             return False
         return True
 
-    def stop(self) -> None:
-        """Stop the server at once, without writing down what it knows."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop the server; at once means without writing down what it has only in memory."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.send_signal(signal.SIGQUIT if at_once else signal.SIGINT)
             self.process.wait(PATIENCE)
             self.process = None
 
@@ -122,7 +122,7 @@ def running() -> Iterator[Server]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(at_once=True)
         shutil.rmtree(folder)
 
 

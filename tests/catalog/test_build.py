@@ -2,70 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import pytest
-import sqlalchemy as sa
 from tests.catalog.archive import put_dataset, put_deposition, put_run
+from tests.catalog.world import World, everything
 
 from tomotheca.catalog.build import Indexer
-from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.files import find_file, list_files
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
-from tomotheca.desk import Desk
 from tomotheca.errors import ConflictError, NotFoundError
 from tomotheca.schema import SCHEMA
-from tomotheca.store.files import LocalFiles
-
-if TYPE_CHECKING:
-    from tests.databases import Database
-
-
-class World:
-    def __init__(self, folder: Path, database: Database) -> None:
-        self.folder, self.database = folder, database
-        self.files = LocalFiles(folder / "archive")
-        self.desk = Desk.open(f"sqlite:///{folder / 'desk.sqlite'}")
-        self.url = database.new()
-        self.opened: list[Catalog] = []
-
-    def indexer(self, url: str | None = None) -> Indexer:
-        return Indexer(self.files, self.desk, url or self.url)
-
-    def catalog(self) -> Catalog:
-        self.opened.append(Catalog(self.url, public_url="http://h", bucket="b"))
-        return self.opened[-1]
-
-    def close(self) -> None:
-        self.desk.close()
-        for catalog in self.opened:
-            catalog.close()
-
-
-@pytest.fixture
-def world(tmp_path: Path, database: Database) -> Iterator[World]:
-    (tmp_path / "archive").mkdir()
-    made = World(tmp_path, database)
-    put_deposition(made.files, 10300)
-    put_deposition(made.files, 10301)
-    put_dataset(made.files, 10001, 10300)
-    put_dataset(made.files, 10002, 10301, runs=1)
-    yield made
-    made.close()
-
-
-def everything(url: str) -> dict[str, list[Any]]:
-    """Every row of every table, but the version, which is never the same."""
-    catalog = Catalog(url)
-    found = {
-        t.name: sorted(map(tuple, catalog.rows(sa.select(t))), key=repr)
-        for t in catalog.tables.metadata.tables.values()
-    }
-    catalog.close()
-    found["meta"] = [row for row in found["meta"] if row[0] != "version"]
-    return found
 
 
 def test_a_rebuild_into_an_empty_database_is_identical_row_for_row(world: World) -> None:

@@ -64,13 +64,13 @@ def _prepare_sqlite(engine: sa.Engine, seconds: float) -> None:
         for name, function in FUNCTIONS.items():
             connection.create_function(name, 2, function, deterministic=True)
         for name, aggregate in AGGREGATES.items():
-            connection.create_aggregate(name, 1, aggregate)
+            connection.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # typeshed wants a result of int
         clock = record.info[CLOCK] = Clock(seconds)
         connection.set_progress_handler(clock.is_over, STEPS)
 
     @event.listens_for(engine, "begin")
     def begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
         clock: Clock = connection.info[CLOCK]
         clock.wind()
         clock.start()

@@ -109,7 +109,7 @@ class Members(sa.BinaryExpression[bool]):
     inherit_cache = False
 
     def __init__(self, left: sa.ColumnElement[Any], items: Any) -> None:
-        within = operators.custom_op("IN", is_comparison=True)
+        within: operators.custom_op[bool] = operators.custom_op("IN", is_comparison=True)
         super().__init__(left, Listing(items, left.type), within, type_=sa.Boolean())
 
 

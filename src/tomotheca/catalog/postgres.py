@@ -95,7 +95,7 @@ def prepare(engine: sa.Engine, seconds: float) -> None:
         Time that a statement may take; 0 is no limit.
     """
 
-    @event.listens_for(engine, "connect")
+    @event.listens_for(engine, "connect", insert=True)
     def opened(connection: psycopg.Connection[Any], record: Any) -> None:
         connection.autocommit = True  # transactions are begun below
         connection.prepare_threshold, connection.prepared_max = PREPARE_AFTER, PREPARED
@@ -116,7 +116,9 @@ def prepare(engine: sa.Engine, seconds: float) -> None:
 
 def _check(engine: sa.Engine, about: Any) -> str:
     """See that a database can hold a catalogue, and give the schema that is its home."""
-    home, encoding, version, icu = about
+    # A connection to a database without an encoding gives bytes.
+    texts: list[Any] = [x.decode() if isinstance(x, bytes) else x for x in about]
+    home, encoding, version, icu = texts
     wrong = ""
     if version < OLDEST:
         wrong = f"is version {version // 10000} and must be 14 or later"

@@ -41,7 +41,7 @@ def writing(engine: sa.Engine, tables: Tables, *, whole: bool) -> Iterator[sa.Co
     whole : bool
         Begin with empty tables without indexes; they take the place of those that there are.
     """
-    with engine.connect() as connection:
+    with engine.connect().execution_options(writes=True) as connection:
         if engine.dialect.name == "sqlite":
             with connection.begin():
                 if whole:
@@ -137,7 +137,8 @@ def _nobody_reads_older(driver: Any) -> bool:
     now, started = driver.execute("SELECT clock_timestamp()").fetchone()[0], time.monotonic()
     while time.monotonic() - started < PATIENCE:
         older = driver.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < %s LIMIT 1",
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < %s"
+            " AND wait_event IS DISTINCT FROM 'advisory' LIMIT 1",
             (now,),
         ).fetchone()
         if older is None:
