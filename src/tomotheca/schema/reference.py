@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,10 @@ def pages(schema: Schema = SCHEMA) -> dict[str, str]:
     return found
 
 
-def write(folder: Path) -> list[Path]:
-    """Write the generated files and give those that changed."""
+def write(folder: Path, more: Mapping[str, str]) -> list[Path]:
+    """Write the generated files, and those that other parts generate, and give those that changed."""
     changed = []
-    for name, text in pages().items():
+    for name, text in {**pages(), **more}.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,10 +79,10 @@ def write(folder: Path) -> list[Path]:
     return changed
 
 
-def stale(folder: Path) -> list[Path]:
+def stale(folder: Path, more: Mapping[str, str]) -> list[Path]:
     """Give the generated files that are not as they would be written."""
     return [
         folder / name
-        for name, text in pages().items()
+        for name, text in {**pages(), **more}.items()
         if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text
     ]
