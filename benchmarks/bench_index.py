@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,33 @@ def baseline(folder: Path, database: Path) -> int:
     return count
 
 
-def measured(*words: str | Path, **environment: str) -> tuple[float, int, str]:
-    """Run a command and give its seconds, peak memory in bytes, and what it said."""
-    before = time.perf_counter()
+@dataclass(frozen=True)
+class Cost:
+    """What a command took."""
+
+    seconds: float
+    cpu: float
+    """Seconds of the process itself; those of processes that it starts for reading documents are not among them."""
+
+    memory: int
+    said: str
+
+
+def measured(*words: str | Path, **environment: str) -> Cost:
+    """Run a command in a process of its own."""
+    before, cpu = time.perf_counter(), spent()
     command = [sys.executable, Path(__file__).resolve(), "--inside", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
     if done.returncode:
         sys.exit(done.stderr)
     said, _, memory = done.stdout.rpartition("memory ")
-    return time.perf_counter() - before, int(memory), said
+    return Cost(time.perf_counter() - before, spent() - cpu, int(memory), said)
+
+
+def spent() -> float:
+    """Give the processor time of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def inside(words: list[str]) -> None:
@@ -64,10 +83,16 @@ def inside(words: list[str]) -> None:
     print(f"memory {peak * 1024}\n")
 
 
-def line(what: str, seconds: float, rows: int, memory: int, against: tuple[float, int] | None = None) -> None:
+def line(what: str, cost: Cost, rows: int, against: Cost | None = None) -> None:
     """Print one line of the table."""
-    ratios = f"{seconds / against[0]:5.2f}x {memory / against[1]:5.2f}x" if against else f"{'':13}"
-    print(f"{what:<44} {seconds:7.1f} s {rows / seconds:9,.0f} rows/s {memory / 1e6:7.0f} MB  {ratios}", flush=True)
+    ratios = ""
+    if against:
+        pairs = ((cost.seconds, against.seconds), (cost.cpu, against.cpu), (cost.memory, against.memory))
+        ratios = " ".join(f"{a / b:5.2f}x" for a, b in pairs)
+    print(
+        f"{what:<52} {cost.seconds:7.1f} s {cost.cpu:6.1f} s CPU {rows / cost.seconds:9,.0f} rows/s {cost.memory / 1e6:6.0f} MB  {ratios}",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -80,7 +105,7 @@ def main() -> None:
     environment = {"TOMOTHECA_CATALOG_URL": given.catalog_url} if given.catalog_url else {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        print(f"{os.cpu_count()} cores; the last columns are time and memory against the baseline")
+        print(f"{os.cpu_count()} cores; the last columns are time, CPU and memory against the baseline")
         if given.datasets:
             bench_dump(folder, given.datasets, environment)
         if given.archive_datasets:
@@ -91,17 +116,15 @@ def bench_dump(folder: Path, datasets: int, environment: dict[str, str]) -> None
     """Load a dump and index it again."""
     make_dump.main(folder / "dump", datasets, 40)
     rows = sum(path.read_bytes().count(b"\n") for path in (folder / "dump").iterdir())
-    seconds, memory, _ = measured("baseline", folder / "dump", folder / "baseline.sqlite")
-    base = (seconds, memory)
-    line(f"baseline: {rows:,} rows, json and sqlite3", seconds, rows, memory)
+    base = measured("baseline", folder / "dump", folder / "baseline.sqlite")
+    line(f"baseline: {rows:,} rows, json and sqlite3", base, rows)
     root = folder / "portal"
     for what, words in (
         ("tomotheca load", ["load", folder / "dump"]),
         ("tomotheca index", ["index"]),
         ("tomotheca dump", ["dump", folder / "out"]),
     ):
-        seconds, memory, _ = measured(*words, "--root", root, **environment)
-        line(what, seconds, rows, memory, base)
+        line(what, measured(*words, "--root", root, **environment), rows, base)
 
 
 def bench_archive(folder: Path, datasets: int, environment: dict[str, str]) -> None:
@@ -110,10 +133,10 @@ def bench_archive(folder: Path, datasets: int, environment: dict[str, str]) -> N
     make_archive.main(root / "archive", datasets, 40)
     words = ["index", "--root", root, "--json"]
     for what in ("tomotheca index, first", "tomotheca index, again"):
-        seconds, memory, said = measured(*words, **environment)
-        told = json.loads(said[said.index("{") : said.rindex("}") + 1])
+        cost = measured(*words, **environment)
+        told = json.loads(cost.said[cost.said.index("{") : cost.said.rindex("}") + 1])
         members = datasets * 40 * 1200
-        line(f"{what}: {datasets * 40:,} runs, {members:,} files", seconds, told["rows"] + told["files"], memory)
+        line(f"{what}: {datasets * 40:,} runs, {members:,} files", cost, told["rows"] + told["files"])
 
 
 if __name__ == "__main__":

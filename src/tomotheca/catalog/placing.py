@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.catalog.addresses import Addresses
@@ -50,19 +51,25 @@ class Placing:
     left_out: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
-    @cached_property
-    def entries(self) -> tuple[manifest.Entry, ...]:
-        """Files of the tree, with paths that hold once the dump lies in its place."""
-        path = self.dump.folder / FILES
-        return manifest.decode(path.read_bytes(), where=FILES) if path.is_file() else ()
+    @property
+    def listing(self) -> Path:
+        """List of the files of the tree."""
+        return self.dump.folder / FILES
+
+    def entries(self) -> Iterator[manifest.Entry]:
+        """Give the files of the tree, line by line: there may be a million."""
+        if self.listing.is_file():
+            with self.listing.open("rb") as lines:
+                for line in lines:
+                    yield from manifest.decode(line, where=FILES)
 
     @cached_property
     def addresses(self) -> Addresses:
         """Addresses that are keys here: those of files there are, or, without a list of files, all with the right beginning."""
-        if not (self.dump.folder / FILES).is_file():
+        if not self.listing.is_file():
             return Addresses(self.schema, self.dump.about.prefixes)
         known: set[str] = set()
-        for entry in self.entries:
+        for entry in self.entries():
             known.add(entry.key.rstrip("/"))
             known.update(folder[:-1] for folder in ancestors(entry.key.rstrip("/")))
         return Addresses(self.schema, self.dump.about.prefixes, known)
@@ -83,7 +90,7 @@ class Placing:
         by_folder = {
             place.folder: owned for key, owned in self.named.items() if (place := layout.locate(key)).number is not None
         }
-        for entry in self.entries:
+        for entry in self.entries():
             owned = self._owner(entry.key, by_folder)
             if owned is None:
                 self.left_out[entry.key.partition("/")[0]] += 1

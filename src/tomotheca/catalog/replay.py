@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -100,21 +101,21 @@ class Replay:
         """
         if self.findings.errors or self.taken:
             return
-        f = self.tables.file
-        rows = list(self.placing.rows())
+        rows = self.placing.rows()
+        while some := list(islice(rows, ASKED)):
+            self._put_files(some)
         for finding in self.placing.findings():
             self.findings.add(finding)
+
+    def _put_files(self, rows: list[dict[str, Any]]) -> None:
+        f = self.tables.file
         keys = [row["key"] for row in rows]
-        used = [
-            key
-            for some in portions(keys)
-            for key in self.connection.scalars(sa.select(f.c.key).where(f.c.key.in_(some)))
-        ]
-        if used:
-            message = f"{len(used)} files of {self.dump.name} have keys that are in use here, nothing was changed; the first is {used[0]}"
+        if used := self.connection.scalars(sa.select(f.c.key).where(f.c.key.in_(keys)).order_by(f.c.key)).all():
+            message = (
+                f"files of {self.dump.name} have keys that are in use here, nothing was changed; the first is {used[0]}"
+            )
             raise ConflictError(message)
-        if rows:
-            self.insert(self.connection, f, list(rows[0]), [tuple(row.values()) for row in rows])
+        self.insert(self.connection, f, list(rows[0]), [tuple(row.values()) for row in rows])
         self.counts["file"] += len(rows)
 
     def _put(self, block: Block, homes: Sequence[Any], skipped: set[int]) -> None:

@@ -1,6 +1,7 @@
 """`tomotheca mirror`: a dataset of another server, its rows and, if wanted, its bytes."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,8 +52,9 @@ def mirror(
     number = _number(dataset)
     server, settings = Server(url, token), settings_of(root)
     known_as = checked_name(name or f"{urlsplit(server.base).netloc.replace(':', '-')}-{number}")
-    with closing(server), opened(settings, create=True) as portal, portal.files.lock():
-        place = Place(portal, portal.settings.root.absolute().resolve() / MIRRORS / known_as, known_as)
+    folder = settings.root.absolute().resolve() / MIRRORS / known_as
+    with closing(server), opened(settings, create=True) as portal, alone(folder):
+        place = Place(portal, folder, known_as)
         _bring_rows(server, number, place.rows, quiet=json)
         done = place.load(server.base, with_files=place.has_files, renumber=renumber, quiet=json)
         result = _bring_files(server, number, place.files, jobs=jobs, quiet=json) if files else None
@@ -91,9 +93,32 @@ class Place:
         from tomotheca.cli.fetch.job import read_sums  # noqa: PLC0415
 
         tree = Beside(self.files, digests=read_sums(self.files).get) if with_files else None
-        with progress(f"Indexing {self.name}", quiet=quiet) as bar:
+        with self.portal.files.lock(), progress(f"Indexing {self.name}", quiet=quiet) as bar:
             indexer = self.portal.indexer(bar.say)
             return Loading(self.portal.shelf, indexer, self.rows, self.name, origin, tree, renumber=renumber).run()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder of a mirrored dataset; the archive is free for others while bytes come.
+
+    Raises
+    ------
+    ConflictError
+        If another process is mirroring to it.
+    """
+    import fcntl  # noqa: PLC0415 - only here
+
+    from tomotheca.errors import ConflictError  # noqa: PLC0415 - heavy
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"another process is mirroring to {folder}: wait until it is done"
+            raise ConflictError(message) from error
+        yield
 
 
 def _number(dataset: str) -> int:
