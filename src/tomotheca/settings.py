@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +182,12 @@ def describe(**given: Any) -> list[Described]:
 
 
 def _shown(value: Any) -> str:
-    return "set, not shown" if isinstance(value, SecretStr) else "" if value is None else str(value)
+    return "set, not shown" if isinstance(value, SecretStr) else "" if value is None else without_password(str(value))
+
+
+def without_password(address: str) -> str:
+    """Give an address as it may be shown, whether or not it can be read."""
+    return re.sub(r"(://[^/?#\s]*?:).*@", r"\1***@", address)
 
 
 def _load(given: dict[str, Any]) -> tuple[Settings, dict[str, str]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from tomotheca.errors import SettingsError
+from tomotheca.settings import without_password
 
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 """Databases that can be used, each with the one driver that is."""
@@ -46,11 +46,6 @@ def database_url(where: str | Path, whose: str = "desk") -> URL:
         )
         raise SettingsError(message)
     return url.set(drivername=DRIVERS[name])
-
-
-def without_password(address: str) -> str:
-    """Give an address as it may be shown, whether or not it can be read."""
-    return re.sub(r"(://[^/?#\s]*?:).*@", r"\1***@", address)
 
 
 def shown(url: URL) -> str:
