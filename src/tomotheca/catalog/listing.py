@@ -124,7 +124,7 @@ def _statement(catalog: Catalog, viewer: Viewer, *, at_prefix: bool) -> sa.Selec
     return sa.select(walk.c.place, f).join(f, f.c.key == walk.c.place).order_by(walk.c.number)
 
 
-def _next(catalog: Catalog, viewer: Viewer, f: sa.Alias, start: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
+def _next(catalog: Catalog, viewer: Viewer, f: sa.FromClause, start: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
     """Give the first visible key from a start on."""
     terms = catalog.compiler(viewer).visible("file", f)
     end = f.c.key < sa.bindparam("end", type_=sa.Text)
