@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,3 +136,21 @@ def test_a_cursor_tells_nothing_of_hidden_rows(http: TestClient, curator: TestCl
     following = curator.get("/api/v1/datasets?sort=title&limit=1").json()["next"]
     visible = {row["id"] for row in http.get("/api/v1/datasets?limit=1000").json()["items"]}
     assert {row["id"] for row in http.get(following + "&limit=1000").json().get("items", [])} <= visible
+
+
+def test_the_total_follows_the_catalogue(database: Database, tmp_path: Path) -> None:
+    """What was counted once is counted again when the catalogue's version has risen."""
+    catalog = filled(database.new())
+    client, table, meta = application(catalog.url, tmp_path), catalog.tables.kinds["run"], catalog.tables.meta
+    before = client.get("/api/v1/runs?limit=1").json()["total"]
+    assert client.get("/api/v1/runs?limit=1&sort=name").json()["total"] == before
+    shown = client.get("/api/v1/runs?limit=1").json()["items"][0]["id"]
+    with catalog.engine.begin() as connection:
+        old = dict(connection.execute(table.select().where(table.c.id == shown)).mappings().one())
+        connection.execute(table.insert(), {**old, "id": 5000})
+        connection.execute(meta.insert(), {"name": "version", "value": "7"})
+    deadline = time.monotonic() + 30
+    while client.get("/api/v1/runs?limit=1").json()["total"] != before + 1:
+        assert time.monotonic() < deadline
+    client.close()
+    catalog.close()

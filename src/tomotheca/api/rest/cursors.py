@@ -24,9 +24,13 @@ LONGEST = 1 << 15
 
 def fingerprint(query: Query) -> str:
     """Give a word for the list that a cursor belongs to: its kind, filters and order."""
-    order = [(k.path.name, k.descending) for k in query.order]
-    written = orjson.dumps([query.kind, order, query.clause], option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(written, digest_size=6).hexdigest()
+    return digest(query, [(k.path.name, k.descending) for k in query.order], size=6)
+
+
+def digest(query: Query, *more: Any, size: int = 16) -> str:
+    """Give a word for the rows that a query asks for."""
+    written = orjson.dumps([query.kind, *more, query.clause], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(written, digest_size=size).hexdigest()
 
 
 def encode(query: Query, values: Sequence[Any]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.api.rest.cursors import decode, encode
+from tomotheca.api.rest.cursors import decode, digest, encode
 from tomotheca.api.rest.plans import Asked
 from tomotheca.api.rest.query import MAX_PAGE, PAGE, Query
 from tomotheca.catalog.writers import WRITERS, objects
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tomotheca.api.rest.plans import Bound, Plans
     from tomotheca.catalog.reading import Reading, Row
     from tomotheca.catalog.viewer import Viewer
+    from tomotheca.web.portal import Memory
 
 CHUNK = 500
 """Rows of a stream that are read together."""
@@ -56,6 +58,8 @@ class Lists:
 
     plans: Plans
     max_rows: int
+    totals: Memory | None = None
+    """Numbers of rows that were counted since the catalogue changed; None counts anew for each page."""
 
     def page(self, query: Query, viewer: Viewer) -> Page:
         """Give a page.
@@ -69,18 +73,25 @@ class Lists:
         if limit > MAX_PAGE:
             message = f"limit: a page has at most {MAX_PAGE} items; follow `next`, or ask for .ndjson, .csv or .parquet, which have all"
             raise QueryError(message)
+        stamp = self.plans.catalog.watch.stamp(viewer)
         asked = Asked(viewer, decode(query) if query.cursor else (), limit + 1)
         with self.plans.catalog.reading() as reading:
             bound = self.plans.bind(query, asked, reading)
             rows = _all(reading, bound)
             whole = len(rows) <= limit and not query.cursor
-            total = len(rows) if whole else self._total(reading, bound) if query.total else None
+            total = len(rows) if whole else self._kept(query, viewer, stamp, partial(self._total, reading, bound))
         kept = rows[:limit]
         width = len(bound.plan.fields)
         items = list(objects(bound.plan.fields, [r[:width] for r in kept]))
         return Page(
             items, encode(query, kept[-1][width:]) if len(rows) > limit else None, total if query.total else None
         )
+
+    def _kept(self, query: Query, viewer: Viewer, stamp: str, count: Callable[[], int]) -> int | None:
+        """Count, or give what was counted for another page of the list."""
+        if not query.total or self.totals is None:
+            return count() if query.total else None
+        return self.totals.get((stamp, viewer.curator, digest(query)), count)
 
     @staticmethod
     def _total(reading: Reading, bound: Bound) -> int:

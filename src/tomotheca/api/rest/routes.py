@@ -25,6 +25,7 @@ from tomotheca.errors import NotFoundError, QueryError
 from tomotheca.web.address import Address
 from tomotheca.web.page import Asked
 from tomotheca.web.pages.common import prefixed
+from tomotheca.web.portal import Memory
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from tomotheca.web.portal import Portal
 
 ROOT = "/api/v1"
+TOTALS = 4096
+"""Numbers of rows that are kept until the catalogue changes."""
+
 METHODS = ["GET", "HEAD", "OPTIONS"]
 JSON = WRITERS["json"].media_type
 ONLY_JSON = ("json",)
@@ -229,7 +233,8 @@ def routes(site: Portal) -> list[Route]:
     reader = Reader(Names(site.catalog.schema))
     plans = Plans(site.catalog, emails=site.settings.privacy_publish_emails)
     description = orjson.dumps(document(reader, site.catalog.public_url))
-    rest = Rest(site, reader, Lists(plans, site.settings.max_rows), Facets(site, plans, reader), description)
+    lists = Lists(plans, site.settings.max_rows, Memory(TOTALS) if site.settings.response_cache else None)
+    rest = Rest(site, reader, lists, Facets(site, plans, reader), description)
     kinds, item, related = f"{ROOT}/{{kinds}}", f"{ROOT}/{{kinds}}/{{id}}", f"{ROOT}/{{kinds}}/{{id}}/{{relation}}"
     found: list[tuple[str, Handler]] = [("/openapi.json", rest.openapi), (ROOT, rest.index), (ROOT + "/", rest.index)]
     found += ((kinds + WRITERS[form].extension, _in_format(rest.list, form)) for form in LISTS)
