@@ -69,12 +69,12 @@ def test_files_that_are_lost_or_cut_short(own: World) -> None:
     with (own.root / "archive" / MRC).open("r+b") as file:
         file.truncate(5_000_000)
     with serving(own) as server:
-        for key in (SMALL_MRC, CHUNK):
+        for key in (SMALL_MRC, CHUNK, MRC):
             answer = httpx.get(f"{server.url}/files/{key}")
             assert answer.status_code == 503
             assert "cannot be read" in answer.json()["error"]
         with pytest.raises(httpx.RemoteProtocolError):
-            httpx.get(f"{server.url}/files/{MRC}")
+            httpx.get(f"{server.url}/files/{MRC}", headers={"range": "bytes=1-"})
         s3 = boto3.client(
             "s3",
             endpoint_url=server.s3,
@@ -101,9 +101,12 @@ def test_the_log_has_no_secrets(world: World) -> None:
             f"{server.url}/files/{SMALL_MRC}?token=hush",
             headers={"authorization": "Bearer hush", "x-request-id": "my-request-1"},
         )
+        httpx.get(f"{server.url}/files/{CHUNK}", headers={"x-request-id": "my-request-2"})
         server.process.send_signal(signal.SIGINT)
         _, told = server.process.communicate(timeout=20)
     assert "hush" not in told
+    whole = next(json.loads(line) for line in told.splitlines() if "my-request-2" in line)
+    assert whole["bytes"] == len(world.bytes_of(CHUNK))
     entries = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     mine = next(e for e in entries if e["id"] == "my-request-1")
     assert (mine["method"], mine["path"], mine["status"]) == ("GET", f"/files/{SMALL_MRC}", 401)

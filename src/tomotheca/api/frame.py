@@ -8,6 +8,7 @@ import random
 import re
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import State
@@ -89,6 +90,8 @@ class _Sent:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = _completed(message["headers"], self.request_id)
+        elif "path" in message:  # a file that the server sends itself
+            self.size += Path(message["path"]).stat().st_size
         else:
             self.size += len(message.get("body", b""))
         return self.send(message)
