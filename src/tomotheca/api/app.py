@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> Frame:
         If a setting cannot be used.
     """
     portal, identity = open_portal(settings), Identity(settings)
-    site = Site(portal.catalog, settings, portal.files)
+    site = Site(portal.catalog, settings, portal.files, portal.desk)
     door = graphql.Door(portal)
     router = Router(all_routes(portal, identity, site, door))
     routed = ExceptionMiddleware(router, {TomothecaError: on_error, HTTPException: on_http_error})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.api.graphql.conftest import HIDDEN
+from tests.api.rest.conftest import application
 from tests.api.rest.truth import KINDS, public, rows
 
 from tomotheca.api.rest.names import Names, kebab
@@ -15,6 +16,8 @@ from tomotheca.schema import SCHEMA
 from tomotheca.web.facets import GROUPS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.testclient import TestClient
 
     from tomotheca.catalog.catalog import Catalog
@@ -170,3 +173,21 @@ def test_sparse_fields_reach_over_relations_to_one(http: TestClient, catalog: Ca
         )
     assert found == wanted
     assert [list(row) for row in found] == [["name", "id", "dataset.title", "dataset.deposition.title"]] * len(wanted)
+
+
+def test_what_was_removed_is_gone(catalog: Catalog, tmp_path: Path) -> None:
+    client = application(catalog.url, tmp_path)
+    client.app.state.portal.desk.bury("run", 4711, "TS_9", "Withdrawn by its authors.")
+    for address in ("/api/v1/runs/4711", "/api/v1/runs/RN-4711/tomograms", "/api/v1/runs/4711/dataset"):
+        answer = client.get(address)
+        assert answer.status_code == 410
+        assert answer.json()["error"] == "RN-4711 was withdrawn: TS_9. Withdrawn by its authors."
+    assert client.get("/api/v1/runs/4712").status_code == 404
+    client.close()
+
+
+def test_only_a_visitor_s_answers_may_be_kept(http: TestClient, curator: TestClient) -> None:
+    assert http.get("/api/v1/runs").headers["cache-control"] == "no-cache"
+    answer = curator.head("/api/v1/runs")
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert int(answer.headers["content-length"]) == len(curator.get("/api/v1/runs").content)
