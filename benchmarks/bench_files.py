@@ -182,7 +182,7 @@ def _with_wrk(host: str, asks: list[tuple[str, str]]) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
-        words = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "-s", file.name, f"http://{host}/"]
+        words = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "--timeout", "30s", "-s", file.name, f"http://{host}/"]
         text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     if wrong := re.search(r"(Non-2xx.*|Socket errors.*)", text):
         raise RuntimeError(wrong[1])
