@@ -218,6 +218,16 @@ def test_counters_stand_above_the_highest(lite: Portal, tmp_path: Path) -> None:
         assert desk.high_water()["dataset"] == 10001
 
 
+def test_the_number_of_something_that_was_withdrawn_is_not_given_again(lite: Portal, tmp_path: Path) -> None:
+    folder = dumps.write(tmp_path / "lab", dumps.small())
+    lite.run("load", dumps.write(tmp_path / "other", dumps.small(20001, 20300, run=900)))
+    with Desk.open(load(root=lite.root).desk_database) as desk:
+        desk.bury("dataset", 10001, "Withdrawn", "at the author's wish")
+    assert "dataset 10001;" in lite.run("load", folder, code=5).err
+    lite.run("load", folder, "--renumber")
+    assert [r["id"] for r in lite.catalog.find("dataset", ANONYMOUS)] == [20001, 20002]
+
+
 def test_renumbered_rows_keep_their_relations_and_where_they_are_from(portal: Portal, tmp_path: Path) -> None:
     build(portal.root)
     portal.run("index")

@@ -168,6 +168,10 @@ class Indexer:
             tree.depositions(self.files)
         )
 
+    def _buried(self) -> dict[str, frozenset[int]]:
+        stones = self.desk.tombstones()
+        return {kind: frozenset(s.id for s in stones if s.kind == kind) for kind in {s.kind for s in stones}}
+
     def _fits(self) -> bool:
         """Say whether the catalogue has the tables that this version of the program writes."""
         tables = build(self.schema)
@@ -252,7 +256,8 @@ class Indexer:
                 tally.units.clear()
                 tally.rows = tally.files = 0
             clear(connection, tables, depositions=self._renewed(dump))
-            replay = Replay(connection, tables, self.schema, dump, swap.insert, publish_emails=self.publish_emails)
+            emails, buried = self.publish_emails, self._buried()
+            replay = Replay(connection, tables, self.schema, dump, swap.insert, publish_emails=emails, buried=buried)
             replay.run()
             tally.files += replay.counts.pop("file", 0)
             tally.units += replay.counts

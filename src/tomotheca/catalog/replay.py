@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -41,6 +41,9 @@ class Replay:
     dump: Dump
     insert: Insert
     publish_emails: bool = False
+    buried: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Identifiers of what was removed here, by kind: they are never given again."""
+
     findings: Findings = field(default_factory=Findings)
     counts: Counter[str] = field(default_factory=Counter)
     taken: dict[str, list[int]] = field(default_factory=dict)
@@ -87,6 +90,8 @@ class Replay:
             self.placing.take(block, homes)
             if others:
                 skipped |= self._used(block)
+            if gone := self.buried.get(kind, frozenset()).intersection(block.columns["id"]):
+                self.taken.setdefault(kind, []).extend(gone)
             if self.findings.errors or self.taken:
                 continue
             self._put(block, homes, skipped)
@@ -204,7 +209,7 @@ def in_use(taken: dict[str, list[int]], name: str) -> str:
     """Say which identifiers of a dump are in use by other data."""
     total = sum(map(len, taken.values()))
     words = "; ".join(f"{kind} {ranges(numbers)}" for kind, numbers in taken.items())
-    return f"{total} identifiers of {name} are in use by other data here, nothing was changed: {words}; --renumber gives the rows new ones"
+    return f"{total} identifiers of {name} are in use by other data here or were once, nothing was changed: {words}; --renumber gives the rows new ones"
 
 
 def ranges(numbers: Iterable[int]) -> str:
