@@ -25,7 +25,6 @@ def server(each_server: Running) -> Running:
     return each_server
 
 
-
 def test_bytes_are_exact_and_the_tag_is_their_digest(http: httpx.Client, world: World) -> None:
     for key in (MRC, SMALL_MRC, CHUNK, PHOTO):
         stored = world.bytes_of(key)
