@@ -21,8 +21,8 @@ WANTED = frozenset({"_eq", "_in"})
 MAX_FOLLOWED = 40
 """Most relations in one filter, all together: a database joins only so many tables."""
 
-MAX_NESTING = 40
-"""Levels of `_and`, `_or`, `_not` and relations in one clause."""
+MAX_NESTING = 12
+"""Levels of `_and`, `_or`, `_not` and relations in one clause. SQLite's parser is at its end with fewer than twenty."""
 
 
 @dataclass(frozen=True)
