@@ -85,6 +85,15 @@ def _say_who_does_not_answer(engine: sa.Engine) -> None:
             raise unreachable(engine, error) from error
 
 
+TOO_LARGE = (
+    "parser stack overflow",
+    "at most 64 tables in a join",
+    "Expression tree is too large",
+    "too many SQL variables",
+)
+"""What SQLite says of statements beyond its limits."""
+
+
 def sentence(engine: sa.Engine, error: BaseException, seconds: float) -> Exception | None:
     """Give the error of ours that stands for one of the driver's, or None where it is a bug.
 
@@ -100,6 +109,10 @@ def sentence(engine: sa.Engine, error: BaseException, seconds: float) -> Excepti
     dbapi: Any = engine.dialect.dbapi
     if is_timeout(error):
         return QueryTimeoutError(seconds)
+    if str(error).startswith(TOO_LARGE):
+        return QueryError(
+            f"the query is more than the database can work on at once ({error}); ask for less in one query"
+        )
     if engine.dialect.name == "postgresql" and isinstance(error, dbapi.DataError):
         return QueryError(f"a value in the query is not one that a database can hold ({reason(error)})")
     if engine.dialect.name == "postgresql" and isinstance(error, dbapi.OperationalError | dbapi.InterfaceError):

@@ -280,7 +280,7 @@ class Compiler:
 def _moment(column: Column, value: Any) -> str:
     try:
         return timestamp(value)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         message = f"{column.name}: {value!r} is not a date; write YYYY-MM-DD"
         raise QueryError(message) from error
 

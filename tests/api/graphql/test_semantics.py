@@ -323,3 +323,39 @@ def test_an_unexpected_error_has_a_number_and_no_details(service: GraphQL, caplo
     message = answer["errors"][0]["message"]
     assert message.startswith("Internal error ")
     assert message.removeprefix("Internal error ") in caplog.text
+
+
+def nested(levels: int) -> dict[str, Any]:
+    clause: dict[str, Any] = {"id": {"_eq": 1}}
+    for _ in range(levels):
+        clause = {"_not": clause}
+    return clause
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (nested(15), "nested more than 14 levels"),
+        ({"_and": [{"dataset": {"id": {"_gt": n}}} for n in range(40)]}, "at most 30 times"),
+        ({"_or": [{"id": {"_eq": n}} for n in range(401)]}, "at most 400 comparisons"),
+        ({"dataset": {"releaseDate": {"_gt": "0001-01-01T00:00:00+14:00"}}}, "is not a date"),
+    ],
+)
+def test_filters_beyond_a_database_are_refused(refuse: Ask, where: dict[str, Any], said: str) -> None:
+    error = refuse("query($w: RunWhereClause) { runs(where: $w) { id } }", w=where)
+    assert said in error["message"]
+    assert error["path"] == ["runs"]
+
+
+def test_the_largest_filters_are_answered(ask: Ask) -> None:
+    assert ids(ask("query($w: RunWhereClause) { runs(where: $w) { id } }", w=nested(14))["runs"])
+    wide = {"_and": [{"dataset": {"id": {"_gt": -n}}} for n in range(30)]}
+    assert ids(ask("query($w: RunWhereClause) { runs(where: $w) { id } }", w=wide)["runs"])
+
+
+def test_groups_beyond_a_database_are_refused(refuse: Ask) -> None:
+    deep = "id"
+    for n in range(40):
+        deep = f"{'runs' if n % 2 else 'dataset'} {{ {deep} }}"
+    message = refuse(f"{{ datasetsAggregate {{ aggregate {{ count groupBy {{ {deep} }} }} }} }}")["message"]
+    assert "deeper" in message or "at once" in message

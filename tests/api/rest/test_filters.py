@@ -91,12 +91,12 @@ def test_a_bare_field_is_equality_and_repeated_it_is_a_choice(http: TestClient) 
 
 
 def test_conditions_on_one_relation_hold_for_one_and_the_same_record(http: TestClient, catalog: Catalog) -> None:
-    of_run: dict[int, set[tuple[str, int]]] = {}
+    of_run: dict[int, set[tuple[str, int]]] = {row["id"]: set() for row in rows(catalog, "run", ANONYMOUS)}
     for row in rows(catalog, "tomogram", ANONYMOUS):
-        if row["run_id"]:
-            of_run.setdefault(row["run_id"], set()).add((row["processing"], row["size_x"]))
+        if row["run_id"] in of_run:
+            of_run[row["run_id"]].add((row["processing"], row["size_x"]))
     processing, size = next(
-        (p, s) for found in of_run.values() for p, _ in found for _, s in found if (p, s) not in found
+        (p, s) for found in of_run.values() for p, _ in sorted(found) for _, s in sorted(found) if (p, s) not in found
     )
     together = ids(http, "run", [("tomograms.processing", processing), ("tomograms.size_x", str(size))])
     assert set(together) == {run for run, found in of_run.items() if (processing, size) in found}
@@ -229,7 +229,7 @@ def test_the_deepest_clauses_can_be_answered(http: TestClient, wraps: list[str])
 
 
 def test_many_relations_can_be_followed(http: TestClient) -> None:
-    where = {"_and": [{"dataset": {"id": {"_gt": 0}}}] * 40}
+    where = {"_and": [{"dataset": {"id": {"_gt": 0}}}] * 30}
     fields = ",".join(f"dataset.{name}" for name in ("title", "deposition.title"))
     asked = {"where": json.dumps(where), "fields": fields, "sort": "dataset.deposition.id"}
     assert http.get("/api/v1/runs", params=asked).json()["total"] == http.get("/api/v1/runs").json()["total"]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tomotheca.catalog.sizes import check_size
 from tomotheca.errors import QueryError
 from tomotheca.schema import Relation
 
 if TYPE_CHECKING:
     from tomotheca.api.graphql.wire import Wire
-
-MAX_CONDITIONS = 400
-"""Most comparisons in one filter."""
 
 Order = tuple[tuple[str, ...], str]
 
@@ -23,12 +21,10 @@ def clause(wire: Wire, kind: str, where: Mapping[str, Any] | None) -> dict[str, 
     Raises
     ------
     QueryError
-        If it has too many comparisons.
+        If it is too large.
     """
     found = _clause(wire, kind, where or {})
-    if _count(found) > MAX_CONDITIONS:
-        message = f"a filter may make at most {MAX_CONDITIONS} comparisons; use _in for many values of one field"
-        raise QueryError(message)
+    check_size(wire.schema, kind, found)
     return found
 
 
@@ -68,12 +64,6 @@ def _tally(wire: Wire, kind: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         "filter": _clause(wire, kind, asked.get("filter") or {}),
         "predicate": asked.get("predicate"),
     }
-
-
-def _count(found: Any) -> int:
-    if isinstance(found, list):
-        return sum(map(_count, found))
-    return sum(map(_count, found.values())) if isinstance(found, dict) else 1
 
 
 def order(wire: Wire, kind: str, clauses: list[Mapping[str, Any]] | None) -> list[Order]:

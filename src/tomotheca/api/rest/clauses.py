@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from tomotheca.api.graphql.clauses import MAX_CONDITIONS
 from tomotheca.api.rest.names import TALLY, Names, nearest, quoted
 from tomotheca.api.rest.values import from_json, from_text, operators
 from tomotheca.catalog.query import LISTS, MAX_FILTER_DEPTH
+from tomotheca.catalog.sizes import MAX_NESTING
 from tomotheca.errors import QueryError
 from tomotheca.schema.core import Column, is_matrix
 
 WANTED = frozenset({"_eq", "_in"})
 """Operators that name the wanted values of a field."""
 
-MAX_FOLLOWED = 40
-"""Most relations in one filter, all together: a database joins only so many tables."""
-
-MAX_NESTING = 12
-"""Levels of `_and`, `_or`, `_not` and relations in one clause. SQLite's parser is at its end with fewer than twenty."""
+MAX_WRITTEN = MAX_NESTING - 2
+"""Levels of a clause that somebody writes; the others are for what joins it with parameters."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,8 @@ class Checker:
         if not isinstance(given, dict):
             message = f"{place} must be an object of conditions"
             raise QueryError(message)
-        if level > MAX_NESTING:
-            message = f"where is nested more than {MAX_NESTING} levels deep"
+        if level > MAX_WRITTEN:
+            message = f"where is nested more than {MAX_WRITTEN} levels deep"
             raise QueryError(message)
         return {name: self._term(kind, name, value, f"{place}.{name}", level + 1) for name, value in given.items()}
 
@@ -208,31 +205,3 @@ def _joined(operator: str, values: list[Any]) -> Iterator[dict[str, Any]]:
         yield {"_in": values}
     else:
         yield from ({operator: v} for v in values)
-
-
-def check_size(clause: Mapping[str, Any], relations: frozenset[str]) -> None:
-    """Refuse a filter that makes too many comparisons, or follows relations too often.
-
-    Raises
-    ------
-    QueryError
-        If it does.
-    """
-    if _count(clause) > MAX_CONDITIONS:
-        message = f"a filter may make at most {MAX_CONDITIONS} comparisons; use _in for many values of one field"
-        raise QueryError(message)
-    if _followed(clause, relations) > MAX_FOLLOWED:
-        message = f"a filter may follow a relation at most {MAX_FOLLOWED} times; put conditions on one record together"
-        raise QueryError(message)
-
-
-def _followed(found: Any, relations: frozenset[str]) -> int:
-    if isinstance(found, Mapping):
-        return sum((name in relations) + _followed(value, relations) for name, value in found.items())
-    return sum(_followed(part, relations) for part in found) if isinstance(found, list) else 0
-
-
-def _count(found: Any) -> int:
-    if isinstance(found, Mapping):
-        return sum(1 if isinstance(v, list) and k in LISTS else _count(v) for k, v in found.items())
-    return sum(map(_count, found)) if isinstance(found, list) else 1

@@ -116,12 +116,6 @@ class Names:
     def _columns(self) -> Mapping[str, Mapping[str, Column]]:
         return {k: {c.name: c for c in self.schema.columns(k) if c.public} for k in self.schema.kinds}
 
-    @cached_property
-    def relations(self) -> frozenset[str]:
-        """Names of all relations of all kinds, and of the conditions on their numbers."""
-        found = (r for kind in self.schema.kinds for r in self.schema.relations(kind).values())
-        return frozenset(name for r in found for name in (r.name, f"{r.name}{TALLY}"))
-
     def comparable(self, kind: str) -> Iterator[Column]:
         """Give the columns of a kind that can be compared and sorted by."""
         return (c for c in self.columns(kind).values() if not is_matrix(kind, c))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.api.rest.clauses import Checker, Conditions, check_size
+from tomotheca.api.rest.clauses import Checker, Conditions
 from tomotheca.api.rest.names import Names, Path, nearest, quoted
 from tomotheca.api.rest.values import LARGEST, WHOLE
+from tomotheca.catalog.sizes import check_size
 from tomotheca.errors import QueryError
 from tomotheca.schema.core import is_matrix
 from tomotheca.schema.vocabulary import QUALITY
@@ -128,7 +129,7 @@ class Reader:
         conditions = self._conditions(kind, [p for p in pairs if p[0] not in known], (*controls, *sorted(known)))
         where = self.checker.parsed(kind, given["where"], "where") if "where" in given else {}
         clause = both([base or {}, where, conditions.clause(), compose(kind, active) if active else {}])
-        check_size(clause, self.names.relations)
+        check_size(self.names.schema, kind, clause)
         return Query(
             kind, self.fields(kind, given.get("fields")), self.order(kind, given.get("sort")), clause, active, (base or {}, where),
             conditions, _limit(given.get("limit")), given.get("cursor", ""), _truth(given.get("total", "true")),

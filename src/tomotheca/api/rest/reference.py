@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tomotheca.api.rest.clauses import MAX_FOLLOWED, MAX_NESTING
+from tomotheca.api.rest.clauses import MAX_WRITTEN
 from tomotheca.api.rest.names import Names, kebab
 from tomotheca.api.rest.query import MAX_JOINS, MAX_KEYS, MAX_PAGE, PAGE, Reader, describe
 from tomotheca.api.rest.values import operators
 from tomotheca.catalog.query import MAX_FILTER_DEPTH
+from tomotheca.catalog.sizes import MAX_FOLLOWED
 from tomotheca.catalog.writers import WRITERS
 from tomotheca.schema import SCHEMA
 from tomotheca.schema.core import Column
@@ -104,7 +105,7 @@ def page() -> str:
     names = Names(SCHEMA)
     reader = Reader(names)
     return TEXT.format(
-        joins=MAX_JOINS, keys=MAX_KEYS, page=PAGE, most=MAX_PAGE, depth=MAX_FILTER_DEPTH, nesting=MAX_NESTING, followed=MAX_FOLLOWED,
+        joins=MAX_JOINS, keys=MAX_KEYS, page=PAGE, most=MAX_PAGE, depth=MAX_FILTER_DEPTH, nesting=MAX_WRITTEN, followed=MAX_FOLLOWED,
         formats="\n".join(f"- `{w.extension}`: `{w.media_type}`" for w in WRITERS.values()), operators="\n".join(_operators()),
         filters="\n\n".join(_filters(reader)), kinds="\n".join(_kinds(names)),
     )  # fmt: skip
