@@ -15,6 +15,8 @@ from tomotheca.api.errors import ERROR_STATUS, on_error, on_http_error
 from tomotheca.api.frame import Frame
 from tomotheca.api.fresh import fresh
 from tomotheca.api.limit import RateLimit
+from tomotheca.api.metrics import FOLDER, Metrics
+from tomotheca.api.metrics import routes as measures
 from tomotheca.api.portal import Portal, open_portal
 from tomotheca.api.who import Identity
 from tomotheca.errors import TomothecaError
@@ -43,11 +45,12 @@ def create_app(settings: Settings) -> Frame:
     portal, identity = open_portal(settings), Identity(settings)
     site = Site(portal.catalog, settings, portal.files, portal.desk)
     door = graphql.Door(portal)
-    router = Router(all_routes(portal, identity, site, door))
+    metrics = Metrics(settings.state_folder / FOLDER)
+    router = Router([*all_routes(portal, identity, site, door), *measures(portal, metrics)])
     routed = ExceptionMiddleware(router, {TomothecaError: on_error, HTTPException: on_http_error})
     limit = RateLimit(settings.rate_limit, settings.state_folder / "rate-limit", identity.proxies)
     inner = Short(door, fresh(routed, portal.catalog.watch, settings))
-    return Frame(inner, identity, limit, State({"portal": site}))
+    return Frame(inner, identity, limit, metrics, State({"portal": site}))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from tomotheca.api.limit import RateLimit
+    from tomotheca.api.metrics import Metrics
     from tomotheca.api.who import Identity
 
 access = logging.getLogger("tomotheca.access")
@@ -48,6 +49,7 @@ class Frame:
     app: ASGIApp
     identity: Identity
     limit: RateLimit
+    metrics: Metrics
     state: State = field(default_factory=State)
     """What error pages look up through ``request.app``."""
 
@@ -74,6 +76,7 @@ class Frame:
                 raise  # half an answer is out: only breaking the connection says that the rest is missing
             await failed(scope, receive, sent)
         finally:
+            self.metrics.note(scope["path"], sent.status, sent.size, time.perf_counter() - started)
             if access.isEnabledFor(logging.INFO):
                 _log(scope, sent, request_id, time.perf_counter() - started)
 

@@ -35,6 +35,7 @@ def serve(
     from granian.constants import Interfaces  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
 
+    from tomotheca.api.metrics import FOLDER, begin  # noqa: PLC0415
     from tomotheca.api.who import Identity  # noqa: PLC0415
 
     settings = load(root)
@@ -47,6 +48,7 @@ def serve(
         "tomotheca", address=host, port=port, interface=Interfaces.ASGI, workers=workers or settings.workers, websockets=False,
         log_level=LogLevels.warning, respawn_failed_workers=True,
     )  # fmt: skip
+    begin(settings.state_folder / FOLDER)
     server.on_startup(lambda: note(f"Tomotheca serves {settings.root} at {settings.public_url} (Ctrl-C stops it)"))
     if host in ANY and settings.public_url == address:
         note("Addresses in answers begin with that; set TOMOTHECA_PUBLIC_URL to the one that visitors use.")
