@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from tests import seaweed
 from tests.api import many
 from tests.api.serving import TOKEN, Running, World, build, run_cli, serving
-from tests.seaweed import Seaweed
 
 from tomotheca.store.files import LocalFiles
+
+if TYPE_CHECKING:
+    from tests.seaweed import Seaweed
 
 
 @pytest.fixture(scope="session")
