@@ -8,6 +8,7 @@ FOLDERS = {
     "mdocfile": "mdocfile-*/tests/test_data",
     "starfile": "starfile-*/tests/data",
     "cryoet-alignment": "cryoet_alignment-*/tests/data",
+    "alnfile": "alnfile-*/test_data",
 }
 
 
