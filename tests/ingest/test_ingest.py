@@ -75,8 +75,8 @@ def test_alignment_has_the_files_geometry(lab: Any) -> None:
         "tilt_angle": 0.5,
         "volume_x_rotation": 0.0,
         "in_plane_rotation": [[1, 0], [0, 1]],
-        "x_offset": 10,
-        "y_offset": -10,
+        "x_offset": -10,
+        "y_offset": 10,
     }
     assert alignment["volume_dimension"] == {"x": 160, "y": 120, "z": 80}
     assert alignment["tiltseries_path"] == f"{RUN}/TiltSeries/100/tiltseries_metadata.json"

@@ -92,28 +92,25 @@ class Aln:
         cosine, sine = np.cos(angles), np.sin(angles)
         return np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
 
-    def places(self, angles: Sequence[float] | None = None) -> tuple[int, ...] | None:
+    def places(self, angles: Sequence[float] | None = None, *, count: int | None = None) -> tuple[int, ...] | None:
         """Find the section of the stack that each row belongs to, from 0; None if they do not fit.
 
         Parameters
         ----------
         angles
-            Raw tilts of the stack in its order, degrees. Rows are found by their tilt, whatever order the stack has;
-            without them, or where two sections have one tilt, by number: all sections of the stack without those that
-            were left out.
+            Raw tilts of the stack in its order, degrees. Rows are found by their tilt, whatever order the stack has.
+        count
+            Sections of the stack; None if only the file says. Without angles, or where two sections have one tilt, rows
+            are the stack's sections in order if there are as many, else those without the ones that were left out.
         """
         if angles is not None:
             for offset in (self.alpha_offset, 0.0):
                 if (found := _nearest(self.tilts - offset, np.asarray(angles, np.float64))) is not None:
                     return found
-        return self._by_number(len(angles) if angles is not None else None)
-
-    def _by_number(self, count: int | None) -> tuple[int, ...] | None:
-        """Number the rows: as the stack's if none is missing there, else the stack's without those left out."""
         if count == len(self):
             return tuple(range(len(self)))
         total = self.size[2]
-        if count is not None and count != total:
+        if count not in {None, total}:
             return None
         for first in (0, 1):
             left_out = {dark.number - first for dark in self.dark}
@@ -185,7 +182,7 @@ def _head(path: Path, number: int, line: str, draft: _Draft) -> None:
         return
     values = to_floats(path, number, said.split())
     if name.strip() == "DarkFrame":
-        if len(values) != 3:  # noqa: PLR2004  # number, second number, tilt
+        if len(values) != 3:  # number, second number, tilt
             raise FormatError(path, f"line {number}: a dark frame has three values, not {len(values)}.")
         draft.dark.append(Dark(int(values[0]), values[2]))
     else:
@@ -194,7 +191,7 @@ def _head(path: Path, number: int, line: str, draft: _Draft) -> None:
 
 def _made(path: Path, draft: _Draft) -> Aln:
     size = draft.values.get("RawSize") or []
-    if len(size) != 3 or min(size) < 1 or max(size) > 1e6:  # noqa: PLR2004  # columns, rows, sections
+    if len(size) != 3 or min(size) < 1 or max(size) > 1e6:  # columns, rows, sections
         raise FormatError(path, "has no line '# RawSize = columns rows sections': is it a whole .aln file?")
     if not draft.rows:
         raise FormatError(path, "has no section: is it a whole .aln file?")

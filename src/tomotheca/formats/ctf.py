@@ -114,7 +114,7 @@ def _known(value: float) -> float | None:
 def _ctffind(path: Path) -> Iterator[Ctf]:
     rows = []
     for number, values in _table(path, comments="#"):
-        if not 7 <= len(values) <= 12:  # noqa: PLR2004  # CTFFIND 4 to 5
+        if not 7 <= len(values) <= 12:  # CTFFIND 4 to 5
             raise FormatError(path, f"line {number} has {len(values)} values, at least 7 belong there.")
         _finite(path, number, values[:6])
         z, major, minor, angle, phase, score, resolution = values[:7]
@@ -128,7 +128,7 @@ def _gctf(path: Path) -> Iterator[Ctf]:
         if len(values) not in {6, 7}:
             raise FormatError(path, f"line {number} has {len(values)} values, 6 or 7 belong there.")
         _finite(path, number, values[:-1])
-        phase = math.radians(values[4]) if len(values) == 7 else None  # noqa: PLR2004  # with phase shift
+        phase = math.radians(values[4]) if len(values) == 7 else None  # with phase shift
         rows.append(Ctf(round(values[0]), *values[1:4], phase, values[-2], _known(values[-1])))
     yield from _from_zero(path, rows)
 
@@ -149,7 +149,7 @@ class _Views:
 def _imod(path: Path) -> Iterator[Ctf]:
     lines = list(_table(path, comments="#"))
     flags = 0
-    if lines and len(lines[0][1]) >= 6 and not any(lines[0][1][1:5]):  # noqa: PLR2004  # flags 0 0 0 0 version
+    if lines and len(lines[0][1]) >= 6 and not any(lines[0][1][1:5]):  # flags 0 0 0 0 version
         flags = int(lines[0][1][0])
         lines = lines[1:]
     width = 5 + 2 * bool(flags & ASTIGMATISM) + bool(flags & PHASE) + bool(flags & CUT_ON)

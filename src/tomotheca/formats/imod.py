@@ -61,10 +61,10 @@ class Transforms:
         FormatError
             If a matrix flattens the image; ``path`` names the file.
         """
-        flat = np.abs(np.linalg.det(self.matrices)) < 1e-6  # noqa: PLR2004  # no image is left
+        flat = np.abs(np.linalg.det(self.matrices)) < 1e-6  # no image is left
         if flat.any():
             raise FormatError(path, f"the transform of section {int(flat.argmax()) + 1} has no inverse: mend the file.")
-        matrices = np.linalg.inv(self.matrices)
+        matrices = np.linalg.inv(self.matrices).astype(np.float64)
         return Transforms(matrices, -np.einsum("nij,nj->ni", matrices, self.shifts))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca.errors import ConfigurationError, Finding
 from tomotheca.ingest import config
+from tomotheca.ingest.patterns import patterns
 from tomotheca.ingest.rules import rules
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def load(path: Path) -> Configuration:
         If it cannot be read at all: no file, no UTF-8, no YAML.
     """
     configuration = config.read(path)
-    return replace(configuration, findings=in_order([*configuration.findings, *rules(configuration)]))
+    return replace(
+        configuration, findings=in_order([*configuration.findings, *rules(configuration), *patterns(configuration)])
+    )
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -20,7 +20,7 @@ from tomotheca.ingest.importers import tiltseries
 from tomotheca.ingest.importers.alignment import Alignments
 from tomotheca.ingest.importers.annotation import Annotations
 from tomotheca.ingest.importers.tomogram import Tomograms
-from tomotheca.ingest.listing import Listing
+from tomotheca.ingest.listing import Listing, Stored
 from tomotheca.ingest.scene import RunScene, Scene
 from tomotheca.ingest.work import Origin, Plan, Step
 from tomotheca.store import layout
@@ -87,7 +87,7 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     if configuration.errors or configuration.standard is None:
         raise ConfigurationError(configuration.findings)
     known = maps.read(configuration.standard, listing)
-    found = discover(configuration, listing, known)
+    found = discover(configuration, listing, known, None if alone else Stored(files))
     origin = Origin(configuration.text.sha256, "tomotheca", __version__)
     scene = Scene(configuration, listing, known, found, files, origin, private=options.private, alone=alone)
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
@@ -195,7 +195,7 @@ def _referred(scene: Scene, item: Item) -> bool:
 
 def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Iterator[Step]:
     place = layout.Run(int(dataset.name), item.name)
-    owned = dataset.entry.metadata is not None
+    owned = dataset.entry.metadata is not None and not item.referred
     if not owned and not scene.alone and not scene.files.exists(place.document):
         scene.add(
             "error",
@@ -206,7 +206,7 @@ def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Ite
     run = RunScene(scene, item, place, int(deposition.name), RunArchive(scene.files, place), owned)
     series = tiltseries.plan(run)
     alignments = Alignments(run, series)
-    yield from (s.step for s in series if s.step is not None)
+    yield from tiltseries.steps(run, series, alignments.excluded())
     made: list[Step] = []
     for spacing in run.of("voxel_spacings"):
         tomograms = Tomograms(run, spacing, alignments)
@@ -229,7 +229,7 @@ def _matched(configuration: Configuration, found: Discovery) -> dict[str, tuple[
     matched: dict[str, dict[str, None]] = {}
     for items in found.children.values():
         for item in items:
-            if item.paths:
+            if item.paths and not item.referred:
                 matched.setdefault(configuration.text.where(item.source.location), {}).update(dict.fromkeys(item.paths))
     return {where: tuple(paths) for where, paths in matched.items()}
 

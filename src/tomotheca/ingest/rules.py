@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.ingest import language
-from tomotheca.ingest.config import Configuration, Entry, Source, refers
 from tomotheca.schema.annotation import AnnotationMethodLink
 from tomotheca.schema.blocks import Author
 from tomotheca.schema.dataset import DatasetFunding
 
 if TYPE_CHECKING:
     from tomotheca.errors import Finding
+    from tomotheca.ingest.config import Configuration, Entry, Source
     from tomotheca.ingest.yamlsource import Location
 
 INGEST_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*-[0-9]+$")
@@ -262,9 +262,6 @@ def _not_carried(entry: Entry, notes: _Notes) -> Iterator[Finding]:
 
 
 def _source_not_carried(source: Source, notes: _Notes) -> Iterator[Finding]:
-    if refers(source):
-        kind = "destination_glob" if isinstance(source.finder, language.DestinationGlob) else "destination_filter"
-        yield notes.error(source.location, f"this release does not follow {kind}: name files of the source instead.")
     if not source.shape:
         return
     formats = language.CARRIED_FORMATS.get(source.shape)

@@ -134,6 +134,8 @@ def _pictures(scene: Scene, item: Item) -> tuple[tuple[str, Input], ...]:
     found: dict[str, Input] = {}
     container = f"{item.kind}_keyphotos"
     for photo in scene.discovery.of(item, container):
+        if photo.referred:
+            continue
         path = photo.path or _below(scene, photo.picture or "")
         if path is None:
             if photo.picture:
