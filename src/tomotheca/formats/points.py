@@ -35,6 +35,11 @@ class Points:
         """Count the points."""
         return len(self.locations)
 
+    @property
+    def instances(self) -> int:
+        """Count the instances; without their numbers every point is one."""
+        return len(self) if self.ids is None else len(np.unique(self.ids))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:

@@ -184,6 +184,17 @@ class LocatedShape(Shape):
     origin: Origin = 0
     """Coordinates, in the file's units, of the centre of the first voxel: 1 where voxels are counted from 1."""
 
+    @property
+    def first_voxel(self) -> tuple[float, float, float]:
+        """The origin as x, y, z."""
+        x, y, z = self.origin if isinstance(self.origin, list) else [self.origin] * 3
+        return x, y, z
+
+    @property
+    def axes(self) -> Literal["xyz", "zyx"]:
+        """Order of the coordinates in the file, under whatever name the shape says it."""
+        return "zyx" if "zyx" in {getattr(self, "columns", ""), getattr(self, "order", "")} else "xyz"
+
 
 class PointShape(LocatedShape):
     """Positions; `relion5_star`, `stopgap_star` and `dynamo_tbl` are ours."""

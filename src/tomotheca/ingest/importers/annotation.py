@@ -12,8 +12,8 @@ from tomotheca.ingest import archive
 from tomotheca.ingest.discover import Item, variables
 from tomotheca.ingest.headers import Triple, look
 from tomotheca.ingest.importers.common import Recipes, provenance
-from tomotheca.ingest.importers.points import PointFile, outside, point_file
-from tomotheca.ingest.language import OrientedPointShape, PointShape, SegmentationMaskShape
+from tomotheca.ingest.importers.points import Frame, PointFile, outside, point_file
+from tomotheca.ingest.language import LocatedShape, SegmentationMaskShape
 from tomotheca.ingest.template import UnknownVariableError, fill
 from tomotheca.ingest.transfer import EmptyMaskError, Past, Volume, convert, hashed, kept
 from tomotheca.ingest.work import Context, Draft, Input, Step
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from tomotheca.ingest.importers.tomogram import PlannedTomogram
     from tomotheca.ingest.scene import RunScene
 
-ROW_TYPES: Mapping[str, ndjson.RowType] = {"Point": "point", "OrientedPoint": "orientedPoint"}
+ROW_TYPES: Mapping[str, ndjson.RowType] = {
+    "Point": "point",
+    "OrientedPoint": "orientedPoint",
+    "InstanceSegmentation": "instancePoint",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +128,20 @@ def _make(context: Context, past: Past, recipes: Recipes, shape: ShapeWork) -> S
 
 def _points(context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWork, PointFile]) -> ShapeMade | None:
     shape, file = work
-    points = file.read()
+    points = file.read(memory=context.memory)
     if context.progress:
         context.progress(file.source.size)
     if not len(points):
         return None
-    recipe = recipes.note(
-        shape.file, [file.file_format, file.binning, file.order, file.filter_value, file.delimiter, shape.shape]
-    )
+    count = len(points) if ROW_TYPES[shape.shape] != "instancePoint" else points.instances
+    recipe = recipes.note(shape.file, file.recipe)
     entry = past.entry(shape.file)
     if entry and past.unchanged([file.source]) and past.provenance.get("recipes", {}).get(shape.file) == recipe:
-        return ShapeMade((entry,), len(points), 0)
+        return ShapeMade((entry,), count, 0)
     with context.files.stage(shape.file) as path:
         written = ndjson.write(path, points, row_type=ROW_TYPES[shape.shape])
     entry = Entry(shape.file, written.size, written.sha256, manifest.media_type(shape.file), "annotation")
-    return ShapeMade((entry,), len(points), written.size)
+    return ShapeMade((entry,), count, written.size)
 
 
 class Annotations:
@@ -210,12 +213,12 @@ class Annotations:
                 if mask
                 else None
             )
-        if not isinstance(finder, PointShape | OrientedPointShape):
+        if not isinstance(finder, LocatedShape):
             return None
         wanted = self._filter(item, finder.filter_value)
         if wanted is None:
             return None
-        file = point_file(source, finder, wanted)
+        file = point_file(source, item.source.shape, finder, wanted, Frame(float(self.spacing.spacing), volume))
         if not self._check(item, file, volume):
             return None
         key = place.shape(stem, item.source.shape, ".ndjson")
