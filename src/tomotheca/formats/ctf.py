@@ -129,7 +129,8 @@ def _gctf(path: Path) -> Iterator[Ctf]:
             raise FormatError(path, f"line {number} has {len(values)} values, 6 or 7 belong there.")
         _finite(path, number, values[:-1])
         phase = math.radians(values[4]) if len(values) == 7 else None  # with phase shift
-        rows.append(Ctf(round(values[0]), *values[1:4], phase, values[-2], _known(values[-1])))
+        z, major, minor, angle = values[:4]
+        rows.append(Ctf(round(z), major, minor, angle, phase, values[-2], _known(values[-1])))
     yield from _from_zero(path, rows)
 
 

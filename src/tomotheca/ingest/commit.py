@@ -128,7 +128,12 @@ def _folders(key: str) -> Iterator[tuple[str, str]]:
         yield layout.Dataset(place.dataset).image(""), ""
     elif place.number is None:
         run = layout.Run(place.dataset, place.run)
-        yield from ((run.frame(""), run.frames_document), (run.gain(""), ""))
+        objects = run.identified_objects_document
+        yield from (
+            (run.frame(""), run.frames_document),
+            (run.gain(""), ""),
+            (objects.rpartition("/")[0] + "/", objects),
+        )
     else:
         yield place.folder, ""
     if place.kind == "tomogram":

@@ -384,12 +384,9 @@ CONTAINERS: Mapping[str, Container] = {
 
 # --- what is carried out ----------------------------------------------------------------------------------------------------
 
-CARRIED_CONTAINERS = set(CONTAINERS) - {"identified_objects"}
 CARRIED_FORMATS: Mapping[str, frozenset[str]] = {
     **{shape: frozenset(readers) for shape, readers in READERS.items()},
     "SegmentationMask": frozenset({"mrc", "zarr"}),
     "SemanticSegmentationMask": frozenset({"mrc", "zarr"}),
 }
 """Shapes and source formats that this release reads."""
-
-CARRIED_ALIGNMENTS = {"IMOD", "ARETOMO3"}

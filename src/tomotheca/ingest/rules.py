@@ -34,6 +34,8 @@ NEEDED_TERMS = {
     "organelle": "cell_component", "virus": "cell_component",
 }  # fmt: skip
 LONGEST_TITLE = 150
+REQUIRED = {"alignment": ("format",), "frame": ("dose_rate",), "tomogram": ("dates", "tomogram_version")}
+"""By kind: fields that documents may lack and configurations must have."""
 
 
 class _Notes:
@@ -60,6 +62,7 @@ def rules(configuration: Configuration) -> Iterator[Finding]:
             yield from _not_carried(entry, notes)
             metadata = entry.metadata or {}
             place = (*entry.location, "metadata")
+            yield from _required(entry, place, notes)
             yield from _people(entry.container.kind, metadata, place, notes)
             yield from _dates(metadata, place, notes)
             yield from _references(metadata, place, notes)
@@ -71,6 +74,13 @@ def rules(configuration: Configuration) -> Iterator[Finding]:
                 case "annotation":
                     yield from _annotation(metadata, place, notes, ingest_ids)
                     yield from _shapes(entry, notes)
+
+
+def _required(entry: Entry, place: Location, notes: _Notes) -> Iterator[Finding]:
+    """Ask for what documents of other portals may lack and configurations must say."""
+    for name in REQUIRED.get(entry.container.kind, ()):
+        if entry.metadata is not None and entry.metadata.get(name) is None:
+            yield notes.error((*place, name), f"{name} is missing: it is required.")
 
 
 def _needs(configuration: Configuration, notes: _Notes) -> Iterator[Finding]:
@@ -245,18 +255,6 @@ def _shapes(entry: Entry, notes: _Notes) -> Iterator[Finding]:
 
 def _not_carried(entry: Entry, notes: _Notes) -> Iterator[Finding]:
     """Say clearly what is understood and not yet done."""
-    name = entry.name
-    if name not in language.CARRIED_CONTAINERS:
-        yield notes.error(entry.location, f"this release does not take in {name}: leave the block out for now.")
-        return
-    if (
-        name == "alignments"
-        and entry.metadata
-        and (form := str(entry.metadata.get("format") or "")) not in {*language.CARRIED_ALIGNMENTS, ""}
-    ):
-        yield notes.error(
-            (*entry.location, "metadata", "format"), f"this release does not read alignments of format {form}."
-        )
     for source in entry.sources:
         yield from _source_not_carried(source, notes)
 

@@ -147,8 +147,12 @@ class RunScene:
         return self.item.name
 
     def of(self, container: str, parent: Item | None = None) -> tuple[Item, ...]:
-        """Give the items of a container below the run, or below one of its items, that are to be taken in."""
-        return tuple(i for i in self.scene.discovery.of(parent or self.item, container) if not i.referred)
+        """Give the items of a container below the run, or below one of its items, that are to be taken in.
+
+        A voxel spacing is a place and nothing that is taken in: those of the archive count too.
+        """
+        found = self.scene.discovery.of(parent or self.item, container)
+        return found if container == "voxel_spacings" else tuple(i for i in found if not i.referred)
 
     def referred(self, container: str, parent: Item | None = None) -> tuple[Item, ...]:
         """Give those that are in the archive and only referred to; their paths are archive keys."""

@@ -1,22 +1,26 @@
-"""Runs: the run's own document, and the frames, mdoc files and gain references that its manifest lists."""
+"""Runs: the run's own document, and the frames, mdoc files, gain references and objects that its manifest lists."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tomotheca.ingest.importers import objects
 from tomotheca.ingest.importers.common import provenance
 from tomotheca.ingest.importers.tiltseries import Series, read_mdoc
 from tomotheca.ingest.scene import RunScene, stem
 from tomotheca.ingest.sections import Exposure, FrameRecord, frames
-from tomotheca.ingest.transfer import Copy, Past, copy, hashed
+from tomotheca.ingest.transfer import Brought, Copy, Past, copy, hashed
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Frames, Run
+from tomotheca.store import manifest
 
 if TYPE_CHECKING:
     from tomotheca.ingest.discover import Item
+    from tomotheca.ingest.importers.objects import ObjectsWork
     from tomotheca.store import layout
+    from tomotheca.store.manifest import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,10 @@ class RunWork:
     gains: tuple[Copy, ...]
     movies: tuple[Copy, ...]
     frames: FramesWork | None
+    objects: ObjectsWork | None
+    deposition: int
     owned: bool
+    """Whether the configuration describes the dataset; else its files join those that are there."""
 
     def draft(self, context: Context) -> Draft:
         """Copy the files and write down what the run has."""
@@ -72,20 +79,53 @@ class RunWork:
         past = Past(context, place.document)
         copies = (*self.movies, *(self.frames.mdocs if self.frames else ()), *self.gains)
         brought = copy(context, copies, past)
-        sources = hashed([c.source for c in copies], past)
-        known = past.document.get("ids") or {}
+        made = self.objects.bring(context) if self.objects else Brought(())
+        before = (
+            *((self.frames.draft(context, past),) if self.frames else ()),
+            *((self.objects.draft(context),) if self.objects else ()),
+        )
+        others = Others(Past(replace(context, force=False), place.document), None if self.owned else self.deposition)
+        known = others.past.document.get("ids") or {}
+        gains = [entry.key.rpartition("/")[2] for entry in others.entries if entry.role == "gain"]
         ids = {
             "tomogram_voxel_spacing": dict.fromkeys([*known.get("tomogram_voxel_spacing", {}), *self.spacings], 0),
-            "gain_file": dict.fromkeys(
-                [c.key.rpartition("/")[2] for c in self.gains] or ([] if self.owned else known.get("gain_file", {})), 0
-            ),
+            "gain_file": dict.fromkeys(sorted([*gains, *(c.key.rpartition("/")[2] for c in self.gains)]), 0),
         }
-        document = {"run_name": place.name, "ids": ids, "provenance": provenance(context.origin, sources)}
-        keeps = not self.owned and not copies and bool(past.document)
-        if keeps:
-            document["provenance"] = past.document.get("provenance", document["provenance"])
-        before = (self.frames.draft(context, past),) if self.frames else ()
-        return Draft(Run, place.document, document, None if keeps else brought.entries, before, written=brought.written)
+        document = {
+            "run_name": place.name,
+            "ids": ids,
+            **others.provenance(context, hashed([c.source for c in copies], past)),
+        }
+        entries = others.beside((*brought.entries, *made.entries))
+        return Draft(Run, place.document, document, entries, before, written=brought.written + made.written)
+
+
+class Others:
+    """What a run has from others than the one who takes something in now: it stays.
+
+    Parameters
+    ----------
+    deposition
+        The one that adds to somebody else's dataset; None for the dataset's own configuration.
+    """
+
+    def __init__(self, past: Past, deposition: int | None) -> None:
+        self.deposition = deposition
+        self.past = past
+        self.entries = tuple(e for e in past.entries() if e.deposition != deposition)
+
+    def beside(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Give the manifest: what others have, and this, marked as this deposition's."""
+        own = {e.key: replace(e, deposition=self.deposition) for e in entries}
+        return (*(e for e in self.entries if e.key not in own), *own.values())
+
+    def provenance(self, context: Context, sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Say where the document comes from: the tool and configuration are those of the dataset's own."""
+        marked = [{**s, "deposition": self.deposition} for s in sources] if self.deposition else list(sources)
+        known = self.past.provenance
+        kept = [s for s in known.get("sources", ()) if s.get("deposition") != self.deposition]
+        said = provenance(context.origin, sorted([*kept, *marked], key=lambda s: s.get("deposition") or 0))
+        return {"provenance": {**said, **known, "sources": said["sources"]} if self.deposition else said}
 
 
 def plan(run: RunScene, series: Sequence[Series], spacings: Sequence[str]) -> Step:
@@ -93,11 +133,30 @@ def plan(run: RunScene, series: Sequence[Series], spacings: Sequence[str]) -> St
     gains = named_copies(run, "gains")
     movies = named_copies(run, "frames")
     described = _frames(run, series, movies)
-    work = RunWork(run.place, tuple(spacings), gains, movies, described, run.owned)
+    listed = objects.plan(run)
+    work = RunWork(run.place, tuple(spacings), gains, movies, described, listed, run.deposition, run.owned)
     copies = (*movies, *(described.mdocs if described else ()), *gains)
-    outputs = (*(c.key for c in copies), *((described.key,) if described else ()))
+    _others_names(run, copies)
+    inputs = (*(c.source for c in copies), *((listed.source,) if listed else ()))
+    outputs = (
+        *(c.key for c in copies),
+        *((described.key,) if described else ()),
+        *((run.place.identified_objects, run.place.identified_objects_document) if listed else ()),
+    )
     natural = f"dataset {run.place.dataset}, run {run.name}"
-    return Step("run", run.place.document, natural, work, tuple(c.source for c in copies), outputs, stage=1)
+    return Step("run", run.place.document, natural, work, inputs, outputs, stage=1)
+
+
+def _others_names(run: RunScene, copies: Sequence[Copy]) -> None:
+    """Refuse a file that somebody else has brought under the same name."""
+    mine = None if run.owned else run.deposition
+    taken = (
+        {e.key for e in manifest.read(run.scene.files, run.place.folder) if e.deposition != mine} if copies else set()
+    )
+    for one in copies:
+        if one.key in taken:
+            message = f"run {run.name} has a file {one.key} of another deposition: give this one another name."
+            run.about("error", one.source.local, message)
 
 
 def named_copies(run: RunScene, container: str) -> tuple[Copy, ...]:
@@ -120,6 +179,14 @@ def _frames(run: RunScene, series: Sequence[Series], movies: Sequence[Copy]) -> 
     metadata = run.metadata(items[0]) if items else {}
     recorded = _recorded(run, series)
     if metadata is None or not (items or recorded or any(s.sections for s in series)):
+        return None
+    known = next((e.document.get("deposition_id") for e in run.archive.of(Frames)), None)
+    if known is not None and int(known) != run.deposition:
+        item = next(iter((*items, *run.of("tiltseries"), *run.of("collection_metadata"))))
+        message = (
+            f"it has the frames of deposition {known}: take tilt series and frames in with the dataset they belong to."
+        )
+        run.add("error", item, message)
         return None
     rate = metadata.get("dose_rate")
     records: list[FrameRecord] = []
