@@ -1,0 +1,149 @@
+"""Points of every format, from the lab's files to the rows in the archive, through `tomotheca ingest`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from tests.api.serving import run_cli
+from tests.formats import picks
+from tests.ingest.conftest import Lab, annotation
+
+from tomotheca.formats.registry import READERS
+
+SPACING = "10900/TS_1/Reconstructions/VoxelSpacing10.000"
+PLACE = np.array([4.5, 7.25, 2.0])
+MATRIX = Rotation.from_euler("xyz", [10, 50, -120], degrees=True).as_matrix()
+OTHER = np.array([1.0, 2.0, 3.0])
+
+TABLES = {
+    "csv": "4.5,7.25,2\n",
+    "csv_with_header": "score;Z;Y;X\n0.5;2;7.25;4.5\n",
+    "tsv": "4.5\t7.25\t2\n",
+    "tardis": "IDs,X [A],Y [A],Z [A]\n3,45,72.5,20\n3,10,20,30\n5,10,20,30\n",
+}
+CASES = [(shape, file_format) for shape, readers in READERS.items() for file_format in readers]
+NUMBERED = {"stopgap_star", "dynamo_tbl"}
+
+
+def content(shape: str, file_format: str) -> str | bytes:
+    if file_format in TABLES:
+        return TABLES[file_format]
+    if shape == "InstanceSegmentation":
+        return picks.copick(PLACE, MATRIX, instance=3)
+    made: str | bytes = picks.ORIENTED[file_format](PLACE, MATRIX)
+    if file_format in NUMBERED and isinstance(made, str):
+        row = picks.ORIENTED[file_format](OTHER, MATRIX).rstrip().split("\n")[-1].split(" ")
+        row[1 if file_format == "stopgap_star" else 19] = "17"
+        return f"{made.rstrip()}\n{' '.join(row)}\n"
+    return made
+
+
+def add_points(lab: Lab) -> None:
+    """One annotation for each shape and format, and a map file that gives the run its number."""
+    lab.config["standardization_config"]["run_data_map_file"] = "map.csv"
+    (lab.root / "map.csv").write_text("run_name,number\nTS_1,1\n")
+    lab.config["annotations"] = []
+    for shape, file_format in CASES:
+        name = f"{shape.lower()}-{file_format.replace('_', '-')}"
+        picks.write(lab.root / "picks" / name, content(shape, file_format))
+        source: dict[str, Any] = {"file_format": file_format, "glob_string": f"picks/{name}"}
+        if "star" in file_format or file_format in NUMBERED:
+            source["filter_value"] = "{number}" if file_format in NUMBERED else "{run_name}"
+        lab.config["annotations"].append(annotation(f"{name}-1", name, [{shape: source}]))
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Documents and rows of a lab with points in every format, by the annotation's ingest id."""
+    lab = Lab(tmp_path_factory.mktemp("points"))
+    lab.root.mkdir(parents=True)
+    lab.add("TS_1")
+    add_points(lab)
+    for name in ("tiltseries", "rawtilts", "collection_metadata", "frames", "gains", "alignments"):
+        del lab.config[name]
+    root = lab.folder / "root"
+    words = ("ingest", lab.save(), "--source", lab.folder / "source", "--root", root, "--workers", "1", "--json")
+    done = run_cli(*words)
+    assert done.returncode == 0, done.stderr
+    again = json.loads(run_cli(*words, check=True).stdout)
+    found: dict[str, Any] = {"again": again["written"]}
+    for path in (root / "archive" / SPACING / "Annotations").glob("*/*-1.0.json"):
+        document = json.loads(path.read_text())
+        rows = (root / "archive" / document["files"][0]["path"]).read_text().splitlines()
+        found[document["annotation_ingest_id"]] = document, [json.loads(row) for row in rows]
+    return found
+
+
+@pytest.mark.parametrize(("shape", "file_format"), CASES)
+def test_every_shape_and_format(taken: dict[str, Any], shape: str, file_format: str) -> None:
+    document, rows = taken[f"{shape.lower()}-{file_format.replace('_', '-')}-1"]
+    (file,) = document["files"]
+    assert file["shape"] == shape
+    assert file["path"].endswith(f"_{shape.lower()}.ndjson")
+    np.testing.assert_allclose([rows[0]["location"][axis] for axis in "xyz"], PLACE, atol=1e-6)
+    assert len(rows) == (3 if file_format == "tardis" else 1)
+    assert document["object_count"] == (2 if file_format == "tardis" else 1)
+    keys = {"Point": set(), "OrientedPoint": {"xyz_rotation_matrix"}, "InstanceSegmentation": {"instance_id"}}
+    assert rows[0].keys() == {"type", "location", *keys[shape]}
+    assert rows[0]["type"] == {"InstanceSegmentation": "instancePoint"}.get(shape, shape[0].lower() + shape[1:])
+    if shape == "OrientedPoint":
+        np.testing.assert_allclose(rows[0]["xyz_rotation_matrix"], MATRIX, atol=1e-5)
+    if shape == "InstanceSegmentation":
+        assert rows[0]["instance_id"] == 3
+
+
+def test_a_second_time_writes_nothing(taken: dict[str, Any]) -> None:
+    assert taken["again"] == 0
+
+
+def only(lab: Lab, shape: str, text: str | bytes, **source: Any) -> None:
+    """Leave one annotation, of one file."""
+    picks.write(lab.root / "picks/one", text)
+    lab.config["annotations"] = [annotation("one-1", "one", [{shape: {"glob_string": "picks/one", **source}}])]
+
+
+def test_the_origin_of_a_configuration(lab: Lab) -> None:
+    model = picks.model(picks.contour([[0.5, 0.5, 0], [8.5, 4.5, 6]]))
+    only(lab, "Point", model, file_format="mod", origin=[0.5, 0.5, 0], binning=2)
+    lab.ingest()
+    rows = (lab.archive / SPACING / "Annotations/100/one-1.0_point.ndjson").read_text().splitlines()
+    assert [list(json.loads(row)["location"].values()) for row in rows] == [[0, 0, 0], [4, 2, 3]]
+    only(lab, "Point", model, file_format="mod", binning=2)
+    lab.ingest()
+    first = (lab.archive / SPACING / "Annotations/100/one-1.0_point.ndjson").read_text().splitlines()[0]
+    assert list(json.loads(first)["location"].values()) == [0.25, 0.25, 0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "text", "source", "words"),
+    [
+        ("Point", picks.mod(PLACE, MATRIX)[:-5], {"file_format": "mod"}, "is truncated"),
+        ("OrientedPoint", picks.model(), {"file_format": "mod"}, "has no slicer angles"),
+        ("Point", picks.dynamo(PLACE, MATRIX), {"file_format": "dynamo_tbl", "filter_value": "{run_name}"}, "'TS_1': give a number"),
+        ("OrientedPoint", picks.copick(PLACE, -MATRIX), {"file_format": "copick"}, "mirrors the reference"),
+        ("InstanceSegmentation", "1,2,3\n", {"file_format": "tardis"}, "line 1 is no header"),
+        ("OrientedPoint", picks.loop("", dict.fromkeys(picks.COORDINATES, 1)), {"file_format": "relion3_star"}, "has no angles"),
+        ("Point", "1,2,3\n4,nan,6\n", {"file_format": "csv"}, "line 2: 'nan' is not a number"),
+    ],
+)  # fmt: skip
+def test_broken_files_are_refused(lab: Lab, shape: str, text: Any, source: dict[str, Any], words: str) -> None:
+    only(lab, shape, text, **source)
+    said = lab.refused()
+    assert words in said
+    assert str(lab.root / "picks/one") in said
+
+
+def test_meshes_at_points_are_refused(lab: Lab) -> None:
+    more = {"file_format": "copick", "mesh_source_path": "mesh.glb"}
+    only(lab, "OrientedPoint", picks.copick(PLACE, MATRIX), **more)
+    assert "does not place meshes at points" in lab.refused()
+
+
+def test_formats_of_other_shapes_are_refused(lab: Lab) -> None:
+    only(lab, "InstanceSegmentation", "1,2,3\n", file_format="csv")
+    said = lab.refused()
+    assert "file_format" in said
+    assert f"{Path(lab.path)}:" in said
