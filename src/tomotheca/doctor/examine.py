@@ -62,7 +62,7 @@ class Report:
 
     problems: tuple[Problem, ...]
     scopes: tuple[str, ...]
-    """Folders that were examined as wholes, with their final slash."""
+    """Beginnings of the keys that were examined as wholes; an empty one stands for all."""
 
     rules: tuple[str, ...]
     runs: int
@@ -123,9 +123,7 @@ def examine(files: Files, options: Options, progress: Progress | None = None) ->
         problems += applied(subjects.Shelved(f"{layout.INTERNAL}/", (), tuple(shelves.without_dataset(files))))
     numbers = subjects.Numbers(layout.IDENTIFIERS, given, options.marks, options.buried)
     problems += applied(numbers)
-    scopes = [layout.Dataset(number).folder for number in every]
-    scopes += [layout.Deposition(number).folder for number in depositions] if options.datasets is None else []
-    scopes += [f"{layout.INTERNAL}/"] if options.datasets is None else []
+    scopes = [""] if options.datasets is None else [layout.Dataset(number).folder for number in every]
     return Report(
         tuple(in_order(problems)), tuple(scopes), names, len(runs), sum(part.seen for part in everything),
         time.monotonic() - began,
@@ -174,10 +172,20 @@ def _said(rule: Rule, subject: subjects.Subject) -> Iterator[Problem]:
     try:
         for said in rule.examine(subject):
             at = said if isinstance(said, At) else At(said)
-            yield Problem(rule.id, rule.severity, at.where or where, at.message, rule.mend, at.path)
+            there, message = _settled(where, at)
+            yield Problem(rule.id, rule.severity, there, message, rule.mend, at.path)
     except Exception as error:  # noqa: BLE001 - one broken document must not hide what the others have
         message = f"the rule {rule.id} could not be applied ({type(error).__name__}: {error})"
         yield Problem(FAILED, "error", where, message[:300], "report this to the developers, with the file", rule.id)
+
+
+def _settled(where: str, at: At) -> tuple[str, str]:
+    """Keep a finding below the folder that its subject lies in, whatever paths a document names."""
+    top = where.partition("/")[0]
+    owned = top.isdecimal() or top == layout.DEPOSITIONS
+    if not at.where or not owned or at.where.startswith(f"{top}/"):
+        return at.where or where, at.message
+    return where, f"{at.where[:200]}: {at.message}"
 
 
 def run(order: Order, place: layout.Run) -> Found:

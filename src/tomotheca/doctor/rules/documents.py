@@ -140,7 +140,8 @@ def files_there(listed: Listed) -> Iterator[Said]:
             yield At(f"cannot be compared with its manifest ({' '.join(str(error).split())})", where=entry.key)
             continue
         if found is not None:
-            yield At(found.message.removesuffix(f": {MEND}"), where=found.where)
+            message = found.message.removesuffix(f": {MEND}")
+            yield At(message, where=found.where) if entry.source is None else At(f"{found.where}: {message}", entry.key)
 
 
 def keys_belong(listed: Listed) -> Iterator[Said]:
