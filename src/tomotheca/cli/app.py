@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tomotheca.cli import about, check, demo, desk, download, dump, index, ingest, load, publish, serve
+from tomotheca.cli import about, check, demo, desk, doctor, download, dump, index, ingest, load, publish, serve
 
 app = typer.Typer(
     name="tomotheca",
@@ -23,6 +23,7 @@ app.command("load")(load.load)
 app.command("publish")(publish.publish)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
 app.command("download")(download.download)
 app.add_typer(desk.app, name="desk")
 app.command("settings")(about.settings)
