@@ -66,7 +66,7 @@ def test_tardis(tmp_path: Path, unit: str) -> None:
     ("text", "words"),
     [
         ("X,Y,Z\n1,2,3\n", "line 1 is no header with IDs, X, Y and Z"),
-        ("IDs,X,Y,Z\n1.5,2,3,4\n", "point 1 has the instance 1.5"),
+        ("IDs,X,Y,Z\n1.5,2,3,4\n", "line 2 has the instance 1.5"),
         ("IDs,X,Y,Z\n1,2,3\n", "line 2 has 3 columns, 4 are needed"),
         ("IDs,X,Y,Z\n1,2,three,4\n", "line 2: 'three' is not a number"),
     ],
@@ -192,6 +192,52 @@ def test_a_word_that_is_no_number_is_named(tmp_path: Path, file_format: str, wor
     path = picks.write(tmp_path / "a", f"{good}{mark.join(bad)}\n".encode("latin-1"))
     with pytest.raises(FormatError, match=rf"line {good.count(chr(10)) + 1}: .* is not a number"):
         read_points(path, file_format, Options(spacing=1, size=(1, 1, 1)))
+
+
+def test_numbers_beyond_any_tomogram_are_refused(tmp_path: Path) -> None:
+    path = picks.write(tmp_path / "a.csv", "1e308,2,3\n")
+    with pytest.raises(FormatError, match="too large to be places"):
+        read_points(path, "csv", Options(binning=1e-9))
+
+
+DAMAGE = [
+    b"\xff",
+    b"'",
+    b'"',
+    b"#",
+    b"\n;",
+    b"\n",
+    b"\r",
+    b" ",
+    b",",
+    b"nan",
+    b"1e400",
+    b"data_",
+    b"loop_",
+    b"_x",
+    b"[",
+    b"{",
+    b"null",
+]
+WRITTEN = {**BROKEN, "tardis": ("IDs,X,Y,Z\n1,2,3,4\n", ""), "copick": (picks.copick(np.ones(3), np.eye(3)), "")}
+
+
+@given(data=st.data(), file_format=st.sampled_from(sorted(WRITTEN)))
+def test_damage_never_does_more_than_raise(
+    tmp_path_factory: pytest.TempPathFactory, data: Any, file_format: str
+) -> None:
+    content = WRITTEN[file_format][0].encode()
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(content)))
+        content = content[:start] + data.draw(st.sampled_from(DAMAGE)) + content[start + data.draw(st.integers(0, 9)) :]
+    path = tmp_path_factory.mktemp("damage") / "a"
+    path.write_bytes(content)
+    shape = "InstanceSegmentation" if file_format == "tardis" else "Point"
+    try:
+        found = len(read_points(path, file_format, Options(spacing=10, size=(9, 9, 9)), shape=shape))
+    except FormatError:
+        found = 0
+    assert found < 10
 
 
 def test_names_in_a_star_file_open_nothing(tmp_path: Path) -> None:

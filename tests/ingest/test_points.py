@@ -136,6 +136,20 @@ def test_broken_files_are_refused(lab: Lab, shape: str, text: Any, source: dict[
     assert str(lab.root / "picks/one") in said
 
 
+def test_points_outside_name_the_line_in_a_star_file(lab: Lab) -> None:
+    text = picks.relion4(PLACE, MATRIX).rstrip()
+    row = picks.relion4(np.array([40.0, 0, 0]), MATRIX).rstrip().split("\n")[-1]
+    only(lab, "OrientedPoint", f"{text}\n{row}\n", file_format="relion4_star", filter_value="TS_1")
+    (finding,) = (f for f in lab.ingest().findings if "outside" in f.message)
+    assert finding.where == f"{lab.root / 'picks/one'}:{text.count(chr(10)) + 2}"
+    assert "1 of 2 points are outside the volume of 16 x 12 x 8 voxels, the first is point 2 at 40.0" in finding.message
+
+
+def test_a_filter_that_means_nothing_is_noted(lab: Lab) -> None:
+    only(lab, "Point", "1,2,3\n", file_format="csv", filter_value="{run_name}")
+    assert any("filter_value is not used: a file of csv" in f.message for f in lab.ingest().findings)
+
+
 def test_meshes_at_points_are_refused(lab: Lab) -> None:
     more = {"file_format": "copick", "mesh_source_path": "mesh.glb"}
     only(lab, "OrientedPoint", picks.copick(PLACE, MATRIX), **more)

@@ -27,13 +27,26 @@ class First:
     words: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbers:
+    """The wanted columns of a table."""
+
+    values: npt.NDArray[np.float64]
+    """Shape ``(n, number of wanted columns)``."""
+
+    lines: npt.NDArray[np.int64]
+    """Shape ``(n,)``: line of each row."""
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.values)
+
+
 Choose = Callable[[First], Sequence[int]]
 """Says from the first line which columns are wanted, counted from 0."""
 
 
-def read_numbers_of(
-    path: Path, choose: Choose, *, delimiter: str = "", header: bool = False
-) -> npt.NDArray[np.float64]:
+def read_numbers_of(path: Path, choose: Choose, *, delimiter: str = "", header: bool = False) -> Numbers:
     """Read some columns as numbers.
 
     Empty lines and lines that begin with ``#`` are skipped; a line may have more columns than are wanted.
@@ -49,17 +62,13 @@ def read_numbers_of(
     header
         Whether the first line names the columns.
 
-    Returns
-    -------
-    npt.NDArray[np.float64]
-        Shape ``(n, number of wanted columns)``.
-
     Raises
     ------
     FormatError
         If a line lacks a wanted column or has no finite number there; the message names the line.
     """
-    parts: list[npt.NDArray[np.float64]] = []
+    parts: list[npt.NDArray[np.float64]] = [np.empty((0, 3))]
+    lines: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
     wanted: Sequence[int] | None = None
     for numbers, texts in _pieces(path):
         delimiter = delimiter or _find_delimiter(texts[0])
@@ -69,7 +78,8 @@ def read_numbers_of(
             if header:
                 del rows[0], numbers[0]
         parts.append(_columns(path, rows, numbers, wanted))
-    return np.concatenate(parts) if parts else np.empty((0, 3))
+        lines.append(np.array(numbers, np.int64))
+    return Numbers(np.concatenate(parts[1:] or parts), np.concatenate(lines))
 
 
 def _pieces(path: Path) -> Iterator[tuple[list[int], list[str]]]:

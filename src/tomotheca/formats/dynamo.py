@@ -47,7 +47,9 @@ def read(path: Path, options: Options) -> Points:
 
     table = read_numbers_of(path, choose, delimiter=BLANK)
     if not len(table):
-        return Points(table)
-    table = table[rows_of(path, table[:, 9], options.filter_value)]
-    locations = arranged(table[:, 6:9] + table[:, 0:3], options)
-    return Points(locations, turned(rotation.product("zxz", -table[:, 3:6]), options))
+        return Points(table.values)
+    chosen = rows_of(path, table.values[:, 9], options.filter_value)
+    values = table.values[chosen]
+    locations = arranged(values[:, 6:9] + values[:, 0:3], options)
+    rotations = rotation.product("zxz", -values[:, 3:6])
+    return Points(locations, turned(rotations, options), lines=table.lines[chosen])

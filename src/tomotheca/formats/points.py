@@ -31,6 +31,9 @@ class Points:
     ids: npt.NDArray[np.int64] | None = None
     """Shape ``(n,)``: which instance each point belongs to."""
 
+    lines: npt.NDArray[np.int64] | None = None
+    """Shape ``(n,)``: line of the file on which each point stands, where there are lines."""
+
     def __len__(self) -> int:
         """Count the points."""
         return len(self.locations)
@@ -86,7 +89,8 @@ def read_csv(path: Path, options: Options) -> Points:
             raise FormatError(path, f"line {first.line} is a header: give the file format csv_with_header.")
         return (0, 1, 2)
 
-    return Points(arranged(read_numbers_of(path, choose, delimiter=_delimiter(options)), options))
+    table = read_numbers_of(path, choose, delimiter=_delimiter(options))
+    return Points(arranged(table.values, options), lines=table.lines)
 
 
 def read_csv_with_header(path: Path, options: Options) -> Points:
@@ -110,7 +114,7 @@ def read_csv_with_header(path: Path, options: Options) -> Points:
         return (0, 1, 2) if named is None else named if by_name else sorted(named)
 
     table = read_numbers_of(path, choose, delimiter=_delimiter(options), header=True)
-    return Points(arranged(table, options))
+    return Points(arranged(table.values, options), lines=table.lines)
 
 
 def coordinate_columns(path: Path, first: First) -> tuple[int, int, int] | None:

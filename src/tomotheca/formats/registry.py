@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from tomotheca.errors import FormatError
 from tomotheca.formats import copick, dynamo, imodmodel, points, relion, stopgap, tardis
 from tomotheca.formats.points import Options, Points
@@ -22,6 +24,9 @@ PARTICLES: Mapping[str, Reader] = {
     "copick": copick.read,
 }
 """Formats that have positions and rotations in one."""
+
+FILTERED = frozenset(PARTICLES) - {"copick"}
+"""Formats whose files hold several tomograms, of which ``filter_value`` names one."""
 
 READERS: Mapping[str, Mapping[str, Reader]] = {
     "Point": {
@@ -49,4 +54,8 @@ def read_points(path: Path, file_format: str, options: Options | None = None, *,
     if file_format not in readers:
         known = ", ".join(readers) or "none"
         raise FormatError(path, f"there is no file format {file_format!r} for {shape}; known are {known}.")
-    return readers[file_format](path, options or Options())
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = readers[file_format](path, options or Options())
+    if not np.isfinite(points.locations).all():
+        raise FormatError(path, "has coordinates that are too large to be places in a tomogram.")
+    return points

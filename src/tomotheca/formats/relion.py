@@ -82,7 +82,7 @@ def read(path: Path, options: Options, dialect: Dialect = RELION_4) -> Points:
         locations = _centred(table, options, subtomogram)
     else:
         locations = arranged(table.vectors(COORDINATES) - _shifts(table, tables, subtomogram), options)
-    return Points(locations, _rotations(table, options, subtomogram))
+    return Points(locations, _rotations(table, options, subtomogram), lines=table.lines)
 
 
 def euler_to_matrices(angles: Floats) -> Floats:

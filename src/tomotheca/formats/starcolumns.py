@@ -55,6 +55,8 @@ class Columns:
     length: int
     numbers: Mapping[str, Floats | FormatError]
     words: Mapping[str, Words]
+    lines: npt.NDArray[np.int64]
+    """Shape ``(n,)``: line on which each row ends."""
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -91,15 +93,17 @@ class Columns:
 
     def take(self, chosen: npt.NDArray[np.bool_]) -> Columns:
         """Keep some rows; ``chosen`` has shape ``(n,)``."""
+        if chosen.all():
+            return self
         numbers = {n: v if isinstance(v, FormatError) else v[chosen] for n, v in self.numbers.items()}
         words = {name: replace(column, codes=column.codes[chosen]) for name, column in self.words.items()}
-        return replace(self, length=int(chosen.sum()), numbers=numbers, words=words)
+        return replace(self, length=int(chosen.sum()), numbers=numbers, words=words, lines=self.lines[chosen])
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
         numbers = sum(v.nbytes for v in self.numbers.values() if not isinstance(v, FormatError))
-        return numbers + sum(column.codes.nbytes for column in self.words.values())
+        return numbers + sum(column.codes.nbytes for column in self.words.values()) + self.lines.nbytes
 
 
 def read_columns(path: Path, wanted: Wanted) -> tuple[Columns, ...]:
@@ -132,10 +136,12 @@ class _Wanted(Sink):
         self.words: dict[str, list[npt.NDArray[np.int32]]] = {c: [] for c in columns if c in wanted.words}
         self.known: dict[str, dict[str, int]] = {c: {} for c in self.words}
         self.failed: dict[str, FormatError] = {}
+        self.lines: list[npt.NDArray[np.int64]] = []
 
     def add(self, rows: list[list[str]], lines: Sequence[int]) -> None:
         """Take rows and the lines on which they end."""
         self.length += len(rows)
+        self.lines.append(np.array(lines, np.int64))
         for column, parts in self.numbers.items():
             index = self.columns.index(column)
             if column in self.failed:
@@ -157,7 +163,8 @@ class _Wanted(Sink):
             c: self.failed[c] if c in self.failed else _joined(parts, np.float64) for c, parts in self.numbers.items()
         }
         words = {c: Words(tuple(self.known[c]), _joined(codes, np.int32)) for c, codes in self.words.items()}
-        return Columns(self.path, self.name, self.columns, self.length, numbers, words)
+        lines = _joined(self.lines, np.int64)
+        return Columns(self.path, self.name, self.columns, self.length, numbers, words, lines)
 
 
 def _joined(parts: list[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:

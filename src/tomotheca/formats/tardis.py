@@ -45,8 +45,10 @@ def read(path: Path, options: Options) -> Points:
     table = read_numbers_of(path, choose, header=True)
     if not len(table):
         return Points(np.empty((0, 3)), None, np.empty(0, np.int64))
-    ids = table[:, 0]
+    ids = table.values[:, 0]
     wrong = np.flatnonzero((ids != np.round(ids)) | (np.abs(ids) > LARGEST))
     if len(wrong):
-        raise FormatError(path, f"point {wrong[0] + 1} has the instance {ids[wrong[0]]:g}: IDs are whole numbers.")
-    return Points(arranged(table[:, 1:], options, scale=scale), None, ids.astype(np.int64))
+        raise FormatError(
+            path, f"line {table.lines[wrong[0]]} has the instance {ids[wrong[0]]:g}: IDs are whole numbers."
+        )
+    return Points(arranged(table.values[:, 1:], options, scale=scale), None, ids.astype(np.int64), table.lines)

@@ -47,6 +47,7 @@ class Scene:
     alone: bool = False
     """Whether there is no archive to compare with: what is referred to is taken to be there."""
     _metadata: dict[tuple[Entry, str], dict[str, Any] | None] = field(default_factory=dict)
+    _templated: dict[Entry, bool] = field(default_factory=dict)
     _inputs: dict[str, Input | None] = field(default_factory=dict)
 
     def add(self, severity: Severity, item: Item | Entry, message: str) -> None:
@@ -76,10 +77,16 @@ class Scene:
         """
         if entry.metadata is None:
             return {}
-        name = run if entry.container.templated else ""
+        name = run if entry.container.templated and self._is_templated(entry) else ""
         if (entry, name) not in self._metadata:
             self._metadata[entry, name] = self._settle(entry, name)
         return self._metadata[entry, name]
+
+    def _is_templated(self, entry: Entry) -> bool:
+        """Whether the metadata of an entry may differ from run to run."""
+        if entry not in self._templated:
+            self._templated[entry] = "{" in repr(entry.metadata)
+        return self._templated[entry]
 
     def _settle(self, entry: Entry, run: str) -> dict[str, Any] | None:
         given: Any = entry.metadata
@@ -166,8 +173,8 @@ class RunScene:
         """Report something about an item of this run."""
         self.scene.add(severity, item, f"run {self.name}: {message}")
 
-    def about(self, severity: Severity, path: Path, message: str) -> None:
-        """Report something about a file of the source."""
+    def about(self, severity: Severity, path: Path | str, message: str) -> None:
+        """Report something about a file of the source, with its line where that is known (``picks.csv:12``)."""
         finding = Finding(severity, str(path), message)
         if finding not in self.scene.findings:
             self.scene.findings.append(finding)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import Finding, FormatError
 from tomotheca.formats import ndjson
+from tomotheca.formats.registry import FILTERED
 from tomotheca.ingest import archive
 from tomotheca.ingest.discover import Item, variables
 from tomotheca.ingest.headers import Triple, look
@@ -218,6 +219,9 @@ class Annotations:
         wanted = self._filter(item, finder.filter_value)
         if wanted is None:
             return None
+        if wanted and finder.file_format not in FILTERED:
+            self.run.add("note", item, f"filter_value is not used: a file of {finder.file_format} is of one tomogram.")
+            wanted = ""
         file = point_file(source, item.source.shape, finder, wanted, Frame(float(self.spacing.spacing), volume))
         if not self._check(item, file, volume):
             return None
@@ -254,9 +258,10 @@ class Annotations:
             x, y, z = points.locations[rows[0]]
             size = " x ".join(str(n) for n in reversed(volume or ()))
             where = f"the first is point {rows[0] + 1} at {x:.1f}, {y:.1f}, {z:.1f}"
+            line = f":{points.lines[rows[0]]}" if points.lines is not None else ""
             self.run.about(
                 "warning",
-                file.source.local,
+                f"{file.source.local}{line}",
                 f"run {self.run.name}: {len(rows)} of {len(points)} points are outside the volume of {size} voxels, {where}; they are kept.",
             )
         return True
