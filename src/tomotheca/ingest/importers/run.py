@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tomotheca.errors import Finding, FormatError
+from tomotheca.formats import movies
 from tomotheca.ingest.importers import objects
 from tomotheca.ingest.importers.common import provenance
 from tomotheca.ingest.importers.tiltseries import Series, read_mdoc
@@ -17,6 +19,7 @@ from tomotheca.schema import Frames, Run
 from tomotheca.store import manifest
 
 if TYPE_CHECKING:
+    from tomotheca.formats.movies import Movie
     from tomotheca.ingest.discover import Item
     from tomotheca.ingest.importers.objects import ObjectsWork
     from tomotheca.store import layout
@@ -35,8 +38,8 @@ class FramesWork:
 
     mdocs: tuple[Copy, ...]
 
-    def draft(self, context: Context, past: Past) -> Draft:
-        """Write down the frames."""
+    def draft(self, context: Context, past: Past, seen: Mapping[str, Movie]) -> Draft:
+        """Write down the frames; ``seen`` has what the headers of the movies say, by key."""
         corrected = bool(self.metadata.get("is_gain_corrected"))
         document = {
             "deposition_id": self.deposition,
@@ -49,6 +52,7 @@ class FramesWork:
                     "exposure_dose": record.dose,
                     "is_gain_corrected": corrected,
                     "path": path,
+                    **({"size": seen[path].size} if path and path in seen else {}),
                 }
                 for record, path in self.records
             ],
@@ -80,8 +84,9 @@ class RunWork:
         copies = (*self.movies, *(self.frames.mdocs if self.frames else ()), *self.gains)
         brought = copy(context, copies, past)
         made = self.objects.bring(context) if self.objects else Brought(())
+        seen, findings = look(self.movies, self.gains)
         before = (
-            *((self.frames.draft(context, past),) if self.frames else ()),
+            *((self.frames.draft(context, past, seen),) if self.frames else ()),
             *((self.objects.draft(context),) if self.objects else ()),
         )
         others = Others(Past(replace(context, force=False), place.document), None if self.owned else self.deposition)
@@ -97,7 +102,29 @@ class RunWork:
             **others.provenance(context, hashed([c.source for c in copies], past)),
         }
         entries = others.beside((*brought.entries, *made.entries))
-        return Draft(Run, place.document, document, entries, before, written=brought.written + made.written)
+        written = brought.written + made.written
+        return Draft(Run, place.document, document, entries, before, findings=findings, written=written)
+
+
+def look(copies: Sequence[Copy], gains: Sequence[Copy]) -> tuple[dict[str, Movie], tuple[Finding, ...]]:
+    """Read the headers of movies and gain references: what they say by key, and what is wrong with them."""
+    seen: dict[str, Movie] = {}
+    findings = []
+    for one in (*copies, *gains):
+        try:
+            found = movies.look(one.source.local)
+        except FormatError as error:
+            findings.append(Finding("warning", error.path, f"{error.reason} It is copied as it is."))
+            continue
+        if found is not None:
+            seen[one.key] = found
+    sizes = {(m.columns, m.rows): key for key, m in reversed(seen.items()) if key in {c.key for c in copies}}
+    if len(sizes) > 1:
+        words = " and ".join(f"{x} x {y} ({key.rpartition('/')[2]})" for (x, y), key in list(sizes.items())[:2])
+        findings.append(
+            Finding("warning", copies[0].key.rpartition("/")[0], f"movies of one run differ in size: {words}.")
+        )
+    return seen, tuple(findings)
 
 
 class Others:
@@ -131,11 +158,11 @@ class Others:
 def plan(run: RunScene, series: Sequence[Series], spacings: Sequence[str]) -> Step:
     """Plan the document of a run with its frames and gains."""
     gains = named_copies(run, "gains")
-    movies = named_copies(run, "frames")
-    described = _frames(run, series, movies)
+    frames_found = named_copies(run, "frames")
+    described = _frames(run, series, frames_found)
     listed = objects.plan(run)
-    work = RunWork(run.place, tuple(spacings), gains, movies, described, listed, run.deposition, run.owned)
-    copies = (*movies, *(described.mdocs if described else ()), *gains)
+    work = RunWork(run.place, tuple(spacings), gains, frames_found, described, listed, run.deposition, run.owned)
+    copies = (*frames_found, *(described.mdocs if described else ()), *gains)
     _others_names(run, copies)
     inputs = (*(c.source for c in copies), *((listed.source,) if listed else ()))
     outputs = (
@@ -174,7 +201,41 @@ def named_copies(run: RunScene, container: str) -> tuple[Copy, ...]:
     return tuple(copies)
 
 
-def _frames(run: RunScene, series: Sequence[Series], movies: Sequence[Copy]) -> FramesWork | None:
+def _matched(names: Sequence[str], copies: Sequence[Copy]) -> dict[str, str]:
+    """Give the keys of movies by their names in mdoc files: by the whole name, else by the name without its endings.
+
+    A movie may have been converted or packed since: ``a.tif`` is found as ``A.mrc.bz2`` where no other fits.
+    """
+    whole = {c.source.path.rpartition("/")[2]: c.key for c in reversed(copies)}
+    bare: dict[str, list[str]] = {}
+    for name, key in whole.items():
+        bare.setdefault(_bare(name), []).append(key)
+    found = {name: whole[name] for name in names if name in whole}
+    for name in dict.fromkeys(n for n in names if n and n not in found):
+        keys = [key for key in bare.get(_bare(name), ()) if key not in found.values()]
+        if len(keys) == 1:
+            found[name] = keys[0]
+    return found
+
+
+def _bare(name: str) -> str:
+    return name.lower().removesuffix(".bz2").rpartition(".")[0]
+
+
+def _missing(run: RunScene, items: Sequence[Item], records: Sequence[FrameRecord], *, any_: bool) -> None:
+    """Report sections whose movie is not among those that were found, if there are any at all."""
+    named = [r.frame for r in records if r.frame]
+    if any_ and items and named:
+        message = (
+            f"{len(named)} sections of the mdoc files have no movie here (first {named[0]}): their frames have no file."
+        )
+        run.add("warning", items[0], message)
+    if any_ and items and (silent := len(records) - len(named)):
+        message = f"{silent} sections say nothing of a movie (no SubFramePath): their frames have no file."
+        run.add("warning", items[0], message)
+
+
+def _frames(run: RunScene, series: Sequence[Series], copies: Sequence[Copy]) -> FramesWork | None:
     items = run.of("frames")
     metadata = run.metadata(items[0]) if items else {}
     recorded = _recorded(run, series)
@@ -197,22 +258,24 @@ def _frames(run: RunScene, series: Sequence[Series], movies: Sequence[Copy]) -> 
         for _, exposures, _ in recorded:
             records += frames(exposures, (), rate=rate, first=first)
             first += max((e.z + 1 for e in exposures), default=0)
-    paths = {c.source.path.rpartition("/")[2]: c.key for c in movies}
-    found = {r.frame for r in records}
-    _unused(run, items, [name for name in paths if name not in found], recorded=bool(recorded))
+    paths = _matched([r.frame for r in records], copies)
+    used = set(paths.values())
+    left = [c.source.path.rpartition("/")[2] for c in copies if c.key not in used]
+    _unused(run, items, left, recorded=bool(recorded))
+    _missing(run, items, [r for r in records if r.frame not in paths], any_=bool(copies and recorded))
     mdocs = tuple(
         Copy(source, run.place.mdoc(name if len(recorded) > 1 else ""), "mdoc") for source, _, name in recorded
     )
     with_paths = tuple((r, paths.get(r.frame)) for r in records)
-    if not recorded and movies and not any(r.frame for r in records):
-        with_paths = _without_mdoc(records, movies)
+    if not recorded and copies and not any(r.frame for r in records):
+        with_paths = _without_mdoc(records, copies)
     return FramesWork(run.place.frames_document, metadata, run.deposition, with_paths, mdocs)
 
 
-def _without_mdoc(records: Sequence[FrameRecord], movies: Sequence[Copy]) -> tuple[tuple[FrameRecord, str | None], ...]:
+def _without_mdoc(records: Sequence[FrameRecord], copies: Sequence[Copy]) -> tuple[tuple[FrameRecord, str | None], ...]:
     """List movies that no mdoc file describes in the order of their names, after the sections of the series."""
     first = max((r.order + 1 for r in records), default=0)
-    listed = [(FrameRecord(first + i), c.key) for i, c in enumerate(sorted(movies, key=lambda c: c.key))]
+    listed = [(FrameRecord(first + i), c.key) for i, c in enumerate(sorted(copies, key=lambda c: c.key))]
     return (*((r, None) for r in records), *listed)
 
 
