@@ -68,12 +68,15 @@ def _described(planned: "Plan") -> dict[str, Any]:
     steps = [
         {"kind": s.kind, "key": s.key, "name": s.natural, "files": s.outputs, "bytes": s.bytes} for s in planned.steps
     ]
-    named = {"matched": planned.matched, "unmatched": planned.unmatched, "findings": planned.findings}
+    named = {name: getattr(planned, name) for name in ("matched", "collapsed", "skipped", "unmatched", "findings")}
     return {"datasets": planned.datasets, "depositions": planned.depositions, "steps": steps, **named}
 
 
 def _summary(planned: "Plan") -> str:
     lines = [f"{s.kind:<12} {size(s.bytes):>9}  {s.key}" for s in planned.steps]
+    for where, paths in planned.matched.items():
+        lines.append(f"{where}: {len(paths)} found, {paths[0]}{' and so on' if len(paths) > 1 else ''}")
+    lines += [f"left out: {words}" for words in planned.skipped] + [f"one item: {words}" for words in planned.collapsed]
     lines += [f"not named: {path}" for path in planned.unmatched[:20]]
     if len(planned.unmatched) > 20:  # noqa: PLR2004 - as many as fit
         lines.append(f"… and {len(planned.unmatched) - 20} more files that nothing names")

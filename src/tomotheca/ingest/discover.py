@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca.ingest import language
 from tomotheca.ingest.config import Configuration, Entry, Source, listed, refers
-from tomotheca.ingest.finders import FinderProblem, Hit, Places, find
+from tomotheca.ingest.finders import FinderProblem, Hit, Places, excluded, find
 from tomotheca.ingest.language import CONTAINERS
 from tomotheca.ingest.template import UnknownVariableError, Value, expand, named
 from tomotheca.store import layout, names
@@ -78,6 +78,9 @@ class Discovery:
     collapsed: tuple[str, ...]
     """Sentences about equal names that became one item."""
 
+    skipped: tuple[str, ...]
+    """Sentences about what was found and left out."""
+
     findings: tuple[Finding, ...]
 
     def of(self, parent: Item | None, container: str) -> tuple[Item, ...]:
@@ -101,6 +104,7 @@ def discover(configuration: Configuration, listing: Listing, maps: Maps, archive
         {parent: tuple(items) for parent, items in walk.children.items()},
         frozenset(walk.matched),
         tuple(walk.collapsed),
+        tuple(walk.skipped),
         tuple(walk.findings),
     )
 
@@ -113,6 +117,7 @@ class _Walk:
         self.children: dict[Item | None, list[Item]] = {}
         self.matched: set[str] = set()
         self.collapsed: list[str] = []
+        self.skipped: dict[str, None] = {}
         self.findings: list[Finding] = []
         self._looked: dict[Source, list[tuple[Item | None, int]]] = {}
 
@@ -151,13 +156,19 @@ class _Walk:
         if not allowed(source, parent):
             return
         for owner in self._owners(parent, entry, source):
-            hits = self._hits(owner, entry, source)
-            if hits is None:
+            found = self._hits(owner, entry, source)
+            if found is None:
                 continue
-            self._looked.setdefault(source, []).append((owner, len(hits)))
             if not refers(source):
-                self.matched.update(hit.path for hit in hits if hit.path)
+                self.matched.update(hit.path for hit in found if hit.path)
+            hits = [hit for hit in found if not excluded(source, hit)]
+            self._skip(entry, [hit for hit in found if excluded(source, hit)])
+            self._looked.setdefault(source, []).append((owner, len(hits)))
             yield from self._items(owner, entry, source, hits)
+
+    def _skip(self, entry: Entry, hits: list[Hit]) -> None:
+        kind = entry.container.kind
+        self.skipped.update({f"{kind} {hit.path or hit.name}: exclude leaves it out": None for hit in hits})
 
     def _owners(self, parent: Item | None, entry: Entry, source: Source) -> tuple[Item | None, ...]:
         """Give the parent, or its tilt series where the patterns name them."""

@@ -49,7 +49,7 @@ class FinderProblem(Exception):
 
 
 def find(source: Source, values: Mapping[str, Value], places: Places) -> list[Hit]:
-    """Look for what a source describes.
+    """Look for what a source describes, also what it then leaves out.
 
     Raises
     ------
@@ -59,10 +59,13 @@ def find(source: Source, values: Mapping[str, Value], places: Places) -> list[Hi
         If a pattern names a variable that has no value.
     """
     if referring := _REFERRING.get(type(source.finder)):
-        hits = referring(source.finder, values, places)
-    else:
-        hits = _FINDERS.get(type(source.finder), _shape)(source.finder, values, places.listing)
-    return [hit for hit in hits if not any(e.match(hit.name) for e in source.exclude)]
+        return list(referring(source.finder, values, places))
+    return list(_FINDERS.get(type(source.finder), _shape)(source.finder, values, places.listing))
+
+
+def excluded(source: Source, hit: Hit) -> bool:
+    """Whether a source leaves out something that it found."""
+    return any(expression.match(hit.name) for expression in source.exclude)
 
 
 def _destination_glob(finder: language.DestinationGlob, values: Mapping[str, Value], places: Places) -> Iterator[Hit]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,11 +97,12 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
         steps,
         in_order([*configuration.findings, *scene.findings]),
         _matched(configuration, found),
-        tuple(path for path in listing.files() if not _named(path, found.matched) and path not in _maps(configuration)),
+        tuple(_unmatched(configuration, listing, found, steps)),
         found.collapsed,
         tuple(int(i.name) for i in found.all("datasets")),
         tuple(int(i.name) for i in found.all("depositions")),
         origin,
+        found.skipped,
     )
 
 
@@ -249,6 +250,9 @@ def _maps(configuration: Configuration) -> set[str]:
     return {n.lstrip("/") for n in named if n}
 
 
-def _named(path: str, matched: frozenset[str]) -> bool:
-    """Whether a file, or the array directory it lies in, was named. A folder that was named for its name does not count."""
-    return path in matched
+def _unmatched(
+    configuration: Configuration, listing: Listing, found: Discovery, steps: Iterable[Step]
+) -> Iterator[str]:
+    """List files, and array directories, that nothing names. A folder that was named for its name does not count."""
+    used = found.matched | _maps(configuration) | {i.path for step in steps for i in step.inputs}
+    return (path for path in listing.files() if path not in used)

@@ -108,6 +108,8 @@ class Plan:
     datasets: tuple[int, ...]
     depositions: tuple[int, ...]
     origin: Origin
+    skipped: tuple[str, ...] = ()
+    """What was found and is left out, by the configuration's own word."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
