@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
+from tomotheca.formats.registry import READERS
+
 Floats = npt.NDArray[np.float64]
 
 SPACING = 10.0
@@ -138,6 +140,32 @@ ORIENTED: Mapping[str, Any] = {
 
 FILTERS = {"stopgap_star": "1", "dynamo_tbl": "1"}
 """Values of filter_value where tomograms have numbers."""
+
+PLACE = np.array([4.5, 7.25, 2.0])
+OTHER = np.array([1.0, 2.0, 3.0])
+MATRIX: Floats = Rotation.from_euler("xyz", [10, 50, -120], degrees=True).as_matrix()
+
+TABLES = {
+    "csv": "4.5,7.25,2\n",
+    "csv_with_header": "score;Z;Y;X\n0.5;2;7.25;4.5\n",
+    "tsv": "4.5\t7.25\t2\n",
+    "tardis": "IDs,X [A],Y [A],Z [A]\n3,45,72.5,20\n3,10,20,30\n5,10,20,30\n",
+}
+CASES = [(shape, file_format) for shape, readers in READERS.items() for file_format in readers]
+
+
+def content(shape: str, file_format: str) -> str | bytes:
+    """A file with the particle at ``PLACE``; where tomograms have numbers, with one of another tomogram too."""
+    if file_format in TABLES:
+        return TABLES[file_format]
+    if shape == "InstanceSegmentation":
+        return copick(PLACE, MATRIX, instance=3)
+    made: str | bytes = ORIENTED[file_format](PLACE, MATRIX)
+    if file_format in FILTERS and isinstance(made, str):
+        row = ORIENTED[file_format](OTHER, MATRIX).rstrip().split("\n")[-1].split(" ")
+        row[1 if file_format == "stopgap_star" else 19] = "17"
+        return f"{made.rstrip()}\n{' '.join(row)}\n"
+    return made
 
 
 def write(path: Path, content: str | bytes) -> Path:

@@ -6,39 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 from tests.api.serving import run_cli
 from tests.formats import picks
 from tests.ingest.conftest import Lab, annotation
 
-from tomotheca.formats.registry import READERS
-
 SPACING = "10900/TS_1/Reconstructions/VoxelSpacing10.000"
-PLACE = np.array([4.5, 7.25, 2.0])
-MATRIX = Rotation.from_euler("xyz", [10, 50, -120], degrees=True).as_matrix()
-OTHER = np.array([1.0, 2.0, 3.0])
-
-TABLES = {
-    "csv": "4.5,7.25,2\n",
-    "csv_with_header": "score;Z;Y;X\n0.5;2;7.25;4.5\n",
-    "tsv": "4.5\t7.25\t2\n",
-    "tardis": "IDs,X [A],Y [A],Z [A]\n3,45,72.5,20\n3,10,20,30\n5,10,20,30\n",
-}
-CASES = [(shape, file_format) for shape, readers in READERS.items() for file_format in readers]
-NUMBERED = {"stopgap_star", "dynamo_tbl"}
-
-
-def content(shape: str, file_format: str) -> str | bytes:
-    if file_format in TABLES:
-        return TABLES[file_format]
-    if shape == "InstanceSegmentation":
-        return picks.copick(PLACE, MATRIX, instance=3)
-    made: str | bytes = picks.ORIENTED[file_format](PLACE, MATRIX)
-    if file_format in NUMBERED and isinstance(made, str):
-        row = picks.ORIENTED[file_format](OTHER, MATRIX).rstrip().split("\n")[-1].split(" ")
-        row[1 if file_format == "stopgap_star" else 19] = "17"
-        return f"{made.rstrip()}\n{' '.join(row)}\n"
-    return made
 
 
 def add_points(lab: Lab) -> None:
@@ -46,12 +18,12 @@ def add_points(lab: Lab) -> None:
     lab.config["standardization_config"]["run_data_map_file"] = "map.csv"
     (lab.root / "map.csv").write_text("run_name,number\nTS_1,1\n")
     lab.config["annotations"] = []
-    for shape, file_format in CASES:
+    for shape, file_format in picks.CASES:
         name = f"{shape.lower()}-{file_format.replace('_', '-')}"
-        picks.write(lab.root / "picks" / name, content(shape, file_format))
+        picks.write(lab.root / "picks" / name, picks.content(shape, file_format))
         source: dict[str, Any] = {"file_format": file_format, "glob_string": f"picks/{name}"}
-        if "star" in file_format or file_format in NUMBERED:
-            source["filter_value"] = "{number}" if file_format in NUMBERED else "{run_name}"
+        if "star" in file_format or file_format in picks.FILTERS:
+            source["filter_value"] = "{number}" if file_format in picks.FILTERS else "{run_name}"
         lab.config["annotations"].append(annotation(f"{name}-1", name, [{shape: source}]))
 
 
@@ -77,20 +49,20 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("shape", "file_format"), CASES)
+@pytest.mark.parametrize(("shape", "file_format"), picks.CASES)
 def test_every_shape_and_format(taken: dict[str, Any], shape: str, file_format: str) -> None:
     document, rows = taken[f"{shape.lower()}-{file_format.replace('_', '-')}-1"]
     (file,) = document["files"]
     assert file["shape"] == shape
     assert file["path"].endswith(f"_{shape.lower()}.ndjson")
-    np.testing.assert_allclose([rows[0]["location"][axis] for axis in "xyz"], PLACE, atol=1e-6)
+    np.testing.assert_allclose([rows[0]["location"][axis] for axis in "xyz"], picks.PLACE, atol=1e-6)
     assert len(rows) == (3 if file_format == "tardis" else 1)
     assert document["object_count"] == (2 if file_format == "tardis" else 1)
     keys = {"Point": set(), "OrientedPoint": {"xyz_rotation_matrix"}, "InstanceSegmentation": {"instance_id"}}
     assert rows[0].keys() == {"type", "location", *keys[shape]}
     assert rows[0]["type"] == {"InstanceSegmentation": "instancePoint"}.get(shape, shape[0].lower() + shape[1:])
     if shape == "OrientedPoint":
-        np.testing.assert_allclose(rows[0]["xyz_rotation_matrix"], MATRIX, atol=1e-5)
+        np.testing.assert_allclose(rows[0]["xyz_rotation_matrix"], picks.MATRIX, atol=1e-5)
     if shape == "InstanceSegmentation":
         assert rows[0]["instance_id"] == 3
 
@@ -120,10 +92,10 @@ def test_the_origin_of_a_configuration(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("shape", "text", "source", "words"),
     [
-        ("Point", picks.mod(PLACE, MATRIX)[:-5], {"file_format": "mod"}, "is truncated"),
+        ("Point", picks.mod(picks.PLACE, picks.MATRIX)[:-5], {"file_format": "mod"}, "is truncated"),
         ("OrientedPoint", picks.model(), {"file_format": "mod"}, "has no slicer angles"),
-        ("Point", picks.dynamo(PLACE, MATRIX), {"file_format": "dynamo_tbl", "filter_value": "{run_name}"}, "'TS_1': give a number"),
-        ("OrientedPoint", picks.copick(PLACE, -MATRIX), {"file_format": "copick"}, "mirrors the reference"),
+        ("Point", picks.dynamo(picks.PLACE, picks.MATRIX), {"file_format": "dynamo_tbl", "filter_value": "{run_name}"}, "'TS_1': give a number"),
+        ("OrientedPoint", picks.copick(picks.PLACE, -picks.MATRIX), {"file_format": "copick"}, "mirrors the reference"),
         ("InstanceSegmentation", "1,2,3\n", {"file_format": "tardis"}, "line 1 is no header"),
         ("OrientedPoint", picks.loop("", dict.fromkeys(picks.COORDINATES, 1)), {"file_format": "relion3_star"}, "has no angles"),
         ("Point", "1,2,3\n4,nan,6\n", {"file_format": "csv"}, "line 2: 'nan' is not a number"),
@@ -136,9 +108,24 @@ def test_broken_files_are_refused(lab: Lab, shape: str, text: Any, source: dict[
     assert str(lab.root / "picks/one") in said
 
 
+def test_relion_5_takes_the_size_of_a_tomogram_in_the_archive(lab: Lab) -> None:
+    only(lab, "Point", "1,2,3\n", file_format="csv")
+    lab.ingest()
+    only(lab, "OrientedPoint", picks.relion5(picks.PLACE, picks.MATRIX), file_format="relion5_star")
+    lab.config["tomograms"] = []
+    assert not lab.ingest(only=("annotations",)).failed
+    row = json.loads((lab.archive / SPACING / "Annotations/100/one-1.0_orientedpoint.ndjson").read_text())
+    np.testing.assert_allclose(list(row["location"].values()), picks.PLACE, atol=1e-9)
+
+
+def test_picks_larger_than_memory_are_refused(lab: Lab) -> None:
+    only(lab, "Point", picks.copick(picks.PLACE, picks.MATRIX) + " " * (1 << 21), file_format="copick")
+    assert "has 2 MiB, more than 1 MiB are not read as JSON" in lab.refused(memory=1 << 23)
+
+
 def test_points_outside_name_the_line_in_a_star_file(lab: Lab) -> None:
-    text = picks.relion4(PLACE, MATRIX).rstrip()
-    row = picks.relion4(np.array([40.0, 0, 0]), MATRIX).rstrip().split("\n")[-1]
+    text = picks.relion4(picks.PLACE, picks.MATRIX).rstrip()
+    row = picks.relion4(np.array([40.0, 0, 0]), picks.MATRIX).rstrip().split("\n")[-1]
     only(lab, "OrientedPoint", f"{text}\n{row}\n", file_format="relion4_star", filter_value="TS_1")
     (finding,) = (f for f in lab.ingest().findings if "outside" in f.message)
     assert finding.where == f"{lab.root / 'picks/one'}:{text.count(chr(10)) + 2}"
@@ -152,7 +139,7 @@ def test_a_filter_that_means_nothing_is_noted(lab: Lab) -> None:
 
 def test_meshes_at_points_are_refused(lab: Lab) -> None:
     more = {"file_format": "copick", "mesh_source_path": "mesh.glb"}
-    only(lab, "OrientedPoint", picks.copick(PLACE, MATRIX), **more)
+    only(lab, "OrientedPoint", picks.copick(picks.PLACE, picks.MATRIX), **more)
     assert "does not place meshes at points" in lab.refused()
 
 

@@ -90,6 +90,7 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     found = discover(configuration, listing, known, None if alone else Stored(files))
     origin = Origin(configuration.text.sha256, "tomotheca", __version__)
     scene = Scene(configuration, listing, known, found, files, origin, private=options.private, alone=alone)
+    scene.memory = options.memory
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()
     scene.findings += _escaped(listing)
@@ -210,6 +211,7 @@ def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Ite
     yield from tiltseries.steps(run, series, alignments.excluded())
     made: list[Step] = []
     for spacing in run.of("voxel_spacings"):
+        _not_taken(run, spacing)
         tomograms = Tomograms(run, spacing, alignments)
         planned = tomograms.plan()
         items = run.of("annotations", spacing)
@@ -224,6 +226,15 @@ def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Ite
         )
     )
     yield run_importer.plan(run, series, spacings)
+
+
+def _not_taken(run: RunScene, spacing: Item) -> None:
+    """Say what is named for a tomogram that is only referred to."""
+    for tomogram in run.referred("tomograms", spacing):
+        for photo in run.of("key_images", tomogram):
+            if photo.path:
+                message = f"{photo.path} is a key photo of a tomogram that is only referred to: it is not taken."
+                run.add("warning", photo, message)
 
 
 def _matched(configuration: Configuration, found: Discovery) -> dict[str, tuple[str, ...]]:

@@ -46,6 +46,8 @@ class Scene:
     private: bool = False
     alone: bool = False
     """Whether there is no archive to compare with: what is referred to is taken to be there."""
+    memory: int = 1 << 30
+    """Bytes that reading a file may take."""
     _metadata: dict[tuple[Entry, str], dict[str, Any] | None] = field(default_factory=dict)
     _templated: dict[Entry, bool] = field(default_factory=dict)
     _inputs: dict[str, Input | None] = field(default_factory=dict)

@@ -238,7 +238,7 @@ class Annotations:
     def _check(self, item: Item, file: PointFile, volume: Triple | None) -> bool:
         """Read the points once: none is a note, some outside of the volume a warning."""
         try:
-            points = file.read()
+            points = file.read(memory=self.run.scene.memory)
         except FormatError as error:
             self.run.about("error", file.source.local, error.reason)
             return False
