@@ -148,6 +148,27 @@ def test_columns_and_mapped_names_are_variables(lab: Any) -> None:
     assert not plan(lab.options(), lab.files).errors
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        (
+            "map.tsv",
+            "run_name\ta\nTS_1\tx\ty\n",
+            "map.tsv:2: the row of run TS_1 has other cells than there are columns (2)",
+        ),
+        ("map.tsv", "run_name\ta\nTS_1\n", "map.tsv:2: the row of run TS_1 has other cells than there are columns (2)"),
+        ("map.csv", "run_name,a\nTS_1,x\nTS_1,y\n", "map.csv:3: run TS_1 stands twice"),
+        ("pairs.csv", "TS_1,a\nTS_1,b\n", "pairs.csv:2: run TS_1 stands twice"),
+        ("pairs.csv", "TS_1,a,b\n", "pairs.csv:1: a row of this map file has two columns"),
+    ],
+)
+def test_map_files_name_the_line_that_is_wrong(lab: Any, name: str, text: str, words: str) -> None:
+    (lab.root / name).write_text(text)
+    key = "run_to_frame_map_csv" if name == "pairs.csv" else "run_data_map_file"
+    lab.config["standardization_config"][key] = name
+    assert words in lab.refused()
+
+
 @pytest.mark.parametrize("table", [False, True])
 def test_an_unknown_variable_lists_the_known_ones(lab: Any, table: bool) -> None:
     if table:  # only the file knows which columns there are

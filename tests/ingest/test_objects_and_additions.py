@@ -11,7 +11,7 @@ import yaml
 
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.files import entries
-from tomotheca.catalog.viewer import ANONYMOUS
+from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
 
 RUN = "10900/TS_1"
 TABLE = """run_name,object_id,object_name,object_description,object_state,found_by
@@ -265,6 +265,23 @@ def test_files_of_a_hidden_deposition_are_hidden_in_a_public_dataset(lab: Any) -
     assert "extra.gain" in public("gain_file")
     assert "ribosome" in public("identified_object")
     assert visible(root) == {"camera.gain", "extra.gain", "identified_objects.json", "identified_objects_metadata.json"}
+
+
+def test_a_spacing_of_a_hidden_deposition_is_hidden(lab: Any) -> None:
+    root = lab.folder / "portal"
+    source = ("--source", lab.folder / "source", "--root", root)
+    tomotheca("ingest", lab.save(), *source)
+    config = addition(lab, voxel_spacings=[{"sources": [{"literal": {"value": [20.0]}}]}])
+    metadata = {**lab.config["tomograms"][0]["metadata"], "voxel_spacing": 20.0}
+    config["tomograms"] = [{**lab.config["tomograms"][0], "metadata": metadata}]
+    path = lab.folder / "second.yaml"
+    path.write_text(yaml.safe_dump(config))
+    tomotheca("ingest", path, *source, "--private")
+    catalog = Catalog(f"sqlite:///{root}/state/catalog.sqlite", public_url="", bucket="b")
+    assert [r["voxel_spacing"] for r in catalog.find("tomogram_voxel_spacing", ANONYMOUS)] == [10.0]
+    assert sorted(r["voxel_spacing"] for r in catalog.find("tomogram_voxel_spacing", CURATOR)) == [10.0, 20.0]
+    tomotheca("publish", "DP-10401", "--root", root)
+    assert sorted(r["voxel_spacing"] for r in catalog.find("tomogram_voxel_spacing", ANONYMOUS)) == [10.0, 20.0]
 
 
 def visible(root: Path) -> set[str]:

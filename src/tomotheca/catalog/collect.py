@@ -69,7 +69,7 @@ class _Gathered:
     sizes: dict[str, int] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
     gates: dict[str, int] = field(default_factory=dict)
-    """Deposition of each file that somebody added to another's folder."""
+    """Deposition of each file that somebody added to another's folder, and of each voxel spacing that is one's alone."""
 
 
 def read_all(files: Files, found: Iterable[tuple[type[Document], str]], findings: list[Finding]) -> Iterator[Read]:
@@ -112,6 +112,7 @@ def dataset(schema: Schema, files: Files, identifier: int, *, publish_emails: bo
         raise InvalidDocumentError([*gathered.findings, gone])
     for read in reads:
         _take_files(gathered, read, publish_emails=publish_emails)
+    _gate_spacings(gathered, reads)
     gathered.sizes[""] = sum(f["size"] for f in gathered.files)
     base = Context(
         key="", owner=identifier, parents={"dataset_id": identifier}, ids=gathered.ids, sizes=gathered.sizes,
@@ -181,6 +182,19 @@ def _gate_folder(gathered: _Gathered, folder: str, gate: int) -> None:
     for file in gathered.files:
         if file["_gate"] is None and str(file["key"]).startswith(folder):
             file["_gate"] = gathered.gates[str(file["key"])] = gate
+
+
+def _gate_spacings(gathered: _Gathered, reads: Iterable[Read]) -> None:
+    """Give a voxel spacing the gate of everything in it, if that is one."""
+    found: dict[str, set[int | None]] = {}
+    for read in reads:
+        place = layout.locate(read.key)
+        if read.model in {Tomogram, Annotation} and place.dataset is not None:
+            folder = layout.Run(place.dataset, place.run).spacing(float(place.spacing)).folder
+            found.setdefault(folder, set()).add(_gate(read))
+    for folder, gates in found.items():
+        if len(gates) == 1 and (gate := next(iter(gates))) is not None:
+            gathered.gates[folder] = gate
 
 
 def _entity(read: Read) -> tuple[str, int | None]:

@@ -80,7 +80,16 @@ def _table(name: str, listing: Listing, columns: dict[str, dict[str, str]], find
         )
         return
     for row in reader:
-        run = row["run_name"]
+        run = row["run_name"] or ""
+        if None in row or None in row.values():
+            findings.append(
+                Finding(
+                    "error",
+                    f"{where}:{reader.line_num}",
+                    f"the row of run {run} has other cells than there are columns ({len(reader.fieldnames or ())}): mend it.",
+                )
+            )
+            continue
         if run in columns:
             findings.append(
                 Finding("error", f"{where}:{reader.line_num}", f"run {run} stands twice in the map file: keep one row.")
@@ -94,11 +103,14 @@ def _pairs(name: str, variable: str, into: tuple[Listing, dict[str, dict[str, st
     if (text := _text(name, listing, findings)) is None:
         return
     for number, row in enumerate(csv.reader(io.StringIO(text)), 1):
-        if len(row) < 2:  # noqa: PLR2004  # run and name
+        where = f"{listing.local(name.lstrip('/'))}:{number}"
+        if len(row) != 2:  # noqa: PLR2004  # run and name
             if any(cell.strip() for cell in row):
-                where = f"{listing.local(name.lstrip('/'))}:{number}"
                 findings.append(
                     Finding("error", where, "a row of this map file has two columns: run name and mapped name.")
                 )
             continue
-        columns.setdefault(row[0], {})[variable] = row[1]
+        known = columns.setdefault(row[0], {})
+        if variable in known:
+            findings.append(Finding("error", where, f"run {row[0]} stands twice in the map file: keep one row."))
+        known.setdefault(variable, row[1])
