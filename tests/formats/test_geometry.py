@@ -45,6 +45,8 @@ def test_every_format_gives_the_same_place_and_matrix(tmp_path: Path, file_forma
     np.testing.assert_allclose(found.rotations, [matrix], atol=2e-6)
     point = read_points(path, file_format, options(file_format))
     np.testing.assert_allclose(point.locations, [PLACE], atol=1e-9)
+    if file_format != "copick":
+        assert read_points(path, file_format, options(file_format, rotations=False)).rotations is None
 
 
 def test_no_format_was_forgotten() -> None:

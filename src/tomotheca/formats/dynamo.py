@@ -51,5 +51,5 @@ def read(path: Path, options: Options) -> Points:
     chosen = rows_of(path, table.values[:, 9], options.filter_value)
     values = table.values[chosen]
     locations = arranged(values[:, 6:9] + values[:, 0:3], options)
-    rotations = rotation.product("zxz", -values[:, 3:6])
-    return Points(locations, turned(rotations, options), lines=table.lines[chosen])
+    rotations = turned(rotation.product("zxz", -values[:, 3:6]), options) if options.rotations else None
+    return Points(locations, rotations, lines=table.lines[chosen])

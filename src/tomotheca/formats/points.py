@@ -72,6 +72,9 @@ class Options:
     memory: int = 1 << 30
     """Bytes that a reader may take."""
 
+    rotations: bool = True
+    """Whether rotations are wanted; positions are had faster without."""
+
 
 def read_csv(path: Path, options: Options) -> Points:
     """Read a table without a header; the first three columns are the coordinates.

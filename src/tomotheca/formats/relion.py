@@ -148,6 +148,8 @@ def _shifts(table: Columns, tables: tuple[Columns, ...], subtomogram: Floats | N
 
 def _rotations(table: Columns, options: Options, subtomogram: Floats | None) -> Floats | None:
     """Give the rotations, if the file has any."""
+    if not options.rotations:
+        return None
     if not table.has(*ANGLES):
         return None if subtomogram is None else turned(subtomogram, options)
     rotations = euler_to_matrices(table.vectors(ANGLES))

@@ -43,5 +43,5 @@ def read(path: Path, options: Options) -> Points:
         raise FormatError(path, "has no data block with _orig_x, y and z: is it a STOPGAP motive list?")
     table = table.take(rows_of(path, table.floats(TOMOGRAM), options.filter_value))
     locations = arranged(table.vectors(POSITIONS) + table.vectors(SHIFTS), options)
-    rotations = rotation.product("zxz", table.vectors(ANGLES))
-    return Points(locations, turned(rotations, options), lines=table.lines)
+    rotations = turned(rotation.product("zxz", table.vectors(ANGLES)), options) if options.rotations else None
+    return Points(locations, rotations, lines=table.lines)

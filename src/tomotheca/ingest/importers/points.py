@@ -52,8 +52,8 @@ class PointFile:
         said = [self.shape, self.file_format, self.binning, self.order, self.origin, self.filter_value, self.delimiter]
         return [*said, self.frame.spacing, self.frame.shape]
 
-    def read(self, *, memory: int = 1 << 30) -> Points:
-        """Read the points, in voxels of the spacing.
+    def read(self, *, memory: int = 1 << 30, bare: bool = False) -> Points:
+        """Read the points, in voxels of the spacing; ``bare`` leaves the rotations out.
 
         Raises
         ------
@@ -69,6 +69,7 @@ class PointFile:
             spacing=self.frame.spacing,
             size=(self.frame.shape[2], self.frame.shape[1], self.frame.shape[0]) if self.frame.shape else None,
             memory=memory,
+            rotations=self.shape == "OrientedPoint" and not bare,
         )
         return read_points(self.source.local, self.file_format, options, shape=self.shape)
 

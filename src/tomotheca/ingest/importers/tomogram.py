@@ -88,7 +88,7 @@ class TomogramWork:
             zarr = context.files.local_path(self.volume.zarr)
             if zarr is None:
                 raise FormatError(self.volume.zarr, "has no path on this machine: pictures cannot be made.")
-            drawn = [render.Overlay(o.read(memory=context.memory).locations) for o in overlays]
+            drawn = [render.Overlay(o.read(memory=context.memory, bare=True).locations) for o in overlays]
             made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn)
         return put(context.files, {key: made[size] for size, key in keys.items()}, "image")
 
@@ -204,7 +204,7 @@ class Tomograms:
         try:
             wanted = fill(finder.filter_value or "", variables(item, self.run.scene.maps))
             file = point_file(source, item.source.shape, finder, wanted, frame)
-            return file if len(file.read(memory=self.run.scene.memory)) else None
+            return file if len(file.read(memory=self.run.scene.memory, bare=True)) else None
         except (FormatError, UnknownVariableError):
             return None
 
