@@ -9,6 +9,7 @@ from tomotheca.cli.options import Json, Root, load
 from tomotheca.cli.output import emit, plain, show_findings, size
 
 if TYPE_CHECKING:
+    from tomotheca.ingest.pictures import Elsewhere
     from tomotheca.ingest.plan import IngestOptions
     from tomotheca.ingest.work import Plan
     from tomotheca.settings import Settings
@@ -29,12 +30,19 @@ Run = Annotated[str, typer.Option(help="Take in only runs whose name matches thi
 Private = Annotated[bool, typer.Option("--private", help="Hide what is described here until `tomotheca publish`.")]
 Force = Annotated[bool, typer.Option("--force", help="Do everything again, also what is there and unchanged.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes. Default: the cores.", show_default=False)]
+Bucket = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Folder with a copy of a bucket that key photos are named from, as NAME=FOLDER.", show_default=False
+    ),
+]
+Fetch = Annotated[bool, typer.Option("--fetch", help="Fetch key photos from the web addresses that name them.")]
 NoIndex = Annotated[bool, typer.Option("--no-index", help="Leave the catalogue as it is.")]
 
 
 def ingest(
     config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False,
-    workers: Workers = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
+    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
     from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415 - heavy
@@ -42,11 +50,21 @@ def ingest(
     settings = load(root)
     words = tuple(part.strip() for part in only.split(",") if part.strip())
     options = IngestOptions(
-        config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory
-    )
+        config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory,
+        elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None),
+    )  # fmt: skip
     code = _plan(settings, options, json=json) if plan else _ingest(settings, options, index=not no_index, json=json)
     if code:
         raise typer.Exit(code)
+
+
+def _elsewhere(bucket: list[str] | None, fetched: Path | None) -> "Elsewhere":
+    from tomotheca.ingest.pictures import Elsewhere, buckets  # noqa: PLC0415 - heavy
+
+    try:
+        return Elsewhere(buckets(bucket or []), fetched)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--bucket") from error
 
 
 def _plan(settings: "Settings", options: "IngestOptions", *, json: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from tomotheca.ingest.importers.alignment import Alignments
 from tomotheca.ingest.importers.annotation import Annotations
 from tomotheca.ingest.importers.tomogram import Tomograms
 from tomotheca.ingest.listing import Listing, Stored
+from tomotheca.ingest.pictures import Elsewhere
 from tomotheca.ingest.scene import RunScene, Scene
 from tomotheca.ingest.work import Origin, Plan, Step
 from tomotheca.store import layout
@@ -70,6 +71,9 @@ class IngestOptions:
     memory: int = 1 << 30
     """Bytes that all processes together may use."""
 
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    """Where key photos may come from besides the source."""
+
 
 def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     """Plan an ingest.
@@ -89,7 +93,17 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     known = maps.read(configuration.standard, listing)
     found = discover(configuration, listing, known, None if alone else Stored(files))
     origin = Origin(configuration.text.sha256, "tomotheca", __version__)
-    scene = Scene(configuration, listing, known, found, files, origin, private=options.private, alone=alone)
+    scene = Scene(
+        configuration,
+        listing,
+        known,
+        found,
+        files,
+        origin,
+        private=options.private,
+        alone=alone,
+        elsewhere=options.elsewhere,
+    )
     scene.memory = options.memory
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()

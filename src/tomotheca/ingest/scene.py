@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from tomotheca.errors import Finding, Severity
 from tomotheca.ingest.config import Configuration, Entry, problems
 from tomotheca.ingest.discover import Discovery, Item
+from tomotheca.ingest.pictures import Elsewhere
 from tomotheca.ingest.template import UnknownVariableError, expand
 from tomotheca.ingest.work import Input, Origin
 from tomotheca.schema import SCHEMA
@@ -46,6 +47,7 @@ class Scene:
     private: bool = False
     alone: bool = False
     """Whether there is no archive to compare with: what is referred to is taken to be there."""
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     memory: int = 1 << 30
     """Bytes that reading a file may take."""
     _metadata: dict[tuple[Entry, str], dict[str, Any] | None] = field(default_factory=dict)
