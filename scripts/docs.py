@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from tomotheca.doctor import reference as doctor
 from tomotheca.schema.reference import stale, write
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -12,6 +13,10 @@ def main() -> int:
     """Print what changed, or what should; 1 if ``--check`` found something."""
     is_check = "--check" in sys.argv[1:]
     changed = stale(DOCS) if is_check else write(DOCS)
+    if is_check:
+        changed += [DOCS / doctor.PAGE] if doctor.is_stale(DOCS) else []
+    else:
+        changed += doctor.write(DOCS)
     for path in changed:
         print(f"{path.relative_to(DOCS.parent)} {'is out of date: run make docs' if is_check else 'was written'}.")
     return 1 if is_check and changed else 0

@@ -82,7 +82,7 @@ def configuration() -> dict[str, Any]:
 
     dataset = {
         "dataset_identifier": 10900,
-        "dataset_title": "A title",
+        "dataset_title": "Simulated yeast lamellae, dose-symmetric",
         "dataset_description": "A description",
         "authors": AUTHORS,
         "dates": DATES,

@@ -91,6 +91,9 @@ class Movies:
     pages: Mapping[str, int] = field(default_factory=dict)
     """Frames in the movie as mdoc files have them, by name."""
 
+    series: int = 1
+    """Tilt series of the run."""
+
     @property
     def frames(self) -> list[Data]:
         """Frames of the document."""

@@ -194,6 +194,7 @@ class RunVisit(_Visit):
                 self._movies(self.place.gain("")),
                 frozenset(s.frame_name for s in sections if s.frame_name),
                 {s.frame_name: s.num_sub_frames for s in sections if s.frame_name and s.num_sub_frames},
+                max(1, len(self.good(schema.TiltSeries))),
             )
         names = frozenset(key.rpartition("/")[2] for key in self._movie_keys(self.place.frame("")))
         count = len(values.blocks(document[1], "frames"))

@@ -60,7 +60,8 @@ def check(config: Path, source: Path | None = None) -> list[Finding]:
     list of Finding
         In the order of the file.
     """
-    from tomotheca.ingest.plan import IngestOptions, plan  # noqa: PLC0415  # planning uses this module
+    from tomotheca.ingest import sourcecheck  # noqa: PLC0415  # the same
+    from tomotheca.ingest.plan import IngestOptions, plan, sources  # noqa: PLC0415  # planning uses this module
     from tomotheca.store.files import LocalFiles  # noqa: PLC0415
 
     try:
@@ -68,6 +69,8 @@ def check(config: Path, source: Path | None = None) -> list[Finding]:
         if source is None or configuration.errors:
             return list(configuration.findings)
         with TemporaryDirectory() as empty:
-            return list(plan(IngestOptions(config, source), LocalFiles(empty), alone=True).findings)
+            planned = plan(IngestOptions(config, source), LocalFiles(empty), alone=True)
+        root = sources(configuration, source).root
+        return list(in_order([*planned.findings, *sourcecheck.examine(root, planned)]))
     except ConfigurationError as error:
         return list(error.findings)

@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tomotheca.doctor.core import At
+from tomotheca.doctor.rules.pages import same_conditions, title_problem
+from tomotheca.doctor.subjects import Collection
 from tomotheca.ingest import language
 from tomotheca.schema.annotation import AnnotationMethodLink
 from tomotheca.schema.blocks import Author
@@ -56,6 +59,7 @@ def rules(configuration: Configuration) -> Iterator[Finding]:
     notes = _Notes(configuration)
     yield from _needs(configuration, notes)
     yield from _deposition(configuration, notes)
+    yield from _conditions(configuration, notes)
     ingest_ids: dict[str, Location] = {}
     for entries in configuration.entries.values():
         for entry in entries:
@@ -107,6 +111,15 @@ def _deposition(configuration: Configuration, notes: _Notes) -> Iterator[Finding
         yield notes.warning(
             place, f"deposition_id is {given}, the depositions are {', '.join(named)}: those are taken."
         )
+
+
+def _conditions(configuration: Configuration, notes: _Notes) -> Iterator[Finding]:
+    """Check that the runs of the dataset were imaged in one way."""
+    series = [(f"entry {i}", entry.metadata or {}) for i, entry in enumerate(configuration.of("tiltseries"))]
+    if len(configuration.of("datasets")) <= 1:
+        for said in same_conditions(Collection("", {}, 1, series)):
+            message = said.message if isinstance(said, At) else said
+            yield notes.warning(("tiltseries",), f"{message}: runs of one dataset share sample and imaging conditions.")
 
 
 def _people(kind: str, metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Iterator[Finding]:
@@ -164,6 +177,11 @@ def _dataset(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Ite
     if len(title) > LONGEST_TITLE:
         yield notes.warning(
             (*place, "dataset_title"), f"the title has {len(title)} characters: keep it below {LONGEST_TITLE}."
+        )
+    if problem := title_problem(metadata):
+        yield notes.warning(
+            (*place, "dataset_title"),
+            f"{problem}: sum the experiment up, such as S. pombe cryo-FIB lamellae acquired with defocus-only.",
         )
     needed = NEEDED_TERMS.get(str(metadata.get("sample_type")))
     term = metadata.get(needed) if needed else None

@@ -95,7 +95,7 @@ def order(movies: Movies) -> Iterator[Said]:
 
 
 def dose_order(movies: Movies) -> Iterator[Said]:
-    """The accumulated dose grows in the order of acquisition."""
+    """The accumulated dose grows in the order of acquisition, from tilt series to tilt series of a run."""
     known = [
         (n, dose)
         for frame in movies.frames
@@ -104,7 +104,7 @@ def dose_order(movies: Movies) -> Iterator[Said]:
     ]
     known.sort(key=lambda item: item[0])
     falls = [later[0] for earlier, later in pairwise(known) if later[1] < earlier[1]]
-    if falls and min(dose for _, dose in known) < max(dose for _, dose in known):
+    if len(falls) >= movies.series and min(dose for _, dose in known) < max(dose for _, dose in known):
         yield At(f"the dose falls at the frames {values.some(falls)}", path="frames")
 
 
@@ -115,15 +115,18 @@ def paths(movies: Movies) -> Iterator[Said]:
         yield At(f"{len(lost)} movies are in no manifest ({values.some([_name(k) for k in lost])})", path="frames")
 
 
-def named_once(movies: Movies) -> Iterator[Said]:
-    """Movies and sections of the mdoc file belong to each other one to one."""
-    if not movies.mdoc_frames or not movies.movies:
-        return
+def named(movies: Movies) -> Iterator[Said]:
+    """Every movie that an mdoc file names is there."""
     present = {_name(key) for key in movies.movies}
-    if lost := sorted(movies.mdoc_frames - present):
+    if present and (lost := sorted(movies.mdoc_frames - present)):
         yield f"{len(lost)} movies of the mdoc file are not there ({values.some(lost)})"
-    if spare := sorted(present - movies.mdoc_frames):
-        yield f"{len(spare)} movies are in no mdoc file ({values.some(spare)})"
+
+
+def spare(movies: Movies) -> Iterator[Said]:
+    """Every movie is named by an mdoc file."""
+    found = sorted({_name(key) for key in movies.movies} - movies.mdoc_frames)
+    if movies.mdoc_frames and found:
+        yield f"{len(found)} movies are in no mdoc file ({values.some(found)})"
 
 
 def sub_frames(movies: Movies) -> Iterator[Said]:
@@ -246,16 +249,17 @@ RULES: tuple[Rule, ...] = (
     Rule("frames.order", "warning", Movies, order, MDOC),
     Rule("frames.dose_order", "warning", Movies, dose_order, MDOC),
     Rule("frames.paths", "error", Movies, paths, FRAMES),
-    Rule("frames.mdoc", "warning", Movies, named_once, FRAMES, source=True),
+    Rule("frames.mdoc", "warning", Movies, named, FRAMES, source=True),
+    Rule("frames.spare", "warning", Movies, spare, FRAMES),
     Rule("frames.sub_frames", "warning", Movies, sub_frames, FRAMES, source=True),
     Rule("gain.extension", "warning", Movies, gain_extension, FRAMES, source=True),
     Rule("gain.size", "warning", Movies, gain_size, "give the gain reference of this camera and this kind of movie", source=True),
-    Rule("mdoc.readable", "warning", Acquisition, mdoc_readable, MDOC, source=True),
+    Rule("mdoc.readable", "warning", Acquisition, mdoc_readable, MDOC),
     Rule("mdoc.tilt_angle", "warning", Acquisition, mdoc_angles, MDOC, source=True),
     Rule("mdoc.count", "warning", Acquisition, mdoc_count, "run the ingest again"),
     Rule("mdoc.sub_frame_path", "warning", Acquisition, mdoc_paths, MDOC, source=True),
-    Rule("angles.readable", "error", Series, angles_readable, "correct the list of angles", source=True),
+    Rule("angles.readable", "error", Series, angles_readable, "correct the list of angles"),
     Rule("angles.range", "warning", Series, angles_range, "correct the list of angles", source=True),
-    Rule("angles.count", "warning", Series, angles_count, "give the list of angles of this tilt series", source=True),
-    Rule("angles.recorded", "warning", Series, angles_recorded, "give the mdoc file of this tilt series, or its own list of angles", source=True),
+    Rule("angles.count", "warning", Series, angles_count, "give the list of angles of this tilt series"),
+    Rule("angles.recorded", "warning", Series, angles_recorded, "give the mdoc file of this tilt series, or its own list of angles"),
 )  # fmt: skip

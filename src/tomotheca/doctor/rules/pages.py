@@ -128,14 +128,10 @@ def quality(collection: Collection) -> Iterator[Said]:
 
 
 def annotated(whole: Whole) -> Iterator[Said]:
-    """Every tomogram has at least one annotation of its voxel spacing and alignment."""
+    """Every tomogram has at least one annotation of its alignment, at this or another voxel spacing."""
+    known = {values.text(annotation, "alignment_metadata_path") for annotation in whole.annotations.values()}
     for key, data in whole.tomograms.items():
-        folder = key.partition("/Tomograms/")[0]
-        aligned = values.text(data, "alignment_metadata_path")
-        if not any(
-            other.startswith(f"{folder}/") and values.text(annotation, "alignment_metadata_path") in {"", aligned}
-            for other, annotation in whole.annotations.items()
-        ):
+        if not known & {"", values.text(data, "alignment_metadata_path")}:
             yield At("the tomogram has no annotation", where=key)
 
 
