@@ -281,3 +281,10 @@ def test_whatever_stands_there_is_read_or_refused(
     except FormatError:
         return
     assert all(math.isfinite(c.major_defocus) and c.z >= 0 for c in found)
+
+
+def test_a_text_file_that_is_far_too_large_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "a.xf").open("wb") as file:
+        file.truncate(10 << 30)
+    with pytest.raises(FormatError, match="has more than 64 MiB"):
+        imod.read_xf(tmp_path / "a.xf")

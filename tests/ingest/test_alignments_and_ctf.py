@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ingest.conftest import write_series
 
 RUN = "10900/TS_1"
 ALN = """# AreTomo Alignment / Priims bprmMn
@@ -210,3 +211,44 @@ def test_ctfs_reach_the_catalogue_through_the_command(lab: Any) -> None:
     sections = (dump / "per_section_alignment_parameters.ndjson").read_text().splitlines()
     assert len(sections) == 4
     assert Path(root / "archive" / RUN / "Alignments/100/TS_1.aln").is_file()
+
+
+# --- several series in a run ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_mosaic_pairs_alignments_and_ctfs(lab: Any, named: bool) -> None:
+    """By the name of the series in the pattern, else by equal stems."""
+    folder = lab.root / "TS_1"
+    write_series(folder, "left", seed=2)
+    write_series(folder, "right", seed=3)
+    for name in ("TS_1.st", "TS_1.rawtlt", "TS_1.mdoc", "TS_1.xf", "TS_1.tlt"):
+        (folder / name).unlink()
+    for stem, defocus in (("left", 20000), ("right", 30000)):
+        (folder / f"{stem}.aln").write_text(ALN.format(patches=0).replace("1.000     -2.000", f"{defocus}.0 0.0"))
+        (folder / f"{stem}.ctf").write_text(f"1 {defocus} {defocus} 0 0 0.1 8\n")
+    glob = lab.config["tiltseries"][0]["sources"][0]["source_glob"]
+    glob |= {"list_glob": "{run_name}/*.st", "name_regex": r"(.*)\.st"}
+    stem = "{tiltseries_name}" if named else "*"
+    lab.config["ctfs"] = [
+        {"metadata": {"format": "CTFFIND"}, "sources": [{"source_glob": {"list_glob": "{run_name}/" + stem + ".ctf"}}]}
+    ]
+    patterns = ["{run_name}/{tiltseries_name}.aln"] if named else ["{run_name}/left.aln", "{run_name}/right.aln"]
+    lab.config["alignments"] = [
+        {"metadata": {"format": "ARETOMO3", "method_type": "projection_matching"}, "sources": [{"source_glob": {"list_glob": p}}]}
+        for p in patterns
+    ]  # fmt: skip
+    lab.ingest()
+    found = {}
+    for number in (100, 101):
+        series = lab.read(f"{RUN}/TiltSeries/{number}/tiltseries_metadata.json")
+        found[f"{RUN}/TiltSeries/{number}/tiltseries_metadata.json"] = series["per_section_parameter"][0][
+            "major_defocus"
+        ]
+        assert series["ctf_path"] == f"{RUN}/TiltSeries/{number}/TS_1_CTFFIND_ctf.txt"
+    assert sorted(found.values()) == [20000.0, 30000.0]
+    for number in (100, 101):
+        alignment = lab.read(f"{RUN}/Alignments/{number}/alignment_metadata.json")
+        shift = alignment["per_section_alignment_parameters"][0]["x_offset"]
+        assert shift == 5 * found[alignment["tiltseries_path"]]
+    assert lab.ingest().written == 0

@@ -17,6 +17,9 @@ BLOCK = 1 << 20
 LONGEST_LINE = 1 << 20
 """Characters; no format has longer lines, a file that claims one is broken."""
 
+LARGEST = 64 << 20
+"""Bytes of a file that is read as a whole; no list of angles, mdoc file or alignment comes near."""
+
 SHOWN = 40
 """Characters of a bad word that a message repeats."""
 
@@ -27,12 +30,15 @@ def read_text(path: Path) -> str:
     Raises
     ------
     FormatError
-        If the file cannot be opened or holds NUL bytes, so is no text.
+        If the file cannot be opened, is far too large, or holds NUL bytes, so is no text.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
     except OSError as error:
         raise FormatError(path, f"cannot be read: {error.strerror or error}.") from error
+    if len(raw) > LARGEST:
+        raise FormatError(path, f"has more than {LARGEST >> 20} MiB: is it the right file?")
     if b"\0" in raw:
         raise FormatError(path, "is not a text file: name the text file, or another format for this one.")
     try:

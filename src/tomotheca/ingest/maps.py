@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tomotheca.errors import Finding
+from tomotheca.errors import Finding, FormatError
+from tomotheca.formats.text import read_text
 
 if TYPE_CHECKING:
     from tomotheca.ingest.language import Standardization
@@ -63,9 +64,9 @@ def _text(name: str, listing: Listing, findings: list[Finding]) -> str | None:
         )
         return None
     try:
-        return listing.local(path).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        findings.append(Finding("error", str(listing.local(path)), f"the map file cannot be read: {error}."))
+        return read_text(listing.local(path))
+    except FormatError as error:
+        findings.append(Finding("error", error.path, f"the map file {error.reason}"))
         return None
 
 

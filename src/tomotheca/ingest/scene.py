@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (
     ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
+    ".ctf", ".defocus", "_ctf.txt", "_ctffind.txt", "_gctf.txt", ".txt",
 )  # fmt: skip
 """Taken off a name to find what belongs together."""
 
