@@ -316,3 +316,16 @@ def test_whatever_is_written_there_are_findings_and_no_crash(lab: Any, edits: li
     for finding in check(lab.path, lab.folder / "source"):
         assert finding.message.endswith((".", "?")), finding
         assert finding.where
+
+
+def test_metadata_are_filled_in_run_by_run_only_where_they_name_a_column(lab: Any) -> None:
+    from tomotheca.ingest.plan import plan
+
+    lab.add("TS_2")
+    (lab.root / "map.csv").write_text("run_name,flux\nTS_1,10\nTS_2,20\n")
+    lab.config["standardization_config"]["run_data_map_file"] = "map.csv"
+    lab.config["tiltseries"][0]["metadata"] = {**lab.config["tiltseries"][0]["metadata"], "total_flux": "float {flux}"}
+    steps = plan(lab.options(), lab.files).steps
+    assert [s.work.metadata["total_flux"] for s in steps if s.kind == "tiltseries"] == [10.0, 20.0]  # type: ignore[attr-defined]
+    first, second = (s.work.metadata for s in steps if s.kind == "tomogram")  # type: ignore[attr-defined]
+    assert first is second

@@ -119,6 +119,7 @@ class _Walk:
         self.collapsed: list[str] = []
         self.skipped: dict[str, None] = {}
         self.findings: list[Finding] = []
+        self._known: dict[Item | None, dict[str, Value]] = {}
         self._looked: dict[Source, list[tuple[Item | None, int]]] = {}
 
     def error(self, source: Source, message: str) -> None:
@@ -182,12 +183,17 @@ class _Walk:
     def _hits(self, owner: Item | None, entry: Entry, source: Source) -> list[Hit] | None:
         places = Places(self.listing, self.archive, entry.container.kind)
         try:
-            return find(source, variables(owner, self.maps), places)
+            return find(source, self._variables(owner), places)
         except FinderProblem as problem:
             self.error(source, f"{problem}.")
         except UnknownVariableError as unknown:
             self._unknown(owner, source, unknown.name)
         return None
+
+    def _variables(self, owner: Item | None) -> dict[str, Value]:
+        if owner not in self._known:
+            self._known[owner] = variables(owner, self.maps)
+        return self._known[owner]
 
     def _unknown(self, owner: Item | None, source: Source, name: str) -> None:
         run = owner.ancestor("run") if owner else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from tomotheca.ingest.maps import Maps
     from tomotheca.store import layout
     from tomotheca.store.files import Files
+
+PLACE = re.compile(r"\{[^{}'\"]+\}")
+"""A column that is to be filled in, in the words of a metadata block; its own braces are followed by quotes."""
 
 SUFFIXES = (
     ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
@@ -90,7 +94,7 @@ class Scene:
     def _is_templated(self, entry: Entry) -> bool:
         """Whether the metadata of an entry may differ from run to run."""
         if entry not in self._templated:
-            self._templated[entry] = "{" in repr(entry.metadata)
+            self._templated[entry] = PLACE.search(repr(entry.metadata)) is not None
         return self._templated[entry]
 
     def _settle(self, entry: Entry, run: str) -> dict[str, Any] | None:
