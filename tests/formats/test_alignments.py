@@ -134,15 +134,50 @@ def test_sections_that_do_not_add_up_have_no_place(tmp_path: Path) -> None:
         ("# AreTomo Alignment\n" + TABLE + "1 0 1 x 0 1 1 1 0 0\n", "line 3: 'x' is not a number"),
         ("# AreTomo Alignment\n" + TABLE + "1 0 1 nan 0 1 1 1 0 0\n", "line 3: 'nan' is not a number"),
         ("# AreTomo Alignment\n" + TABLE + "1 0 1 0 0 1 1 1 0 0\n", "no line '# RawSize"),
-        ("# AreTomo Alignment\n# RawSize = 9 9 1e99\n" + TABLE + "1 0 1 0 0 1 1 1 0 0\n", "no line '# RawSize"),
+        ("# AreTomo Alignment\n# RawSize = 9 9 1e8\n" + TABLE + "1 0 1 0 0 1 1 1 0 0\n", "no line '# RawSize"),
         ("# AreTomo Alignment\n# RawSize = 9 9 2\n", "has no section"),
         ("# AreTomo Alignment\n# DarkFrame = 1\n", "a dark frame has three values"),
+        ("# AreTomo Alignment\n" + TABLE + "1e300 0 1 0 0 1 1 1 0 0\n", "line 3 has a number beyond"),
     ],
 )
 def test_what_is_no_aln_gets_a_sentence(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "a.aln").write_text(text)
     with pytest.raises(FormatError, match=words):
         aretomo.read(tmp_path / "a.aln")
+
+
+WORDS = st.sampled_from(["# RawSize = 9 9 3", "# DarkFrame = 1 0 2.5", "# AlphaOffset = 1", "# Local Alignment", "# X = ", "1 2 3", "0 0 1 2 3 4 1"])  # fmt: skip
+ROW = st.lists(st.floats(-200, 200).map(str) | st.sampled_from(["1e300", "x", "-0"]), min_size=10, max_size=10).map(
+    " ".join
+)
+
+
+@given(st.lists(WORDS | ROW, max_size=8), st.lists(st.floats(-90, 90), max_size=5))
+def test_whatever_an_aln_says_it_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], angles: list[float]
+) -> None:
+    path = tmp_path_factory.mktemp("aln") / "a.aln"
+    path.write_text("\n".join(["# AreTomo Alignment", *lines]))
+    try:
+        found = aretomo.read(path)
+    except FormatError:
+        return
+    places = found.places(angles, count=len(angles))
+    assert places is None or (len(set(places)) == len(found) and max(places) < len(angles))
+    assert np.isfinite(found.matrices).all()
+
+
+@given(
+    st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=6, max_size=6), min_size=1, max_size=3)
+)
+def test_whatever_transforms_are_they_are_turned_round_or_refused(tmp_path_factory: pytest.TempPathFactory, rows: list[list[float]]) -> None:  # fmt: skip
+    path = tmp_path_factory.mktemp("xf") / "a.xf"
+    path.write_text("".join(" ".join(map(repr, row)) + "\n" for row in rows))
+    try:
+        found = imod.read_xf(path).inverse(path)
+    except FormatError:
+        return
+    assert np.isfinite(found.shifts).all()
 
 
 # --- command files ----------------------------------------------------------------------------------------------------
@@ -257,7 +292,8 @@ def test_imods_flags_and_units(tmp_path: Path, text: str, expected: list[tuple[o
         ("1 nan 3 4 5 6 7\n", "CTFFIND", "line 1: section, defocus and angle must be finite"),
         ("1 2 3 4 5 6 7\n1 2 3 4 5 6 7\n", "CTFFIND", "section 1 stands twice"),
         ("-5 2 3 4 5 6 7\n", "CTFFIND", "-5 is no number of a section"),
-        ("9e9 2 3 4 5 6 7\n", "Gctf", "is no number of a section"),
+        ("9e8 2 3 4 5 6 7\n", "Gctf", "is no number of a section"),
+        ("1 1 -60 -60 1e308\n", "IMOD", "must be finite numbers"),
         ("1 0 0 0 0 3\n1 1 -60 -60 2400\n", "IMOD", "line 2 has 5 values, 7 belong there for flags 1"),
         ("1 1 -60 -60 2400 2300 10\n", "IMOD", "7 values, 5 belong there for a file without flags"),
         ("1 99999999 -60 -60 2400\n", "IMOD", "are no range of views"),

@@ -30,6 +30,9 @@ COLUMNS = 10
 LOCAL_COLUMNS = 7
 """Section, patch, centre x and y, shift x and y, whether it is good."""
 
+LARGEST = 1e9
+"""No size, shift or angle is larger."""
+
 TOLERANCE = 0.06
 """Degrees by which the tilt of a row and that of a section may differ: the file has two decimals, and adds an offset."""
 
@@ -166,7 +169,7 @@ def read(path: Path) -> Aln:
         words = line.split()
         if len(words) != width:
             raise FormatError(path, f"line {number} has {len(words)} values, {width} belong there.")
-        table.append(to_floats(path, number, words))
+        table.append(_bounded(path, number, words))
     return _made(path, draft)
 
 
@@ -176,11 +179,18 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
+def _bounded(path: Path, number: int, words: Sequence[str]) -> list[float]:
+    values = to_floats(path, number, words)
+    if any(abs(value) > LARGEST for value in values):
+        raise FormatError(path, f"line {number} has a number beyond all sizes and angles: is it a whole .aln file?")
+    return values
+
+
 def _head(path: Path, number: int, line: str, draft: _Draft) -> None:
     name, separator, said = line.lstrip("# ").partition("=")
     if not separator:
         return
-    values = to_floats(path, number, said.split())
+    values = _bounded(path, number, said.split())
     if name.strip() == "DarkFrame":
         if len(values) != 3:  # number, second number, tilt
             raise FormatError(path, f"line {number}: a dark frame has three values, not {len(values)}.")

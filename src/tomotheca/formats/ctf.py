@@ -30,6 +30,9 @@ ASTIGMATISM, AXIS_IN_RADIANS, PHASE, PHASE_IN_RADIANS, CUT_ON = 1, 2, 4, 8, 32
 NANOMETRE = 10.0
 """Å."""
 
+LARGEST = 1e9
+"""No defocus, angle or number of a section is larger."""
+
 MOST = 100_000
 """Sections of one file; more is a mistake."""
 
@@ -103,7 +106,7 @@ def _from_zero(path: Path, rows: Sequence[Ctf]) -> Iterator[Ctf]:
 
 
 def _finite(path: Path, number: int, values: Sequence[float]) -> None:
-    if not all(math.isfinite(value) for value in values):
+    if not all(abs(value) < LARGEST for value in values):
         raise FormatError(path, f"line {number}: section, defocus and angle must be finite numbers.")
 
 

@@ -21,6 +21,9 @@ from tomotheca.formats.text import read_numbers, read_text, to_floats
 
 EXCLUDE = re.compile(r"^\s*EXCLUDELIST2?\s+(.*)$", re.IGNORECASE | re.MULTILINE)
 RANGE = re.compile(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?")
+LARGEST = 1e9
+"""No shift is larger."""
+
 MOST = 100_000
 """Views of one list; more is a mistake."""
 
@@ -61,6 +64,8 @@ class Transforms:
         FormatError
             If a matrix flattens the image; ``path`` names the file.
         """
+        if (np.abs(self.matrices) > LARGEST).any() or (np.abs(self.shifts) > LARGEST).any():
+            raise FormatError(path, "has a number beyond all sizes of images: is it the right file?")
         flat = np.abs(np.linalg.det(self.matrices)) < 1e-6  # no image is left
         if flat.any():
             raise FormatError(path, f"the transform of section {int(flat.argmax()) + 1} has no inverse: mend the file.")
