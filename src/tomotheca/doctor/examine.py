@@ -159,33 +159,38 @@ class Applied:
         """Classes that there are rules for."""
         return self._by.keys()
 
-    def __call__(self, subject: subjects.Subject) -> Iterator[Problem]:
-        """Apply every rule about a subject."""
+    def __call__(self, subject: subjects.Subject, home: str = "") -> Iterator[Problem]:
+        """Apply every rule about a subject; what it says of places outside the folder of `home` is said of `home`."""
         in_place = getattr(subject, "in_place", False)
         for rule in self._by.get(type(subject), ()):
             if not (rule.written and in_place):
-                yield from _said(rule, subject)
+                yield from _said(rule, subject, home)
 
 
-def _said(rule: Rule, subject: subjects.Subject) -> Iterator[Problem]:
-    where = subject.where
+def _said(rule: Rule, subject: subjects.Subject, home: str) -> Iterator[Problem]:
     try:
         for said in rule.examine(subject):
             at = said if isinstance(said, At) else At(said)
-            there, message = _settled(where, at)
+            there, message = _settled(at.where or subject.where, at.message, home)
             yield Problem(rule.id, rule.severity, there, message, rule.mend, at.path)
     except Exception as error:  # noqa: BLE001 - one broken document must not hide what the others have
         message = f"the rule {rule.id} could not be applied ({type(error).__name__}: {error})"
-        yield Problem(FAILED, "error", where, message[:300], "report this to the developers, with the file", rule.id)
+        yield Problem(
+            FAILED,
+            "error",
+            home or subject.where,
+            message[:300],
+            "report this to the developers, with the file",
+            rule.id,
+        )
 
 
-def _settled(where: str, at: At) -> tuple[str, str]:
-    """Keep a finding below the folder that its subject lies in, whatever paths a document names."""
-    top = where.partition("/")[0]
-    owned = top.isdecimal() or top == layout.DEPOSITIONS
-    if not at.where or not owned or at.where.startswith(f"{top}/"):
-        return at.where or where, at.message
-    return where, f"{at.where[:200]}: {at.message}"
+def _settled(where: str, message: str, home: str) -> tuple[str, str]:
+    """Keep a finding in the folder that its subject lies in, whatever paths a document names."""
+    folder = home.rpartition("/")[0] + "/"
+    if not home or where.startswith(folder):
+        return where, message
+    return home, f"{where[:200]}: {message}"
 
 
 def run(order: Order, place: layout.Run) -> Found:
@@ -197,7 +202,7 @@ def run(order: Order, place: layout.Run) -> Found:
         order.files, place, order.depositions, thorough=order.thorough, wanted=frozenset(applied.wanted)
     )
     for subject in visitor.give():
-        found.problems += applied(subject)
+        found.problems += applied(subject, place.document)
     found.seen = visitor.look.count
     found.numbers += visitor.numbers()
     found.series += visitor.facts()
@@ -257,7 +262,7 @@ def _page(applied: Applied, page: visit.PageVisit, parts: Sequence[Found]) -> Fo
     found = Found()
     series = [one for part in parts for one in part.series]
     for subject in page.give(len(parts), series):
-        found.problems += applied(subject)
+        found.problems += applied(subject, page.place.document)
     found.seen = page.look.count
     found.numbers += page.numbers()
     return found
