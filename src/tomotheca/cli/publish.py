@@ -27,7 +27,7 @@ def publish(
 
     digits = entity.upper().removeprefix("DS-").removeprefix(DEPOSITION)
     if not digits.isdecimal():
-        message = f"{entity!r} is neither a dataset nor a deposition; write DS-10001 or DP-10300"
+        message = f"{entity!r} is not a dataset or deposition; write DS-10001 or DP-10300"
         raise typer.BadParameter(message)
     number = int(digits)
     with opened(load(root)) as portal, portal.files.lock():

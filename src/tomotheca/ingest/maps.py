@@ -103,6 +103,7 @@ def _pairs(name: str, variable: str, into: tuple[Listing, dict[str, dict[str, st
     listing, columns, findings = into
     if (text := _text(name, listing, findings)) is None:
         return
+    seen: set[str] = set()
     for number, row in enumerate(csv.reader(io.StringIO(text)), 1):
         where = f"{listing.local(name.lstrip('/'))}:{number}"
         if len(row) != 2:  # noqa: PLR2004  # run and name
@@ -111,7 +112,8 @@ def _pairs(name: str, variable: str, into: tuple[Listing, dict[str, dict[str, st
                     Finding("error", where, "a row of this map file has two columns: run name and mapped name.")
                 )
             continue
-        known = columns.setdefault(row[0], {})
-        if variable in known:
+        if row[0] in seen:
             findings.append(Finding("error", where, f"run {row[0]} stands twice in the map file: keep one row."))
-        known.setdefault(variable, row[1])
+            continue
+        seen.add(row[0])
+        columns.setdefault(row[0], {})[variable] = row[1]
