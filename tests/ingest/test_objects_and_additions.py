@@ -61,6 +61,9 @@ def test_objects_of_a_run(lab: Any) -> None:
     lab.ingest()
     assert lab.identifiers() == ids
     assert "small ones" in (lab.archive / RUN / "IdentifiedObjects/identified_objects.json").read_text()
+    del lab.config["identified_objects"]
+    lab.ingest()
+    assert list((lab.archive / RUN / "IdentifiedObjects").glob("*")) == []
 
 
 def test_rows_are_chosen_by_the_filter_value(lab: Any) -> None:

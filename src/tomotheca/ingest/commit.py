@@ -110,13 +110,20 @@ def _read(files: Files, key: str) -> dict[str, Any]:
 
 def sweep(files: Files, key: str, kept: Sequence[str]) -> None:
     """Remove what lies in the folders of a document and is not among its files."""
-    wanted = {key, *kept}
+    wanted = {key, *kept, *(_document_of_objects(k) for k in kept)}
     for folder, also in _folders(key):
         found = files.scan(folder)
         present = [folder + name for name in found.files] + [f"{folder}{name}/" for name in found.folders]
         for one in present:
             if one not in wanted and one != also and not layout.is_private(one.rstrip("/")):
                 files.remove(one)
+
+
+def _document_of_objects(key: str) -> str:
+    """Give the document that stands and goes with a list of identified objects; the key itself for any other file."""
+    place = layout.locate(key)
+    run = layout.Run(place.dataset or 0, place.run)
+    return run.identified_objects_document if key == run.identified_objects else key
 
 
 def _folders(key: str) -> Iterator[tuple[str, str]]:
@@ -132,7 +139,7 @@ def _folders(key: str) -> Iterator[tuple[str, str]]:
         yield from (
             (run.frame(""), run.frames_document),
             (run.gain(""), ""),
-            (objects.rpartition("/")[0] + "/", objects),
+            (objects.rpartition("/")[0] + "/", ""),
         )
     else:
         yield place.folder, ""
