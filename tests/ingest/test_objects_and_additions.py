@@ -12,6 +12,7 @@ import yaml
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.files import entries
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
+from tomotheca.ingest.check import check
 
 RUN = "10900/TS_1"
 TABLE = """run_name,object_id,object_name,object_description,object_state,found_by
@@ -292,3 +293,8 @@ def visible(root: Path) -> set[str]:
     catalog = Catalog(f"sqlite:///{root}/state/catalog.sqlite", public_url="", bucket="b")
     keys = [str(e["key"]) for e in entries(catalog, ANONYMOUS)]
     return {k.rpartition("/")[2] for k in keys if "/Gains/" in k or "/IdentifiedObjects/" in k}
+
+
+def test_a_dataset_that_is_only_added_to_is_not_asked_for_a_title(lab: Any) -> None:
+    lab.config = addition(lab)
+    assert [f for f in check(lab.save()) if f.severity != "note"] == []

@@ -178,7 +178,7 @@ def _dataset(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Ite
         yield notes.warning(
             (*place, "dataset_title"), f"the title has {len(title)} characters: keep it below {LONGEST_TITLE}."
         )
-    if problem := title_problem(metadata):
+    if metadata and (problem := title_problem(metadata)):
         yield notes.warning(
             (*place, "dataset_title"),
             f"{problem}: sum the experiment up, such as S. pombe cryo-FIB lamellae acquired with defocus-only.",
