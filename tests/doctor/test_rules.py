@@ -56,7 +56,8 @@ def test_several_workers_find_the_same(archive: Archive, monkeypatch: pytest.Mon
         BREAKS[rule](archive)
     alone = archive.examine()
     assert {problem.rule for problem in alone} >= {"mrc.size", "tomogram.spacing", "dataset.title"}
-    monkeypatch.setattr("tomotheca.doctor.examine.WORTH_PROCESSES", 1)
+    monkeypatch.setattr("tomotheca.doctor.examine.WORTH_PROCESSES", 0)
+    monkeypatch.setattr("tomotheca.doctor.examine.WARM", 0)
     assert archive.examine(workers=2) == alone
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,14 @@ if TYPE_CHECKING:
 FAILED = "doctor.failed"
 """What a rule says that could not be applied."""
 
-WORTH_PROCESSES = 16
-"""Runs from which starting processes pays."""
+WORTH_PROCESSES = 6.0
+"""Seconds of work from which starting processes pays: each takes a second or two to import what it needs."""
+
+WARM = 0.5
+"""Seconds after which the time that runs take is known well enough."""
+
+THREADS = 8
+"""Threads of a worker for an archive in an object store, where time is spent waiting."""
 
 AHEAD = 4
 """Runs per worker that wait for one."""
@@ -193,10 +200,16 @@ def _settled(where: str, message: str, home: str) -> tuple[str, str]:
     return home, f"{where[:200]}: {message}"
 
 
+@lru_cache(maxsize=4)
+def _applied(names: tuple[tuple[str, Severity], ...]) -> Applied:
+    """Find rules by name, once in each process."""
+    known = registry.by_id()
+    return Applied([replace(known[name], severity=severity) for name, severity in names])
+
+
 def run(order: Order, place: layout.Run) -> Found:
     """Examine one run; this is what other processes do."""
-    known = registry.by_id()
-    applied = Applied([replace(known[name], severity=severity) for name, severity in order.rules])
+    applied = _applied(order.rules)
     found = Found()
     visitor = visit.RunVisit(
         order.files, place, order.depositions, thorough=order.thorough, wanted=frozenset(applied.wanted)
@@ -212,18 +225,30 @@ def run(order: Order, place: layout.Run) -> Found:
 def _examined(
     order: Order, options: Options, runs: Sequence[layout.Run], progress: Progress
 ) -> Iterator[tuple[layout.Run, Found]]:
-    workers = min(options.workers, len(runs))
+    """Examine runs one by one, and with several workers as soon as what is left would take longer than to start them."""
     local = order.files.local_path("x") is not None
-    if workers <= 1 or (local and len(runs) < WORTH_PROCESSES):
-        for done, place in enumerate(runs, 1):
-            yield place, run(order, place)
-            progress(done, len(runs))
-        return
-    pool: Executor = (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if local else ThreadPoolExecutor(8 * workers)
-    )
-    with pool:
-        yield from _pooled(pool, order, runs, AHEAD * workers * (1 if local else 8), progress)
+    began, patience = time.monotonic(), WORTH_PROCESSES if local else 0.0
+    workers = min(options.workers, len(runs))
+    for done, place in enumerate(runs):
+        spent = time.monotonic() - began
+        left = spent / max(done, 1) * (len(runs) - done)
+        if workers > 1 and (not local or (spent > WARM and left > patience)):
+            pool: Executor = (
+                ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+                if local
+                else ThreadPoolExecutor(THREADS * workers)
+            )
+            ahead = AHEAD * workers * (1 if local else THREADS)
+            with pool:
+                yield from _pooled(pool, order, runs[done:], ahead, partial(_behind, progress, done))
+            return
+        yield place, run(order, place)
+        progress(done + 1, len(runs))
+
+
+def _behind(progress: Progress, before: int, done: int, total: int) -> None:
+    """Tell of progress behind what was done before."""
+    progress(before + done, before + total)
 
 
 def _pooled(

@@ -97,7 +97,8 @@ def mrc_words(raw: bytes) -> Words:
 def _unpack(raw: bytes, order: str) -> Words:
     w = struct.unpack(order + WORDS, raw[:HEADER_BYTES])
     stamp, flags = struct.unpack(order + "ii", w[27][40:48])
-    texts = tuple(w[35][80 * i : 80 * i + 80].decode("latin-1").rstrip(" \0") for i in range(10))
+    labels = w[35].decode("latin-1")
+    texts = tuple(labels[80 * i : 80 * i + 80].rstrip(" \0") for i in range(10))
     return Words(
         (w[2], w[1], w[0]), w[3], w[4:7], w[7:10], w[10:13], w[13:16], w[16:19], w[22], w[23],
         w[25].decode("latin-1").rstrip(" \0"), w[26], w[28:31], w[31], w[32], w[34], texts, order,

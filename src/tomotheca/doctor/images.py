@@ -24,9 +24,10 @@ def read(look: Look, key: str, expected: Expected) -> Image:
     attributes = look.once("image", key, lambda: _attributes(look, key))
     if isinstance(attributes, Broken):
         return Image(key, attributes, in_place, expected)
-    found = Image(key, None, in_place, expected, attributes)
-    arrays = {path: _array(look, key, path) for path in found.paths[:MOST_LEVELS]}
-    return Image(key, None, in_place, expected, attributes, arrays, _children(look, key))
+    multiscale = values.blocks(attributes, "multiscales")[0]
+    paths = tuple(values.text(item, "path") for item in values.blocks(multiscale, "datasets")[:MOST_LEVELS])
+    arrays = {path: _array(look, key, path) for path in paths}
+    return Image(key, None, in_place, expected, attributes, arrays, _children(look, key), multiscale, paths)
 
 
 def _attributes(look: Look, key: str) -> Mapping[str, Any]:

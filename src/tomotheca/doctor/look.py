@@ -109,16 +109,11 @@ class Image:
     arrays: Mapping[str, Array | Broken] = field(default_factory=dict)
     children: tuple[str, ...] = ()
 
-    @property
-    def multiscale(self) -> Mapping[str, Any]:
-        """The first multiscale image."""
-        found = values.blocks(self.attributes, "multiscales")
-        return found[0] if found else {}
+    multiscale: Mapping[str, Any] = field(default_factory=dict)
+    """The first multiscale image."""
 
-    @property
-    def paths(self) -> list[str]:
-        """Paths of the levels, the finest first."""
-        return [values.text(item, "path") for item in values.blocks(self.multiscale, "datasets")]
+    paths: tuple[str, ...] = ()
+    """Paths of the levels, the finest first."""
 
     @property
     def levels(self) -> list[Array]:

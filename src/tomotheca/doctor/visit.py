@@ -54,6 +54,7 @@ class _Visit:
         self.files, self.depositions, self.thorough = files, depositions, thorough
         self.look = Look(files)
         self.papers: list[Paper] = []
+        self._good: dict[type[Document], list[tuple[str, Data]]] = {}
 
     def numbers(self) -> list[tuple[str, int, str]]:
         """Give every identifier of the documents."""
@@ -61,7 +62,10 @@ class _Visit:
 
     def good(self, model: type[Document]) -> list[tuple[str, Data]]:
         """Give the documents of a kind that can be read."""
-        return [(key, data) for m, key, data in self.papers if m is model and not isinstance(data, Broken)]
+        if model not in self._good:
+            found = [(key, data) for m, key, data in self.papers if m is model and not isinstance(data, Broken)]
+            self._good[model] = found
+        return self._good[model]
 
     def paper(self, one: Paper) -> subjects.Paper:
         """Make the subject of a document."""

@@ -55,7 +55,7 @@ def axes(image: Image) -> Iterator[Said]:
 
 def levels(image: Image) -> Iterator[Said]:
     """The levels are named 0, 1, 2 ..., at least three, until the largest edge has at most 128 voxels."""
-    if image.paths != [str(n) for n in range(len(image.paths))]:
+    if list(image.paths) != [str(n) for n in range(len(image.paths))]:
         yield f"the levels are named {values.some(image.paths, 8)}"
     elif finest := _finest(image):
         wanted = len(plan_levels(finest, (1.0, 1.0, 1.0), step=_step(image)))
@@ -137,7 +137,7 @@ def shape(image: Image) -> Iterator[Said]:
 
 def cz_levels(image: Image) -> Iterator[Said]:
     """There are exactly the levels 0, 1 and 2."""
-    if image.paths != [str(n) for n in range(CZ_LEVELS)]:
+    if list(image.paths) != [str(n) for n in range(CZ_LEVELS)]:
         yield f"the levels are {values.some(image.paths, 8)}"
 
 
