@@ -115,7 +115,9 @@ def sweep(files: Files, key: str, kept: Sequence[str]) -> None:
         found = files.scan(folder)
         present = [folder + name for name in found.files] + [f"{folder}{name}/" for name in found.folders]
         for one in present:
-            if one not in wanted and one != also and not layout.is_private(one.rstrip("/")):
+            if one in wanted or one == also or layout.manifest_folder(one) != layout.manifest_folder(key):
+                continue
+            if not layout.is_private(one.rstrip("/")):
                 files.remove(one)
 
 
@@ -127,7 +129,7 @@ def _document_of_objects(key: str) -> str:
 
 
 def _folders(key: str) -> Iterator[tuple[str, str]]:
-    """Give the folders that belong to a document as a whole, each with another document that stays in it."""
+    """Give the folders in which a document has files, each with another document that stays in it."""
     place = layout.locate(key)
     if place.dataset is None:
         yield layout.Deposition(place.deposition or 0).image(""), ""
@@ -143,8 +145,11 @@ def _folders(key: str) -> Iterator[tuple[str, str]]:
         )
     else:
         yield place.folder, ""
+    if place.kind not in {"tomogram", "annotation"}:
+        return
+    spacing = layout.Run(place.dataset or 0, place.run).spacing(float(place.spacing))
+    yield spacing.viewer, ""
     if place.kind == "tomogram":
-        spacing = layout.Run(place.dataset or 0, place.run).spacing(float(place.spacing))
         yield spacing.tomogram(place.number or 0).key_photo("original").rpartition("/")[0] + "/", ""
 
 

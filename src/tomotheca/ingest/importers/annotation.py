@@ -14,6 +14,7 @@ from tomotheca.ingest.discover import Item, variables
 from tomotheca.ingest.headers import Triple, look
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.importers.points import Frame, PointFile, outside, point_file
+from tomotheca.ingest.importers.shown import Shown, show
 from tomotheca.ingest.language import LocatedShape, SegmentationMaskShape
 from tomotheca.ingest.template import UnknownVariableError, fill
 from tomotheca.ingest.transfer import EmptyMaskError, Past, Volume, convert, hashed, kept
@@ -23,6 +24,7 @@ from tomotheca.store import layout, manifest, names
 from tomotheca.store.manifest import Entry
 
 if TYPE_CHECKING:
+    from tomotheca.formats.points import Points
     from tomotheca.ingest.importers.alignment import Aligned, Alignments
     from tomotheca.ingest.importers.tomogram import PlannedTomogram
     from tomotheca.ingest.scene import RunScene
@@ -46,11 +48,18 @@ class ShapeWork:
     mask: Volume | None
     is_visualization_default: bool
     is_portal_standard: bool
+    shown: str = ""
+    """Key of the folder that the viewer opens; empty for a mask."""
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of its files."""
         return (self.mask.mrc, self.mask.zarr) if self.mask else (self.file,)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Keys of its files and of what the viewer opens."""
+        return (*self.keys, self.shown) if self.shown else self.keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +143,25 @@ def _points(context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWor
         context.progress(file.source.size)
     if not len(points):
         return None
-    count = len(points) if ROW_TYPES[shape.shape] != "instancePoint" else points.instances
+    row_type = ROW_TYPES[shape.shape]
+    count = len(points) if row_type != "instancePoint" else points.instances
+    rows, written = _rows(context, past, recipes, work, points)
+    shown, more = show(context, past, recipes, Shown(shape.shown, file, row_type), points)
+    return ShapeMade((rows, shown), count, written + more)
+
+
+def _rows(
+    context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWork, PointFile], points: Points
+) -> tuple[Entry, int]:
+    """Write the ndjson file, unless it is there from the same points; its entry, and how many bytes were written."""
+    shape, file = work
     recipe = recipes.note(shape.file, file.recipe)
     entry = past.entry(shape.file)
     if entry and past.unchanged([file.source]) and past.provenance.get("recipes", {}).get(shape.file) == recipe:
-        return ShapeMade((entry,), count, 0)
+        return entry, 0
     with context.files.stage(shape.file) as path:
-        written = ndjson.write(path, points, row_type=ROW_TYPES[shape.shape])
-    entry = Entry(shape.file, written.size, written.sha256, manifest.media_type(shape.file), "annotation")
-    return ShapeMade((entry,), count, written.size)
+        made = ndjson.write(path, points, row_type=ROW_TYPES[shape.shape])
+    return Entry(shape.file, made.size, made.sha256, manifest.media_type(shape.file), "annotation"), made.size
 
 
 class Annotations:
@@ -176,7 +195,7 @@ class Annotations:
         work = AnnotationWork(place.document(stem), metadata, self.run.deposition, aligned.key, kept_shapes)
         inputs = tuple(dict.fromkeys(_source(s) for s in kept_shapes))
         said = f"run {self.run.name}, {self.spacing.spacing} Å, {metadata['annotation_ingest_id']}"
-        outputs = tuple(k for s in kept_shapes for k in s.keys)
+        outputs = tuple(k for s in kept_shapes for k in s.outputs)
         return Step("annotation", work.key, said, work, inputs, outputs, previous=self._numbers.document(natural))
 
     def _each_once(self, items: Sequence[Item]) -> list[Item]:
@@ -226,7 +245,10 @@ class Annotations:
         if not self._check(item, file, volume):
             return None
         key = place.shape(stem, item.source.shape, ".ndjson")
-        return ShapeWork(item.source.shape, file, key, None, finder.is_visualization_default, finder.is_portal_standard)
+        shown = place.precomputed(stem, item.source.shape)
+        return ShapeWork(
+            item.source.shape, file, key, None, finder.is_visualization_default, finder.is_portal_standard, shown
+        )
 
     def _filter(self, item: Item, wanted: str | None) -> str | None:
         try:
