@@ -13,6 +13,7 @@ from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.files import entries
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
 from tomotheca.ingest.check import check
+from tomotheca.store.documents import public_bytes
 
 RUN = "10900/TS_1"
 TABLE = """run_name,object_id,object_name,object_description,object_state,found_by
@@ -215,6 +216,7 @@ def test_added_files_stay_beside_those_that_are_there(lab: Any) -> None:
     assert marked["camera.gain"] is None
     document = lab.read(f"{RUN}/run_metadata.json")
     assert set(document["ids"]["gain_file"]) == {"camera.gain", "extra.gain"}
+    assert document["additions"] == {"10401": {"gain_file": ["extra.gain"]}}
     assert document["provenance"]["configuration"] == before["provenance"]["configuration"]
     snapshot = lab.snapshot()
     assert lab.ingest().written == 0
@@ -222,6 +224,7 @@ def test_added_files_stay_beside_those_that_are_there(lab: Any) -> None:
     assert lab.snapshot() == snapshot
     second(lab, {key: value for key, value in config.items() if key != "gains"})
     assert not (lab.archive / RUN / "Gains/extra.gain").exists()
+    assert "additions" not in lab.read(f"{RUN}/run_metadata.json")
     assert (lab.archive / RUN / "Gains/camera.gain").exists()
     assert lab.ingest(force=True).failed == ()
     assert (lab.archive / RUN / "IdentifiedObjects/identified_objects.json").exists()
@@ -265,6 +268,10 @@ def test_files_of_a_hidden_deposition_are_hidden_in_a_public_dataset(lab: Any) -
     assert "extra.gain" not in public("gain_file")
     assert public("identified_object") == ""
     assert visible(root) == {"camera.gain"}
+    served = public_bytes((root / "archive" / RUN / "run_metadata.json").read_bytes())
+    assert b"camera.gain" in served
+    assert b"extra" not in served
+    assert b"10401" not in served
     tomotheca("publish", "DP-10401", "--root", root)
     assert "extra.gain" in public("gain_file")
     assert "ribosome" in public("identified_object")
@@ -283,6 +290,8 @@ def test_a_spacing_of_a_hidden_deposition_is_hidden(lab: Any) -> None:
     tomotheca("ingest", path, *source, "--private")
     catalog = Catalog(f"sqlite:///{root}/state/catalog.sqlite", public_url="", bucket="b")
     assert [r["voxel_spacing"] for r in catalog.find("tomogram_voxel_spacing", ANONYMOUS)] == [10.0]
+    served = json.loads(public_bytes((root / "archive" / RUN / "run_metadata.json").read_bytes()))
+    assert list(served["ids"]["tomogram_voxel_spacing"]) == ["10.000"]
     assert sorted(r["voxel_spacing"] for r in catalog.find("tomogram_voxel_spacing", CURATOR)) == [10.0, 20.0]
     tomotheca("publish", "DP-10401", "--root", root)
     assert sorted(r["voxel_spacing"] for r in catalog.find("tomogram_voxel_spacing", ANONYMOUS)) == [10.0, 20.0]

@@ -143,7 +143,7 @@ def _unit(  # noqa: PLR0913 - what both kinds of unit have gathered
 
 
 def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> None:
-    shown = read.stored if publish_emails else documents.public_bytes(read.stored)
+    shown = documents.public_bytes(read.stored, publish_emails=publish_emails)
     kind, identifier = _entity(read)
     common = {
         "kind": kind,

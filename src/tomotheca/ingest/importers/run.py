@@ -16,7 +16,7 @@ from tomotheca.ingest.sections import Exposure, FrameRecord, frames
 from tomotheca.ingest.transfer import Brought, Copy, Past, copy, hashed
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Frames, Run
-from tomotheca.store import manifest
+from tomotheca.store import documents, manifest
 
 if TYPE_CHECKING:
     from tomotheca.formats.movies import Movie
@@ -96,9 +96,11 @@ class RunWork:
             "tomogram_voxel_spacing": dict.fromkeys([*known.get("tomogram_voxel_spacing", {}), *self.spacings], 0),
             "gain_file": dict.fromkeys(sorted([*gains, *(c.key.rpartition("/")[2] for c in self.gains)]), 0),
         }
+        own = {"gain_file": [c.key.rpartition("/")[2] for c in self.gains], "tomogram_voxel_spacing": self.spacings}
         document = {
             "run_name": place.name,
             "ids": ids,
+            **others.additions(own),
             **others.provenance(context, hashed([c.source for c in copies], past)),
         }
         entries = others.beside((*brought.entries, *made.entries))
@@ -146,6 +148,22 @@ class Others:
         own = {e.key: replace(e, deposition=self.deposition) for e in entries}
         return (*(e for e in self.entries if e.key not in own), *own.values())
 
+    def additions(self, own: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        """List what depositions have added to the run: those of before, and what this one has that the dataset has not."""
+        before: Mapping[str, Any] = self.past.document.get(documents.ADDITIONS) or {}
+        me = str(self.deposition)
+        if self.deposition is None:
+            found = {who: _without(kinds, own) for who, kinds in before.items()}
+        else:
+            mine = before.get(me, {})
+            known = {k: [n for n in names if n not in mine.get(k, ())] for k, names in self._names().items()}
+            found = {**before, me: _without(own, known)}
+        found = {who: kinds for who, kinds in sorted(found.items()) if kinds}
+        return {documents.ADDITIONS: found} if found else {}
+
+    def _names(self) -> dict[str, list[str]]:
+        return {kind: list(names) for kind, names in (self.past.document.get("ids") or {}).items()}
+
     def provenance(self, context: Context, sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Say where the document comes from: the tool and configuration are those of the dataset's own."""
         marked = [{**s, "deposition": self.deposition} for s in sources] if self.deposition else list(sources)
@@ -153,6 +171,12 @@ class Others:
         kept = [s for s in known.get("sources", ()) if s.get("deposition") != self.deposition]
         said = provenance(context.origin, sorted([*kept, *marked], key=lambda s: s.get("deposition") or 0))
         return {"provenance": {**said, **known, "sources": said["sources"]} if self.deposition else said}
+
+
+def _without(kinds: Mapping[str, Sequence[str]], known: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Leave names out by kind, and kinds of which none is left."""
+    left = {kind: [n for n in names if n not in known.get(kind, ())] for kind, names in kinds.items()}
+    return {kind: names for kind, names in left.items() if names}
 
 
 def plan(run: RunScene, series: Sequence[Series], spacings: Sequence[str]) -> Step:
