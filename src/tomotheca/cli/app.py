@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from tomotheca.cli import about, check, demo, desk, doctor, download, dump, index, ingest, load, publish, serve
+from tomotheca.cli import (
+    about,
+    audit,
+    check,
+    demo,
+    desk,
+    doctor,
+    download,
+    dump,
+    index,
+    ingest,
+    load,
+    publish,
+    remove,
+    serve,
+)
 
 app = typer.Typer(
     name="tomotheca",
@@ -21,6 +36,8 @@ app.command("index")(index.index)
 app.command("dump")(dump.dump)
 app.command("load")(load.load)
 app.command("publish")(publish.publish)
+app.command("remove")(remove.remove)
+app.command("audit")(audit.audit)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)

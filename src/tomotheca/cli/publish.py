@@ -45,6 +45,7 @@ def _dataset(portal: "Opened", number: int, *, json: bool) -> None:
     deposition = documents.read(portal.files, key).get("deposition_id")
     if deposition is not None and portal.files.exists(above := layout.Deposition(int(deposition)).document):
         changed |= _show(portal, above, f"deposition {deposition}")
+    _note(portal, "dataset", number, changed=changed)
     done = portal.index([number], [] if deposition is None else [int(deposition)])
     words = f"DS-{number} is public." if changed else f"DS-{number} was public already."
     emit({"dataset": number, "changed": changed, "version": done.version}, as_json=json, text=words)
@@ -54,9 +55,17 @@ def _deposition(portal: "Opened", number: int, *, json: bool) -> None:
     from tomotheca.store import layout  # noqa: PLC0415 - heavy
 
     changed = _show(portal, layout.Deposition(number).document, f"deposition {number}")
+    _note(portal, "deposition", number, changed=changed)
     done = portal.index([], [number])
     words = f"DP-{number} is public." if changed else f"DP-{number} was public already."
     emit({"deposition": number, "changed": changed, "version": done.version}, as_json=json, text=words)
+
+
+def _note(portal: "Opened", kind: str, number: int, *, changed: bool) -> None:
+    from tomotheca.desk import Deed  # noqa: PLC0415 - heavy
+
+    if changed:
+        portal.desk.audit.note([Deed("publish", kind, number)])
 
 
 def _show(portal: "Opened", key: str, name: str) -> bool:

@@ -69,6 +69,19 @@ WAIVER = Table(
 )  # fmt: skip
 """What somebody decided to leave as it is: a rule at a place, which may be a folder."""
 
+AUDIT = Table(
+    "audit", METADATA,
+    Column("token", String, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("id", Integer, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Index("audit_subject", "kind", "id"),
+)  # fmt: skip
+"""Who did what to a dataset or deposition, and when."""
+
 META = Table(
     "meta", METADATA,
     Column("name", String, primary_key=True),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca import __version__
 from tomotheca.errors import ConfigurationError, Finding
-from tomotheca.ingest import maps
+from tomotheca.ingest import maps, stale
 from tomotheca.ingest.archive import RunArchive
 from tomotheca.ingest.check import in_order, load
 from tomotheca.ingest.discover import Discovery, Item, discover
@@ -74,6 +74,14 @@ class IngestOptions:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     """Where key photos may come from besides the source."""
 
+    keep: bool = False
+    """Leave in the archive what the configuration does not produce any more."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the configuration is taken in, so that what it does not produce is not wanted any more."""
+        return not (self.only or self.run or self.keep)
+
 
 def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     """Plan an ingest.
@@ -108,6 +116,8 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()
     scene.findings += _escaped(listing)
+    left = _stale(scene, options, steps)
+    scene.findings += left.findings
     return Plan(
         steps,
         in_order([*configuration.findings, *scene.findings]),
@@ -118,7 +128,22 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
         tuple(int(i.name) for i in found.all("depositions")),
         origin,
         found.skipped,
+        left,
     )
+
+
+def _stale(scene: Scene, options: IngestOptions, steps: tuple[Step, ...]) -> stale.Stale:
+    """Find what an edit has left over; nothing while something is wrong, since a plan with errors is not whole."""
+    broken = any(f.severity == "error" for f in (*scene.configuration.findings, *scene.findings))
+    if scene.alone or broken or not options.whole:
+        return stale.Stale()
+    datasets, depositions = (
+        tuple(int(i.name) for i in scene.discovery.all(kind)) for kind in ("datasets", "depositions")
+    )
+    scope = stale.Scope(
+        options.config, scene.origin.configuration, datasets, depositions, scene.archives, scene.listing
+    )
+    return stale.find(scene.files, scope, steps)
 
 
 def sources(configuration: Configuration, source: Path) -> Listing:
@@ -219,7 +244,8 @@ def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Ite
             f"dataset {dataset.name} has no run {item.name} in the archive: correct the name, or take the run in first.",
         )
         return
-    run = RunScene(scene, item, place, int(deposition.name), RunArchive(scene.files, place), owned)
+    known = scene.archives[place.folder] = RunArchive(scene.files, place)
+    run = RunScene(scene, item, place, int(deposition.name), known, owned)
     series = tiltseries.plan(run)
     alignments = Alignments(run, series)
     yield from tiltseries.steps(run, series, alignments.excluded())

@@ -55,6 +55,8 @@ class Scene:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     memory: int = 1 << 30
     """Bytes that reading a file may take."""
+    archives: dict[str, RunArchive] = field(default_factory=dict)
+    """What the archive has of each planned run, by folder."""
     _metadata: dict[tuple[Entry, str], dict[str, Any] | None] = field(default_factory=dict)
     _templated: dict[Entry, bool] = field(default_factory=dict)
     _inputs: dict[str, Input | None] = field(default_factory=dict)
