@@ -1,11 +1,13 @@
 """What an edit of a configuration no longer produces goes; what a missing source no longer gives stays."""
 
 import shutil
+from dataclasses import replace
 from typing import Any
 
 from tomotheca.catalog.build import Indexer
 from tomotheca.desk.desk import Desk
 from tomotheca.ingest.plan import plan
+from tomotheca.ingest.run import ingest
 from tomotheca.store import layout, tree
 
 ANNOTATIONS = "10900/TS_1/Reconstructions/VoxelSpacing10.000/Annotations/"
@@ -97,12 +99,24 @@ def test_another_configuration_of_the_deposition_is_left_alone(lab: Any) -> None
     lab.save()
     shutil.move(lab.path, other)
     lab.path.write_text(first)
-    from dataclasses import replace
-
-    from tomotheca.ingest.run import ingest
 
     options = replace(lab.options(), config=other)
     lab.path.write_text(first)
     with Desk.open(lab.folder / "desk.sqlite") as desk:
         assert ingest(options, files=lab.files, desk=desk).removed.documents == 0
     assert set(lab.documents()) > before
+
+
+def test_folders_that_are_not_mounted_leave_their_run_alone(lab: Any) -> None:
+    lab.add("TS_2")
+    lab.ingest()
+    before = {k: v for k, v in lab.snapshot().items() if "/TS_2/" in k}
+    shutil.move(lab.root / "TS_2" / "frames", lab.folder / "away")
+    result = lab.ingest()
+    assert any("TS_2" in f.message and "mount" in f.message for f in result.findings)
+    assert {k: v for k, v in lab.snapshot().items() if "/TS_2/" in k} == before
+    shutil.move(lab.folder / "away", lab.root / "TS_2" / "frames")
+    assert lab.ingest().written == 0
+    shutil.rmtree(lab.root / "TS_2" / "frames")
+    assert lab.ingest(force=True).written > 0
+    assert not list((lab.archive / "10900/TS_2/Frames").glob("*.tif"))

@@ -116,10 +116,10 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()
     scene.findings += _escaped(listing)
-    left = _stale(scene, options, steps)
+    left, kept = _stale(scene, options, steps)
     scene.findings += left.findings
     return Plan(
-        steps,
+        kept,
         in_order([*configuration.findings, *scene.findings]),
         _matched(configuration, found),
         tuple(_unmatched(configuration, listing, found, steps)),
@@ -132,18 +132,22 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     )
 
 
-def _stale(scene: Scene, options: IngestOptions, steps: tuple[Step, ...]) -> stale.Stale:
-    """Find what an edit has left over; nothing while something is wrong, since a plan with errors is not whole."""
+def _stale(scene: Scene, options: IngestOptions, steps: tuple[Step, ...]) -> tuple[stale.Stale, tuple[Step, ...]]:
+    """Find what an edit has left over, and the steps that are to be done; nothing goes while something is wrong."""
     broken = any(f.severity == "error" for f in (*scene.configuration.findings, *scene.findings))
-    if scene.alone or broken or not options.whole:
-        return stale.Stale()
+    if scene.alone or broken:
+        return stale.Stale(), steps
     datasets, depositions = (
         tuple(int(i.name) for i in scene.discovery.all(kind)) for kind in ("datasets", "depositions")
     )
     scope = stale.Scope(
         options.config, scene.origin.configuration, datasets, depositions, scene.archives, scene.listing
     )
-    return stale.find(scene.files, scope, steps)
+    kept = steps
+    if not options.force:
+        kept, findings = stale.mounted(scene.files, scope, steps)
+        scene.findings += findings
+    return stale.find(scene.files, scope, steps) if options.whole else stale.Stale(), kept
 
 
 def sources(configuration: Configuration, source: Path) -> Listing:

@@ -70,13 +70,62 @@ def find(files: Files, scope: Scope, steps: Sequence[Step]) -> Stale:
                 missing.append(papers[0])
                 kept += papers
             continue
-        gone = [p for p in left if _there([p], scope.listing, need=not planned)]
-        missing += [p for p in left if p not in gone]
-        going += gone
-        kept += [p for p in papers if p not in gone]
+        if all(_there([p], scope.listing, need=not planned) for p in left):
+            going += left
+            kept += [p for p in papers if p not in left]
+        else:
+            missing += left
+            kept += papers
     going, held = _free(going, kept)
     goes = tuple(described(files, p) for p in going)
     return Stale(tuple(going), goes, tuple(_said(scope, missing, held)))
+
+
+def mounted(files: Files, scope: Scope, steps: Sequence[Step]) -> tuple[tuple[Step, ...], tuple[Finding, ...]]:
+    """Leave out the steps of runs that were made from files whose whole folder is gone: a disk may not be mounted.
+
+    A file that was moved, by name and size, is not gone; neither is one whose folder still has others.
+    """
+    known = {scope.sha256, *versions_of(files, scope.config)}
+    inputs: dict[str, set[tuple[str, int]]] = {}
+    for step in steps:
+        place = layout.locate(step.key)
+        if place.dataset is not None and place.run:
+            folder = layout.Run(place.dataset, place.run).folder
+            inputs.setdefault(folder, set()).update((i.path.rpartition("/")[2], i.size) for i in step.inputs)
+    findings: list[Finding] = []
+    out: list[str] = []
+    for folder, archive in scope.runs.items():
+        papers = [Paper(m, e.key, e.document) for m, e in archive.all()]
+        lost = [
+            path
+            for paper in papers
+            if _configuration(paper) in known and _is_of(paper, scope)
+            for path, size in _sources(paper)
+            if (path.rpartition("/")[2], size) not in inputs.get(folder, ()) and _folder_gone(path, scope.listing)
+        ]
+        if lost:
+            out.append(folder)
+            message = (
+                f"run {layout.locate(folder).run}: the folders of {len(lost)} files it was made from (first {lost[0]}) are empty or not there: "
+                "it stays as it is; mount them, or add --force to take in what is there."
+            )
+            findings.append(Finding("warning", scope.config.name, message))
+    return tuple(s for s in steps if not s.key.startswith(tuple(out))), tuple(findings)
+
+
+def _folder_gone(path: str, listing: Listing) -> bool:
+    try:
+        return not listing.folder(path.rstrip("/").rpartition("/")[0])
+    except (OSError, TomothecaError):
+        return True
+
+
+def _sources(paper: Paper) -> Iterator[tuple[str, int]]:
+    """Give path and size of the files that a document was made from, without what other depositions have added."""
+    for source in (paper.document.get("provenance") or {}).get("sources", ()):
+        if source.get("path") and source.get("deposition") is None:
+            yield str(source["path"]), int(source.get("size") or 0)
 
 
 def versions_of(files: Files, config: Path) -> set[str]:
