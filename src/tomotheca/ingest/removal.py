@@ -230,10 +230,11 @@ def remove(files: Files, desk: Desk, papers: Sequence[Paper], why: Why) -> Remov
 
 
 def finish(files: Files, desk: Desk) -> None:
-    """Carry out what was decided when somebody was killed while doing it."""
+    """Carry out what was decided when somebody was killed while doing it, and clear away unfinished writes of the program's own files."""
+    files.recover(f"{layout.INTERNAL}/")
     intent = _intent(files)
     if intent["documents"]:
-        for folder in _outermost_of({_parent(place) for place in intent["places"]}):
+        for folder in _outermost_of({_parent(k) for k in (*intent["places"], *(key for key, _ in intent["spacings"]))}):
             files.recover(folder)
         _carry_out(files, desk, intent)
 
