@@ -17,6 +17,9 @@ LIMIT = 20_000
 MOST_LEVELS = 9
 """The last level takes whatever is left, so that many annotations in one place come to an end."""
 
+AT_A_TIME = 1 << 17
+"""Lines that are looked at together."""
+
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -120,7 +123,9 @@ def _level(box: Box, shape: Rows, chunk: Floats, held: tuple[Rows, Floats, Float
     rows, starts, ends = held
     cells = _cells(box, chunk, shape, starts[rows])
     if ends is not None:
-        rows, cells = _touched(box, chunk, shape, (rows, starts, ends))
+        parts = [rows[n : n + AT_A_TIME] for n in range(0, len(rows), AT_A_TIME)]
+        found = [_touched(box, chunk, shape, (part, starts, ends)) for part in parts]
+        rows, cells = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     codes = morton(cells, shape)
     order = np.argsort(codes, kind="stable")
     return Level(shape, chunk, cells[order], rows[order], codes[order])
