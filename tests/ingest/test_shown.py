@@ -94,3 +94,10 @@ def test_two_shapes_of_one_annotation(lab: Lab) -> None:
     assert folders(lab) == ["100-both-1.0_orientedpoint", "100-both-1.0_point"]
     document = lab.read(f"{SPACING}/Annotations/100/both-1.0.json")
     assert {Path(f["path"]).suffix for f in document["files"]} == {".ndjson"}
+
+
+def test_it_goes_with_its_annotation(lab: Lab) -> None:
+    lab.ingest()
+    del lab.config["annotations"][0]
+    lab.ingest()
+    assert folders(lab) == ["101-spike-1.0_orientedpoint"]
