@@ -1,16 +1,55 @@
 """What an edit of a configuration no longer produces goes; what a missing source no longer gives stays."""
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tomotheca.catalog.build import Indexer
 from tomotheca.desk.desk import Desk
+from tomotheca.ingest import removal
 from tomotheca.ingest.plan import plan
 from tomotheca.ingest.run import ingest
-from tomotheca.store import layout, tree
+from tomotheca.store import documents, layout, tree
+from tomotheca.store.files import LocalFiles
 
 ANNOTATIONS = "10900/TS_1/Reconstructions/VoxelSpacing10.000/Annotations/"
+
+
+class DeathError(Exception):
+    """The process ends here."""
+
+
+class Mortal(LocalFiles):
+    """An archive whose process dies at a given change of a file or folder, before or in the middle of it."""
+
+    def __init__(self, root: Path, life: int) -> None:
+        super().__init__(root)
+        self.life = life
+
+    def _lives(self) -> None:
+        self.life -= 1
+        if self.life < 0:
+            raise DeathError
+
+    @contextmanager
+    def stage(self, key: str) -> Iterator[Path]:
+        self._lives()
+        with super().stage(key) as path:
+            yield path
+
+    def remove(self, key: str) -> None:
+        self._lives()
+        super().remove(key)
+
+
+STRIDE = int(os.environ.get("TOMOTHECA_STRIDE", "6"))
+"""Every how many steps a removal dies; 1 tries them all."""
 
 
 def findings(lab: Any) -> tuple[Any, ...]:
@@ -120,3 +159,51 @@ def test_folders_that_are_not_mounted_leave_their_run_alone(lab: Any) -> None:
     shutil.rmtree(lab.root / "TS_2" / "frames")
     assert lab.ingest(force=True).written > 0
     assert not list((lab.archive / "10900/TS_2/Frames").glob("*.tif"))
+
+
+def test_dying_at_every_single_step(lab: Any) -> None:
+    lab.add("TS_2")
+    lab.ingest()
+    whole, desk_file = lab.folder / "whole", lab.folder / "whole.sqlite"
+    shutil.copytree(lab.archive, whole)
+    shutil.copy(lab.folder / "desk.sqlite", desk_file)
+    finished: dict[str, Any] = {}
+    for life in range(0, 200, STRIDE):
+        shutil.rmtree(lab.archive)
+        shutil.copytree(whole, lab.archive)
+        shutil.copy(desk_file, lab.folder / "desk.sqlite")
+        files = Mortal(lab.archive, life)
+        tomograms = [
+            p for p in removal.read(files, tree.documents(files, 10900)) if p.kind in {"tomogram", "annotation"}
+        ]
+        gone = [*(p for p in tomograms if p.place.run == "TS_2"), *_run(files, "TS_1")]
+        with Desk.open(lab.folder / "desk.sqlite") as desk:
+            try:
+                removal.remove(files, desk, gone, removal.Why("remove", "a test"))
+            except DeathError:
+                pass
+            else:
+                assert life > 8
+                assert set(lab.documents()) == set(finished)
+                assert [r.name for r in tree.runs(lab.files, 10900)] == ["TS_2"]
+                assert not (lab.archive / "10900/TS_2/Reconstructions").exists()
+                assert findings(lab) == ()
+                assert len(desk.tombstones()) == 7 + 4 + 2
+                return
+        assert [f for f in findings(lab) if f.severity == "error"] == [], f"dead after {life} steps"
+        decided = (
+            bool(documents.read(files, layout.REMOVAL).get("documents")) if files.exists(layout.REMOVAL) else False
+        )
+        with Desk.open(lab.folder / "desk.sqlite") as desk:
+            removal.finish(lab.files, desk)
+        now = lab.documents()
+        if decided:
+            finished = now
+            assert not list(lab.archive.rglob(".tmp-*"))
+        else:
+            assert len(now) == 18 or set(now) == set(finished)
+    pytest.fail("a removal has less than two hundred steps")
+
+
+def _run(files: LocalFiles, name: str) -> list[removal.Paper]:
+    return list(removal.read(files, tree.run_documents(files, layout.Run(10900, name))))

@@ -6,6 +6,7 @@ import typer
 
 from tomotheca.cli import (
     about,
+    adopt,
     audit,
     check,
     demo,
@@ -37,6 +38,7 @@ app.command("dump")(dump.dump)
 app.command("load")(load.load)
 app.command("publish")(publish.publish)
 app.command("remove")(remove.remove)
+app.command("adopt")(adopt.adopt)
 app.command("audit")(audit.audit)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)

@@ -210,7 +210,10 @@ def remove(files: Files, desk: Desk, papers: Sequence[Paper], why: Why) -> Remov
     places = _outermost(goes)
     runs = _trims(files, present)
     stones = [Tombstone(p.kind, p.number, p.title, why.reason, now()) for p in present if p.number is not None]
-    stones += [Tombstone(SPACING, n, f"voxel spacing {s} Å of {k}", why.reason, now()) for k, s, n in runs]
+    stones += [
+        Tombstone(SPACING, n, f"voxel spacing {s} Å of {_parent(k)}", why.reason, now())
+        for k, s, n in (*runs, *_inside(present))
+    ]
     done = Removed(len(goes), sum(g.files for g in goes), sum(g.bytes for g in goes), tuple(g.name for g in goes))
     before = _intent(files)
     touched_now = {"datasets": _units(goes, "dataset"), "depositions": _units(goes, "deposition")}
@@ -333,6 +336,13 @@ def _trims(files: Files, papers: Sequence[Paper]) -> list[tuple[str, str, int]]:
         touched = {p.place.spacing for p in papers if (p.place.dataset, p.place.run) == (dataset, name)}
         found += [(run.document, s, int(n)) for s, n in known.items() if s in touched and s not in left]
     return found
+
+
+def _inside(papers: Sequence[Paper]) -> Iterator[tuple[str, str, int]]:
+    """List the voxel spacings that go with their runs."""
+    for paper in papers:
+        if paper.kind == "run":
+            yield from ((paper.key, s, int(n)) for s, n in paper.document.get("ids", {}).get(SPACING, {}).items())
 
 
 def _trim(files: Files, spacings: Iterable[Sequence[str]]) -> None:
