@@ -23,7 +23,8 @@ ARROWS: dict[str, set[str]] = {
     "formats": set(),
     "store": {"schema"},
     "desk": {"schema"},
-    "ingest": {"store", "formats", "schema", "desk"},
+    "doctor": {"store", "formats", "schema", "desk"},
+    "ingest": {"store", "formats", "schema", "desk", "doctor"},
     "catalog": {"store", "schema", "desk"},
     "export": {"catalog", "store", "formats", "schema"},
     "demo": {"formats", "schema"},
@@ -95,6 +96,8 @@ def test_every_layer_has_its_arrows() -> None:
     ("source", "target", "allowed"),
     [
         ("ingest", "tomotheca.catalog.query", False),
+        ("doctor", "tomotheca.catalog.query", False),
+        ("doctor", "tomotheca.ingest.plan", False),
         ("catalog", "tomotheca.ingest", False),
         ("schema", "tomotheca.settings.Settings", False),
         ("schema", "tomotheca.errors.TomothecaError", True),

@@ -95,6 +95,9 @@ class Settings(BaseModel):
     memory: int = Field(1 << 30, ge=64 << 20)
     """Bytes that one conversion may use."""
 
+    annotation_per_tomogram: str = Field("warning", pattern="^(off|note|warning|error)$")
+    """What the doctor says of a tomogram without annotation: `error`, `warning`, `note`, or nothing (`off`)."""
+
     filter_side: str = Field("right", pattern="^(left|right)$")
     """Side of the filter panel."""
 

@@ -7,7 +7,9 @@ FOLDERS = {
     "mrcfile": "mrcfile-*/tests/test_data",
     "mdocfile": "mdocfile-*/tests/test_data",
     "starfile": "starfile-*/tests/data",
+    "imodmodel": "imodmodel-*/tests/test_data",
     "cryoet-alignment": "cryoet_alignment-*/tests/data",
+    "alnfile": "alnfile-*/test_data",
 }
 
 

@@ -82,7 +82,7 @@ def configuration() -> dict[str, Any]:
 
     dataset = {
         "dataset_identifier": 10900,
-        "dataset_title": "A title",
+        "dataset_title": "Simulated yeast lamellae, dose-symmetric",
         "dataset_description": "A description",
         "authors": AUTHORS,
         "dates": DATES,
@@ -236,7 +236,8 @@ class Lab:
         return found
 
     def documents(self) -> dict[str, dict[str, Any]]:
-        keys = (p.relative_to(self.archive).as_posix() for p in self.archive.rglob("*.json"))
+        found = (p for p in self.archive.rglob("*.json") if p.name != "identified_objects.json")
+        keys = (p.relative_to(self.archive).as_posix() for p in found)
         return {key: self.read(key) for key in sorted(keys) if not key.startswith(".") and ".zarr" not in key}
 
     def snapshot(self) -> dict[str, tuple[int, str]]:

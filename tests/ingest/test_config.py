@@ -123,15 +123,49 @@ def test_what_real_files_break_is_a_warning(lab: Any, path: tuple[Any, ...], val
     assert any(words in f.message and f.severity == "warning" for f in found)
 
 
-def test_what_this_release_does_not_do_is_said_and_nothing_pretends(lab: Any) -> None:
-    lab.config["ctfs"] = [{"metadata": {"format": "CTFFIND"}, "sources": [{"source_glob": {"list_glob": "x"}}]}]
-    lab.config["alignments"][0]["metadata"]["format"] = "ARETOMO3"
-    lab.config["runs"][0]["sources"] = [{"destination_glob": {"list_glob": "x"}}]
-    lab.config["annotations"][0]["sources"] = [{"TriangularMesh": {"file_format": "glb", "glob_string": "x"}}]
-    lab.config["annotations"][1]["sources"][0]["OrientedPoint"]["file_format"] = "stopgap_star"
+def test_what_this_release_does_not_do_is_said_and_nothing_pretends(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every shape and format that is not in the table of what is read is refused, not left out."""
+    monkeypatch.setitem(CARRIED_FORMATS, "Point", frozenset({"tsv"}))
+    monkeypatch.delitem(CARRIED_FORMATS, "OrientedPoint")
     found = errors(lab)
-    assert len(found) == 5
+    assert len(found) == 2
     assert all("this release does not" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("container", "name"), [("frames", "dose_rate"), ("tomograms", "dates"), ("alignments", "format")]
+)
+def test_what_documents_may_lack_and_configurations_must_say(lab: Any, container: str, name: str) -> None:
+    del lab.config[container][0]["metadata"][name]
+    (found,) = [f for f in findings(lab) if f.severity == "error"]
+    assert found.path == f"{container}[0].metadata.{name}"
+    assert f"{name} is missing: it is required." in found.message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "severity", "words"),
+    [
+        ("{run_name", "error", "a brace without its partner"),
+        ("{run_name}}/x", "error", "a brace without its partner"),
+        ("../{run_name}", "error", "steps out of the source"),
+        ("/", "error", "the pattern is empty"),
+        ("{tomogram_name}/*", "error", "the variable {tomogram_name} is unknown here; known are dataset_id"),
+        ("{mapped_tomo_name}", "error", "the variable {mapped_tomo_name} is unknown here"),
+        ("[ab/*", "warning", "has a [ without a ]"),
+    ],
+)
+def test_patterns_are_tried_without_a_source(lab: Any, pattern: str, severity: str, words: str) -> None:
+    lab.config["rawtilts"][0]["sources"] = [{"source_multi_glob": {"list_globs": ["a/*", pattern]}}]
+    (found,) = [f for f in findings(lab) if f.severity != "note"]
+    assert found.severity == severity
+    assert words in found.message
+    assert found.path == "rawtilts[0].sources[0]"
+
+
+def test_a_filter_finds_only_what_has_documents(lab: Any) -> None:
+    condition = {"filters": [{"key": ["a"], "value": 1}]}
+    lab.config["gains"][0]["sources"] = [{"destination_filter": condition}]
+    assert any("destination_filter finds tiltseries, alignment, tomogram only" in text for text in errors(lab))
 
 
 def test_every_carried_format_is_of_the_language() -> None:
@@ -282,3 +316,16 @@ def test_whatever_is_written_there_are_findings_and_no_crash(lab: Any, edits: li
     for finding in check(lab.path, lab.folder / "source"):
         assert finding.message.endswith((".", "?")), finding
         assert finding.where
+
+
+def test_metadata_are_filled_in_run_by_run_only_where_they_name_a_column(lab: Any) -> None:
+    from tomotheca.ingest.plan import plan
+
+    lab.add("TS_2")
+    (lab.root / "map.csv").write_text("run_name,flux\nTS_1,10\nTS_2,20\n")
+    lab.config["standardization_config"]["run_data_map_file"] = "map.csv"
+    lab.config["tiltseries"][0]["metadata"] = {**lab.config["tiltseries"][0]["metadata"], "total_flux": "float {flux}"}
+    steps = plan(lab.options(), lab.files).steps
+    assert [s.work.metadata["total_flux"] for s in steps if s.kind == "tiltseries"] == [10.0, 20.0]  # type: ignore[attr-defined]
+    first, second = (s.work.metadata for s in steps if s.kind == "tomogram")  # type: ignore[attr-defined]
+    assert first is second

@@ -220,7 +220,8 @@ def test_a_mask_without_its_label_is_left_out_with_a_note(lab: Any) -> None:
 def test_points_outside_are_kept_with_a_warning(lab: Any) -> None:
     (lab.root / "picks/TS_1.csv").write_text("1,2,3\n99,2,3\n5,5,5\n-4,0,0\n")
     result = lab.ingest()
-    message = next(f.message for f in result.findings if "outside" in f.message)
+    where, message = next((f.where, f.message) for f in result.findings if "outside" in f.message)
+    assert where == f"{lab.root / 'picks/TS_1.csv'}:2"
     assert (
         "2 of 4 points are outside the volume of 16 x 12 x 8 voxels, the first is point 2 at 99.0, 2.0, 3.0" in message
     )

@@ -1,7 +1,10 @@
 """Finders, names, filters and variables."""
 
 import glob
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +101,37 @@ def test_exclude_and_parent_filters(lab: Any) -> None:
     assert all("TS_1" in k for k in keys if "membrane" in k)
 
 
+def test_a_plan_lists_what_each_source_found_and_what_is_left_over(lab: Any) -> None:
+    lab.add("TS_2")
+    lab.config["runs"][0]["sources"][0]["exclude"] = ["TS_2"]
+    (lab.root / "notes.txt").write_text("x")
+    lab.save()
+    command = [
+        sys.executable,
+        "-m",
+        "tomotheca",
+        "ingest",
+        str(lab.path),
+        "--source",
+        str(lab.folder / "source"),
+        "--plan",
+    ]
+    done = subprocess.run([*command, "--root", str(lab.folder / "r")], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    series = next(i for i, text in enumerate(lab.path.read_text().splitlines(), 1) if "{run_name}/*.st" in text) - 1
+    assert f"{lab.path}:{series}: 1 found, TS_1/TS_1.st" in lines
+    assert "left out: run TS_2: exclude leaves it out" in lines
+    assert "not named: notes.txt" in lines
+    assert "not named: TS_2/TS_2.st" in lines
+    assert not any("not named: TS_1/" in line for line in lines)
+    told = json.loads(
+        subprocess.run([*command, "--root", str(lab.folder / "r"), "--json"], capture_output=True, check=True).stdout
+    )
+    assert told["skipped"] == ["run TS_2: exclude leaves it out"]
+    assert told["matched"][f"{lab.path}:{series}"] == ["TS_1/TS_1.st"]
+    assert not (lab.folder / "r").exists()
+
+
 def test_match_regex_sees_the_path_from_the_prefix_on(lab: Any) -> None:
     finder = lab.config["runs"][0]["sources"][0]["source_glob"]
     finder["list_glob"] = "*"
@@ -114,11 +148,36 @@ def test_columns_and_mapped_names_are_variables(lab: Any) -> None:
     assert not plan(lab.options(), lab.files).errors
 
 
-def test_an_unknown_variable_lists_the_known_ones(lab: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        (
+            "map.tsv",
+            "run_name\ta\nTS_1\tx\ty\n",
+            "map.tsv:2: the row of run TS_1 has other cells than there are columns (2)",
+        ),
+        ("map.tsv", "run_name\ta\nTS_1\n", "map.tsv:2: the row of run TS_1 has other cells than there are columns (2)"),
+        ("map.csv", "run_name,a\nTS_1,x\nTS_1,y\n", "map.csv:3: run TS_1 stands twice"),
+        ("pairs.csv", "TS_1,a\nTS_1,b\n", "pairs.csv:2: run TS_1 stands twice"),
+        ("pairs.csv", "TS_1,a,b\n", "pairs.csv:1: a row of this map file has two columns"),
+    ],
+)
+def test_map_files_name_the_line_that_is_wrong(lab: Any, name: str, text: str, words: str) -> None:
+    (lab.root / name).write_text(text)
+    key = "run_to_frame_map_csv" if name == "pairs.csv" else "run_data_map_file"
+    lab.config["standardization_config"][key] = name
+    assert words in lab.refused()
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_an_unknown_variable_lists_the_known_ones(lab: Any, table: bool) -> None:
+    if table:  # only the file knows which columns there are
+        (lab.root / "map.csv").write_text("run_name,column\nTS_1,x\n")
+        lab.config["standardization_config"]["run_data_map_file"] = "map.csv"
     lab.config["rawtilts"][0]["sources"][0]["source_glob"]["list_glob"] = "{run}/x"
-    (found,) = plan(lab.options(), lab.files).errors
-    assert "the variable {run} is unknown here; known are" in found.message
-    assert "run_name" in found.message
+    said = lab.refused()
+    assert "the variable {run} is unknown here; known are" in said
+    assert ("column" in said) == table
 
 
 def test_a_voxel_spacing_comes_from_a_header(lab: Any) -> None:

@@ -75,8 +75,8 @@ def test_alignment_has_the_files_geometry(lab: Any) -> None:
         "tilt_angle": 0.5,
         "volume_x_rotation": 0.0,
         "in_plane_rotation": [[1, 0], [0, 1]],
-        "x_offset": 10,
-        "y_offset": -10,
+        "x_offset": -10,
+        "y_offset": 10,
     }
     assert alignment["volume_dimension"] == {"x": 160, "y": 120, "z": 80}
     assert alignment["tiltseries_path"] == f"{RUN}/TiltSeries/100/tiltseries_metadata.json"
@@ -138,7 +138,7 @@ def test_a_new_version_of_an_annotation_takes_the_old_ones_place(lab: Any) -> No
     assert new["id"] == old["id"]
     assert new["ids"]["annotation_author"] == old["ids"]["annotation_author"]
     names = sorted(p.name for p in (lab.archive / SPACING / "Annotations/100").iterdir())
-    assert names == ["manifest.ndjson", "ribosome-1.1.json", "ribosome-1.1_point.ndjson"]
+    assert names == ["manifest.members", "manifest.ndjson", "ribosome-1.1.json", "ribosome-1.1_point.ndjson"]
 
 
 def test_a_changed_source_is_converted_again(lab: Any) -> None:

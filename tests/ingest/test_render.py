@@ -1,6 +1,7 @@
 """Key photos: sizes, contrast, points on the right spot."""
 
 import io
+import time
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,26 @@ def test_a_dark_object_is_dark_where_it_is(zarr: Path) -> None:
     inside = picture[round(31 * scale) : round(33 * scale), round(41 * scale) : round(43 * scale)]
     assert inside.max() < np.percentile(picture, 5)
     assert picture[round(38 * scale), round(50 * scale)] > inside.max()
+
+
+def test_very_many_points_take_little_time(zarr: Path) -> None:
+    grid = np.stack(np.meshgrid(np.arange(40, 80, 0.05), np.arange(20, 60, 0.05), [9.5]), axis=-1).reshape(-1, 3)
+    start = time.process_time()
+    overlay = render.Overlay(np.concatenate([grid, [[1e300, -1e300, 9.5]]]))
+    picture = pixels(render.photos(zarr, spacing=10.0, overlays=[overlay])["original"])
+    assert time.process_time() - start < 5
+    assert (np.ptp(picture, axis=2) > 20).sum() > 0.1 * picture[..., 0].size
+
+
+def test_points_that_are_left_out_could_not_be_seen(zarr: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = np.stack(np.meshgrid(np.arange(40, 80, 0.25), np.arange(20, 60, 0.25), [9.5]), axis=-1).reshape(-1, 3)
+    assert len(grid) > render.MOST_DISCS
+    some = pixels(render.photos(zarr, spacing=10.0, overlays=[render.Overlay(grid)])["original"])
+    monkeypatch.setattr(render, "MOST_DISCS", len(grid))
+    every = pixels(render.photos(zarr, spacing=10.0, overlays=[render.Overlay(grid)])["original"])
+    covered, expected = (np.ptp(p, axis=2) > 20 for p in (some, every))
+    assert (covered & ~expected).sum() == 0
+    assert (expected & ~covered).sum() < 0.03 * expected.sum()
 
 
 def test_points_of_the_slab_are_drawn_and_others_not(zarr: Path) -> None:

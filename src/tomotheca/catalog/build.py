@@ -54,6 +54,9 @@ class Work:
 
     depositions: Iterable[int] = ()
     datasets: Iterable[int] = ()
+    gone: Sequence[tuple[str, int]] = ()
+    """Datasets and depositions that are not in the archive any more: kind and number."""
+
     dumps: Sequence[Dump] = ()
     old: Dump | None = None
     """Dump whose rows go."""
@@ -114,8 +117,12 @@ class Indexer:
         """
         return self._run(self._everything())
 
-    def replace(self, datasets: Iterable[int], depositions: Iterable[int] = ()) -> Indexed:
-        """Replace the rows of some datasets and depositions; everything, if the catalogue is of another version.
+    def replace(
+        self, datasets: Iterable[int], depositions: Iterable[int] = (), gone: Sequence[tuple[str, int]] = ()
+    ) -> Indexed:
+        """Replace the rows of some datasets and depositions, and take out those of what is gone.
+
+        Everything is built anew if the catalogue is of another version.
 
         Raises
         ------
@@ -124,13 +131,13 @@ class Indexer:
         ConflictError
             If a dataset is that of a loaded dump too.
         """
-        if not self._fits():
+        if not self._fits() or (gone and self._dumps()):
             return self.rebuild()
         wanted = sorted(set(datasets))
         present = set(tree.datasets(self.files))
         for number in wanted:
             self._require(number, present)
-        return self._run(Work(sorted(set(depositions) & set(tree.depositions(self.files))), wanted))
+        return self._run(Work(sorted(set(depositions) & set(tree.depositions(self.files))), wanted, gone=gone))
 
     def load(self, dump: Dump, place: Callable[[], Callable[[], None]]) -> Indexed:
         """Put the rows of a dump in, in place of those that were loaded under its name before.
@@ -156,7 +163,7 @@ class Indexer:
         return self._run(Work(dumps=[dump], old=old, place=place))
 
     def _everything(self) -> Work:
-        return Work(tree.depositions(self.files), tree.datasets(self.files), self._dumps(), whole=True)
+        return Work(tree.depositions(self.files), tree.datasets(self.files), dumps=self._dumps(), whole=True)
 
     def _dumps(self) -> list[Dump]:
         return self.shelf.dumps() if self.shelf else []
@@ -220,7 +227,8 @@ class Indexer:
         try:
             with swap.writing(engine, tables, whole=work.whole) as connection:
                 self._fill(connection, tables, work, tally)
-                refill(connection, tables, None if work.whole or work.dumps or work.old else list(work.datasets))
+                changed = [*work.datasets, *(n for kind, n in work.gone if kind == "dataset")]
+                refill(connection, tables, None if work.whole or work.dumps or work.old else changed)
                 if work.whole:
                     make_indexes(connection, tables)
                 derive(connection, tables)
@@ -242,6 +250,8 @@ class Indexer:
         return tally.indexed(time.monotonic() - started, version)
 
     def _fill(self, connection: sa.Connection, tables: Tables, work: Work, tally: _Tally) -> None:
+        for kind, number in work.gone:
+            _clear(connection, tables, kind, number)
         for unit in self._units(work.depositions, work.datasets, tally.findings):
             _put(connection, tables, unit, clear=not work.whole)
             tally.units[unit.kind] += 1
@@ -308,20 +318,20 @@ def make_indexes(connection: sa.Connection, tables: Tables) -> None:
 
 def _put(connection: sa.Connection, tables: Tables, unit: Unit, *, clear: bool) -> None:
     if clear:
-        _clear(connection, tables, unit)
+        _clear(connection, tables, unit.kind, unit.id)
     for kind, rows in unit.rows.items():
         insert(connection, tables.kinds[kind], rows)
     insert(connection, tables.file, unit.files)
 
 
-def _clear(connection: sa.Connection, tables: Tables, unit: Unit) -> None:
-    mine = unit.kind == "deposition"
+def _clear(connection: sa.Connection, tables: Tables, owner: str, number: int) -> None:
+    mine = owner == "deposition"
     for kind, table in tables.kinds.items():
         if (kind in OWN_DEPOSITION) == mine:
-            connection.execute(table.delete().where(table.c._owner == unit.id))
+            connection.execute(table.delete().where(table.c._owner == number))
     f = tables.file
     connection.execute(
-        f.delete().where(f.c._owner == unit.id, f.c.dataset_id.is_(None) if mine else f.c.dataset_id.is_not(None))
+        f.delete().where(f.c._owner == number, f.c.dataset_id.is_(None) if mine else f.c.dataset_id.is_not(None))
     )
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+LOOSE = (Frames.__name__.lower(), IdentifiedObjects.__name__.lower())
+"""Documents whose files stand in the manifest of their run."""
+
 OBJECTS = "identified_objects.json"
 """The list of identified objects stands in a file of its own, beside its document."""
 
@@ -65,6 +68,8 @@ class _Gathered:
     findings: list[Finding] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
+    gates: dict[str, int] = field(default_factory=dict)
+    """Deposition of each file that somebody added to another's folder, and of each voxel spacing that is one's alone."""
 
 
 def read_all(files: Files, found: Iterable[tuple[type[Document], str]], findings: list[Finding]) -> Iterator[Read]:
@@ -107,6 +112,7 @@ def dataset(schema: Schema, files: Files, identifier: int, *, publish_emails: bo
         raise InvalidDocumentError([*gathered.findings, gone])
     for read in reads:
         _take_files(gathered, read, publish_emails=publish_emails)
+    _gate_spacings(gathered, reads)
     gathered.sizes[""] = sum(f["size"] for f in gathered.files)
     base = Context(
         key="", owner=identifier, parents={"dataset_id": identifier}, ids=gathered.ids, sizes=gathered.sizes,
@@ -137,7 +143,7 @@ def _unit(  # noqa: PLR0913 - what both kinds of unit have gathered
 
 
 def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> None:
-    shown = read.stored if publish_emails else documents.public_bytes(read.stored)
+    shown = documents.public_bytes(read.stored, publish_emails=publish_emails)
     kind, identifier = _entity(read)
     common = {
         "kind": kind,
@@ -157,14 +163,38 @@ def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> Non
     for e in read.entries:
         gathered.files.append(
             {
-                **common, "key": e.key, "size": e.size, "sha256": e.sha256, "stored_size": e.size, "stored_sha256": e.sha256,
+                **common, **({} if e.deposition is None else {"_gate": e.deposition}), "key": e.key, "size": e.size, "sha256": e.sha256, "stored_size": e.size, "stored_sha256": e.sha256,
                 "media_type": e.media_type, "role": e.role, "mtime": e.mtime / 1e9 if e.mtime else read.document.get("last_updated_at"), "members": e.members, "source": e.source,
             }
         )  # fmt: skip
         gathered.sizes[e.key.rstrip("/")] = e.size
+        if e.deposition is not None:
+            gathered.gates[e.key] = e.deposition
+    if kind in LOOSE and (gate := _gate(read)) is not None:
+        _gate_folder(gathered, read.key.rpartition("/")[0] + "/", gate)
     if identifier is not None:
         gathered.ids[read.key] = identifier
         gathered.ids.update({read.document[n]: identifier for n in ("mrc_file", "omezarr_dir") if read.document.get(n)})
+
+
+def _gate_folder(gathered: _Gathered, folder: str, gate: int) -> None:
+    """Give the files that a document describes its gate: they stand in the manifest one level up, read before."""
+    for file in gathered.files:
+        if file["_gate"] is None and str(file["key"]).startswith(folder):
+            file["_gate"] = gathered.gates[str(file["key"])] = gate
+
+
+def _gate_spacings(gathered: _Gathered, reads: Iterable[Read]) -> None:
+    """Give a voxel spacing the gate of everything in it, if that is one."""
+    found: dict[str, set[int | None]] = {}
+    for read in reads:
+        place = layout.locate(read.key)
+        if read.model in {Tomogram, Annotation} and place.dataset is not None:
+            folder = layout.Run(place.dataset, place.run).spacing(float(place.spacing)).folder
+            found.setdefault(folder, set()).add(_gate(read))
+    for folder, gates in found.items():
+        if len(gates) == 1 and (gate := next(iter(gates))) is not None:
+            gathered.gates[folder] = gate
 
 
 def _entity(read: Read) -> tuple[str, int | None]:
@@ -206,7 +236,14 @@ def _take_rows(schema: Schema, gathered: _Gathered, reads: list[Read], base: Con
             )
             continue
         for kind, row in made:
-            gathered.rows.setdefault(kind, []).append({**row, "_owner": here.owner, "_gate": here.gate})
+            gate = here.gate if here.gate is not None or not gathered.gates else _gate_of_file(gathered, row)
+            gathered.rows.setdefault(kind, []).append({**row, "_owner": here.owner, "_gate": gate})
+
+
+def _gate_of_file(gathered: _Gathered, row: Row) -> int | None:
+    """Give the gate of the file that a row is about, such as a gain reference."""
+    gates = (gathered.gates.get(value) for value in row.values() if isinstance(value, str))
+    return next((gate for gate in gates if gate is not None), None)
 
 
 def _withhold(schema: Schema, rows: Mapping[str, list[Row]]) -> None:

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import typer
 
-from tomotheca.cli import about, check, demo, desk, download, dump, index, ingest, load, mirror, publish, serve
+from tomotheca.cli import (
+    about,
+    adopt,
+    audit,
+    check,
+    demo,
+    desk,
+    doctor,
+    download,
+    dump,
+    index,
+    ingest,
+    load,
+    mirror,
+    publish,
+    remove,
+    serve,
+)
 
 app = typer.Typer(
     name="tomotheca",
@@ -22,8 +39,12 @@ app.command("dump")(dump.dump)
 app.command("load")(load.load)
 app.command("mirror")(mirror.mirror)
 app.command("publish")(publish.publish)
+app.command("remove")(remove.remove)
+app.command("adopt")(adopt.adopt)
+app.command("audit")(audit.audit)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
 app.command("download")(download.download)
 app.add_typer(desk.app, name="desk")
 app.command("settings")(about.settings)

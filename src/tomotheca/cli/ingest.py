@@ -9,6 +9,7 @@ from tomotheca.cli.options import Json, Root, load
 from tomotheca.cli.output import emit, plain, show_findings, size
 
 if TYPE_CHECKING:
+    from tomotheca.ingest.pictures import Elsewhere
     from tomotheca.ingest.plan import IngestOptions
     from tomotheca.ingest.work import Plan
     from tomotheca.settings import Settings
@@ -29,12 +30,22 @@ Run = Annotated[str, typer.Option(help="Take in only runs whose name matches thi
 Private = Annotated[bool, typer.Option("--private", help="Hide what is described here until `tomotheca publish`.")]
 Force = Annotated[bool, typer.Option("--force", help="Do everything again, also what is there and unchanged.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes. Default: the cores.", show_default=False)]
+Bucket = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Folder with a copy of a bucket that key photos are named from, as NAME=FOLDER.", show_default=False
+    ),
+]
+Fetch = Annotated[bool, typer.Option("--fetch", help="Fetch key photos from the web addresses that name them.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Leave in the archive what the configuration does not produce any more.")
+]
 NoIndex = Annotated[bool, typer.Option("--no-index", help="Leave the catalogue as it is.")]
 
 
 def ingest(
     config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False,
-    workers: Workers = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
+    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
     from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415 - heavy
@@ -42,11 +53,21 @@ def ingest(
     settings = load(root)
     words = tuple(part.strip() for part in only.split(",") if part.strip())
     options = IngestOptions(
-        config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory
-    )
+        config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory,
+        elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep,
+    )  # fmt: skip
     code = _plan(settings, options, json=json) if plan else _ingest(settings, options, index=not no_index, json=json)
     if code:
         raise typer.Exit(code)
+
+
+def _elsewhere(bucket: list[str] | None, fetched: Path | None) -> "Elsewhere":
+    from tomotheca.ingest.pictures import Elsewhere, buckets  # noqa: PLC0415 - heavy
+
+    try:
+        return Elsewhere(buckets(bucket or []), fetched)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--bucket") from error
 
 
 def _plan(settings: "Settings", options: "IngestOptions", *, json: bool) -> int:
@@ -68,12 +89,23 @@ def _described(planned: "Plan") -> dict[str, Any]:
     steps = [
         {"kind": s.kind, "key": s.key, "name": s.natural, "files": s.outputs, "bytes": s.bytes} for s in planned.steps
     ]
-    named = {"matched": planned.matched, "unmatched": planned.unmatched, "findings": planned.findings}
-    return {"datasets": planned.datasets, "depositions": planned.depositions, "steps": steps, **named}
+    named = {name: getattr(planned, name) for name in ("matched", "collapsed", "skipped", "unmatched", "findings")}
+    removed = planned.stale.goes
+    return {
+        "datasets": planned.datasets,
+        "depositions": planned.depositions,
+        "steps": steps,
+        "removed": removed,
+        **named,
+    }
 
 
 def _summary(planned: "Plan") -> str:
     lines = [f"{s.kind:<12} {size(s.bytes):>9}  {s.key}" for s in planned.steps]
+    for where, paths in planned.matched.items():
+        lines.append(f"{where}: {len(paths)} found, {paths[0]}{' and so on' if len(paths) > 1 else ''}")
+    lines += [f"left out: {words}" for words in planned.skipped] + [f"one item: {words}" for words in planned.collapsed]
+    lines += [f"removed: {g.name}, {g.files} files, {size(g.bytes)}" for g in planned.stale.goes]
     lines += [f"not named: {path}" for path in planned.unmatched[:20]]
     if len(planned.unmatched) > 20:  # noqa: PLR2004 - as many as fit
         lines.append(f"… and {len(planned.unmatched) - 20} more files that nothing names")
@@ -99,6 +131,8 @@ def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json
     if not json:
         show_findings(done.findings)
     words = f"{done.written} documents written, {done.unchanged} unchanged, {size(done.bytes)} of files in {done.seconds:.1f} s."
+    if done.removed.documents:
+        words += f" {done.removed.documents} documents that the configuration does not produce any more were removed."
     emit({**plain(done), "version": version}, as_json=json, text=words)
     return 1 if done.failed else 0
 

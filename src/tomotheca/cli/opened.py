@@ -14,6 +14,8 @@ from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.loaded import Shelf
 from tomotheca.desk import Desk, export_marks
 from tomotheca.errors import NotFoundError
+from tomotheca.ingest import removal
+from tomotheca.store import tree
 from tomotheca.store.opening import open_files
 
 if TYPE_CHECKING:
@@ -60,9 +62,20 @@ class Opened:
         *,
         progress: Callable[[str], None] = lambda _: None,
     ) -> Indexed:
-        """Index what was named, or everything, and keep the marks from which a lost desk is made again."""
+        """Index what was named, or everything, and keep the marks from which a lost desk is made again.
+
+        Hold the archive's lock: what somebody was killed while removing goes first, and its rows with it.
+        """
+        removal.finish(self.files, self.desk)
         indexer = self.indexer(progress)
-        done = indexer.rebuild() if datasets is None else indexer.replace(datasets, depositions or ())
+        if datasets is None:
+            done = indexer.rebuild()
+        else:
+            d, p = removal.waiting(self.files)
+            present, there = set(tree.datasets(self.files)), set(tree.depositions(self.files))
+            gone = [("dataset", n) for n in d if n not in present] + [("deposition", n) for n in p if n not in there]
+            done = indexer.replace({*datasets, *present.intersection(d)}, {*(depositions or ()), *p}, gone)
+        removal.settle(self.files)
         export_marks(self.files, self.desk)
         return done
 

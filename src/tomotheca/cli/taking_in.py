@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tomotheca.cli.output import Bar, progress
+from tomotheca.ingest.removal import waiting
 from tomotheca.ingest.run import IngestResult, ingest
 from tomotheca.store import layout
 
@@ -47,7 +48,7 @@ def take_in(portal: Opened, options: IngestOptions, *, quiet: bool) -> IngestRes
 def index_touched(portal: Opened, results: Sequence[IngestResult], *, quiet: bool) -> int | None:
     """Index what ingests have touched; give the catalogue's version, or None when there was nothing to do."""
     current = portal.has_catalog()
-    if current and not any(r.written for r in results):
+    if current and not any(r.written or r.removed.documents for r in results) and not any(waiting(portal.files)):
         return None
     with portal.files.lock(), progress("Indexing", quiet=quiet) as bar:
         if not current:

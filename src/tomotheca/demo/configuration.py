@@ -232,6 +232,7 @@ def compose(study: Study, picked: list[str]) -> Json:
         "rawtilts": [item([glob("{run_name}/*.rawtlt")])],
         "collection_metadata": [item([glob("{run_name}/*.mdoc")])],
         "frames": [item([literal("default")], {"dose_rate": scope_rate(study), "is_gain_corrected": True})],
+        "ctfs": [item([glob("{run_name}/*_ctf.txt")], {"format": "CTFFIND"})],
         "alignments": alignments(study),
         "tomograms": [
             item([glob(f"tomograms/{{run_name}}_{kind}.mrc")], tomogram(study, about, kind)) for kind in processings

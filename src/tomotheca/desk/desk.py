@@ -15,6 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tomotheca.desk import backup, engine
 from tomotheca.desk.address import reason, shown
+from tomotheca.desk.audit import Audit
+from tomotheca.desk.diagnoses import Diagnoses
 from tomotheca.desk.journal import Journal
 from tomotheca.desk.tables import COUNTER, FINDING, META, TOMBSTONE
 from tomotheca.errors import ConflictError, Finding, Severity, StorageError
@@ -55,6 +57,8 @@ class Desk:
         inserts: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
         self._insert = inserts[database.dialect.name]
         self.journal = Journal(self.writing, self.reading, self._insert)
+        self.diagnoses = Diagnoses(self.writing, self.reading, self._insert)
+        self.audit = Audit(self.writing, self.reading, self._insert)
 
     @classmethod
     def open(cls, where: str | Path) -> Self:

@@ -1,4 +1,4 @@
-"""Marks in the archive from which a lost desk is made again: highest identifiers and tombstones."""
+"""Marks in the archive from which a lost desk is made again: highest identifiers, tombstones, and who did what."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Protocol
 
+from tomotheca.desk.audit import Deed, decode, encode
 from tomotheca.desk.desk import Desk, Tombstone
 from tomotheca.errors import Finding, InvalidDocumentError
 
 KEY = ".tomotheca/identifiers.json"
 """Archive key of the marks; nothing in that folder is served."""
+
+AUDIT = ".tomotheca/audit.ndjson"
+"""Archive key of what was done to datasets and depositions, one deed in a line."""
 
 MEND = "restore it from a backup, or remove it: the highest identifiers of the documents are used then, and tombstones are lost"
 
@@ -38,6 +42,7 @@ def export_marks(files: Files, desk: Desk) -> bool:
         Whether anything was written.
     """
     import_marks(files, desk)
+    wrote = _export_audit(files, desk)
     marks = {
         "version": 1,
         "high_water": desk.high_water(),
@@ -45,8 +50,34 @@ def export_marks(files: Files, desk: Desk) -> bool:
     }
     data = json.dumps(marks, ensure_ascii=False, indent=1).encode() + b"\n"
     if files.exists(KEY) and files.read_bytes(KEY) == data:
-        return False
+        return wrote
     files.write_bytes(KEY, data)
+    return True
+
+
+def audit(files: Files) -> tuple[Deed, ...]:
+    """Give what the archive itself knows of who did what; it needs no desk.
+
+    Raises
+    ------
+    InvalidDocumentError
+        If the file is damaged.
+    """
+    if not files.exists(AUDIT):
+        return ()
+    try:
+        return decode(files.read_bytes(AUDIT))
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"not readable ({error}): restore it from a backup, or remove it: the desk writes what it knows anew"
+        raise InvalidDocumentError([Finding("error", AUDIT, message)]) from error
+
+
+def _export_audit(files: Files, desk: Desk) -> bool:
+    desk.audit.restore(audit(files))
+    data = encode(desk.audit.all())
+    if data == (files.read_bytes(AUDIT) if files.exists(AUDIT) else b""):
+        return False
+    files.write_bytes(AUDIT, data)
     return True
 
 
@@ -84,6 +115,7 @@ def restore_from(files: Files, desk: Desk, highest: Mapping[str, int]) -> None:
     `highest` comes from `tomotheca.store.documents.highest_ids`.
     """
     import_marks(files, desk)
+    desk.audit.restore(audit(files))
     _raise_all(desk, highest)
 
 

@@ -44,6 +44,44 @@ FINDING = Table(
 )  # fmt: skip
 """What the last check, ingest or index found, by scope."""
 
+DIAGNOSIS = Table(
+    "diagnosis", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("where", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("mend", Text, nullable=False),
+    Column("first_seen", String, nullable=False),
+    Column("last_seen", String, nullable=False),
+    Column("resolved_at", String),
+    Index("diagnosis_place", "rule", "where", "path", unique=True),
+)  # fmt: skip
+"""What the doctor has found, from the first time to the last, and since when it is not found any more."""
+
+WAIVER = Table(
+    "waiver", METADATA,
+    Column("rule", String, primary_key=True),
+    Column("where", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", String, nullable=False),
+)  # fmt: skip
+"""What somebody decided to leave as it is: a rule at a place, which may be a folder."""
+
+AUDIT = Table(
+    "audit", METADATA,
+    Column("token", String, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("id", Integer, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Index("audit_subject", "kind", "id"),
+)  # fmt: skip
+"""Who did what to a dataset or deposition, and when."""
+
 META = Table(
     "meta", METADATA,
     Column("name", String, primary_key=True),

@@ -1,37 +1,61 @@
-"""Which reader takes which ``file_format`` of an annotation source."""
+"""Which reader takes which ``file_format`` of an annotation source, for each shape of points."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from tomotheca.errors import FormatError
-from tomotheca.formats import points, relion
+from tomotheca.formats import copick, dynamo, imodmodel, points, relion, stopgap, tardis
 from tomotheca.formats.points import Options, Points
 
-READERS: dict[str, Callable[[Path, Options], Points]] = {
-    "csv": points.read_csv,
-    "csv_with_header": points.read_csv_with_header,
-    "tsv": points.read_csv,
-    "relion3_star": relion.read,
-    "relion4_star": relion.read,
+Reader = Callable[[Path, Options], Points]
+
+PARTICLES: Mapping[str, Reader] = {
+    "relion3_star": partial(relion.read, dialect=relion.RELION_3),
+    "relion4_star": partial(relion.read, dialect=relion.RELION_4),
+    "relion5_star": partial(relion.read, dialect=relion.RELION_5),
+    "tomoman_relion_star": partial(relion.read, dialect=relion.TOMOMAN),
+    "stopgap_star": stopgap.read,
+    "dynamo_tbl": dynamo.read,
+    "copick": copick.read,
 }
+"""Formats that have positions and rotations in one."""
 
-PLANNED = ("mod", "tomoman_relion_star", "stopgap_star", "copick", "tardis", "dynamo_tbl")
-"""Formats that configurations may name and this version does not read."""
+FILTERED = frozenset(PARTICLES) - {"copick"}
+"""Formats whose files hold several tomograms, of which ``filter_value`` names one."""
+
+READERS: Mapping[str, Mapping[str, Reader]] = {
+    "Point": {
+        "csv": points.read_csv,
+        "csv_with_header": points.read_csv_with_header,
+        "tsv": points.read_csv,
+        "mod": imodmodel.read_points,
+        **PARTICLES,
+    },
+    "OrientedPoint": {"mod": imodmodel.read_oriented, **PARTICLES},
+    "InstanceSegmentation": {"tardis": tardis.read, "copick": copick.read},
+}
+"""Readers by shape and format."""
 
 
-def read_points(path: Path, file_format: str, options: Options | None = None) -> Points:
+def read_points(path: Path, file_format: str, options: Options | None = None, *, shape: str = "Point") -> Points:
     """Read the points of an annotation.
 
     Raises
     ------
     FormatError
-        If the format is unknown or not yet read, or the file is not what its format says.
+        If the shape is not read from this format, or the file is not what its format says.
     """
-    if file_format in PLANNED:
-        raise FormatError(path, f"the file format {file_format} is not yet read by this version: convert it to csv.")
-    if file_format not in READERS:
-        known = ", ".join(READERS)
-        raise FormatError(path, f"there is no file format {file_format!r} for points; known are {known}.")
-    return READERS[file_format](path, options or Options())
+    readers = READERS.get(shape, {})
+    if file_format not in readers:
+        known = ", ".join(readers) or "none"
+        raise FormatError(path, f"there is no file format {file_format!r} for {shape}; known are {known}.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = readers[file_format](path, options or Options())
+    if not np.isfinite(points.locations).all():
+        raise FormatError(path, "has coordinates that are too large to be places in a tomogram.")
+    return points

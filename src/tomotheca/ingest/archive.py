@@ -42,6 +42,10 @@ class RunArchive:
         """Give the documents of a kind, those in a folder only if one is named."""
         return (e for e in self._found.get(model, ()) if e.key.startswith(below))
 
+    def all(self) -> Iterator[tuple[type[Document], Existing]]:
+        """Give every document with its model."""
+        return ((model, found) for model, several in self._found.items() for found in several)
+
 
 class Numbers:
     """Numbers of the folders of one kind: a found document keeps its own, others follow the highest, from 100."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca.errors import ConfigurationError, Finding
 from tomotheca.ingest import config
+from tomotheca.ingest.patterns import patterns
 from tomotheca.ingest.rules import rules
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def load(path: Path) -> Configuration:
         If it cannot be read at all: no file, no UTF-8, no YAML.
     """
     configuration = config.read(path)
-    return replace(configuration, findings=in_order([*configuration.findings, *rules(configuration)]))
+    return replace(
+        configuration, findings=in_order([*configuration.findings, *rules(configuration), *patterns(configuration)])
+    )
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -57,7 +60,8 @@ def check(config: Path, source: Path | None = None) -> list[Finding]:
     list of Finding
         In the order of the file.
     """
-    from tomotheca.ingest.plan import IngestOptions, plan  # noqa: PLC0415  # planning uses this module
+    from tomotheca.ingest import sourcecheck  # noqa: PLC0415  # the same
+    from tomotheca.ingest.plan import IngestOptions, plan, sources  # noqa: PLC0415  # planning uses this module
     from tomotheca.store.files import LocalFiles  # noqa: PLC0415
 
     try:
@@ -65,6 +69,8 @@ def check(config: Path, source: Path | None = None) -> list[Finding]:
         if source is None or configuration.errors:
             return list(configuration.findings)
         with TemporaryDirectory() as empty:
-            return list(plan(IngestOptions(config, source), LocalFiles(empty), alone=True).findings)
+            planned = plan(IngestOptions(config, source), LocalFiles(empty), alone=True)
+        root = sources(configuration, source).root
+        return list(in_order([*planned.findings, *sourcecheck.examine(root, planned)]))
     except ConfigurationError as error:
         return list(error.findings)

@@ -110,17 +110,26 @@ def _read(files: Files, key: str) -> dict[str, Any]:
 
 def sweep(files: Files, key: str, kept: Sequence[str]) -> None:
     """Remove what lies in the folders of a document and is not among its files."""
-    wanted = {key, *kept}
+    wanted = {key, *kept, *(_document_of_objects(k) for k in kept)}
     for folder, also in _folders(key):
         found = files.scan(folder)
         present = [folder + name for name in found.files] + [f"{folder}{name}/" for name in found.folders]
         for one in present:
-            if one not in wanted and one != also and not layout.is_private(one.rstrip("/")):
+            if one in wanted or one == also or layout.manifest_folder(one) != layout.manifest_folder(key):
+                continue
+            if not layout.is_private(one.rstrip("/")):
                 files.remove(one)
 
 
+def _document_of_objects(key: str) -> str:
+    """Give the document that stands and goes with a list of identified objects; the key itself for any other file."""
+    place = layout.locate(key)
+    run = layout.Run(place.dataset or 0, place.run)
+    return run.identified_objects_document if key == run.identified_objects else key
+
+
 def _folders(key: str) -> Iterator[tuple[str, str]]:
-    """Give the folders that belong to a document as a whole, each with another document that stays in it."""
+    """Give the folders in which a document has files, each with another document that stays in it."""
     place = layout.locate(key)
     if place.dataset is None:
         yield layout.Deposition(place.deposition or 0).image(""), ""
@@ -128,11 +137,19 @@ def _folders(key: str) -> Iterator[tuple[str, str]]:
         yield layout.Dataset(place.dataset).image(""), ""
     elif place.number is None:
         run = layout.Run(place.dataset, place.run)
-        yield from ((run.frame(""), run.frames_document), (run.gain(""), ""))
+        objects = run.identified_objects_document
+        yield from (
+            (run.frame(""), run.frames_document),
+            (run.gain(""), ""),
+            (objects.rpartition("/")[0] + "/", ""),
+        )
     else:
         yield place.folder, ""
+    if place.kind not in {"tomogram", "annotation"}:
+        return
+    spacing = layout.Run(place.dataset or 0, place.run).spacing(float(place.spacing))
+    yield spacing.viewer, ""
     if place.kind == "tomogram":
-        spacing = layout.Run(place.dataset or 0, place.run).spacing(float(place.spacing))
         yield spacing.tomogram(place.number or 0).key_photo("original").rpartition("/")[0] + "/", ""
 
 

@@ -51,7 +51,7 @@ class Source:
                 return self.finder.globs
             case language.SourceMultiGlob():
                 return tuple(self.finder.list_globs)
-            case language.SourceGlob() | language.TomogramHeader():
+            case language.SourceGlob() | language.TomogramHeader():  # a DestinationGlob too
                 return (self.finder.list_glob,)
         return ()
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from tomotheca.ingest import language
 from tomotheca.ingest.config import Configuration, Entry, Source, listed, refers
-from tomotheca.ingest.finders import FinderProblem, Hit, find
+from tomotheca.ingest.finders import FinderProblem, Hit, Places, excluded, find
 from tomotheca.ingest.language import CONTAINERS
 from tomotheca.ingest.template import UnknownVariableError, Value, expand, named
 from tomotheca.store import layout, names
 
 if TYPE_CHECKING:
     from tomotheca.errors import Finding
-    from tomotheca.ingest.listing import Listing
+    from tomotheca.ingest.listing import Listing, Stored
     from tomotheca.ingest.maps import Maps
 
 COLLAPSING = {"depositions", "datasets", "runs", "voxel_spacings"}
@@ -50,6 +50,11 @@ class Item:
         """The first file; empty where there is none."""
         return self.paths[0] if self.paths else ""
 
+    @property
+    def referred(self) -> bool:
+        """Whether it is in the archive already, and only referred to."""
+        return refers(self.source)
+
     def line(self) -> Iterator[Item]:
         """Give this item and its parents, outwards."""
         item: Item | None = self
@@ -73,6 +78,9 @@ class Discovery:
     collapsed: tuple[str, ...]
     """Sentences about equal names that became one item."""
 
+    skipped: tuple[str, ...]
+    """Sentences about what was found and left out."""
+
     findings: tuple[Finding, ...]
 
     def of(self, parent: Item | None, container: str) -> tuple[Item, ...]:
@@ -84,15 +92,19 @@ class Discovery:
         return (i for items in self.children.values() for i in items if i.container == container)
 
 
-def discover(configuration: Configuration, listing: Listing, maps: Maps) -> Discovery:
-    """Find everything; problems become findings, in the words of decision 22 of the design."""
-    walk = _Walk(configuration, listing, maps)
+def discover(configuration: Configuration, listing: Listing, maps: Maps, archive: Stored | None = None) -> Discovery:
+    """Find everything; problems become findings, in the words of decision 22 of the design.
+
+    Without an archive, what a configuration refers to in it is not looked for.
+    """
+    walk = _Walk(configuration, listing, maps, archive)
     walk.down(None, "")
     walk.judge()
     return Discovery(
         {parent: tuple(items) for parent, items in walk.children.items()},
         frozenset(walk.matched),
         tuple(walk.collapsed),
+        tuple(walk.skipped),
         tuple(walk.findings),
     )
 
@@ -100,12 +112,14 @@ def discover(configuration: Configuration, listing: Listing, maps: Maps) -> Disc
 class _Walk:
     """The walk down the tree of parents."""
 
-    def __init__(self, configuration: Configuration, listing: Listing, maps: Maps) -> None:
-        self.configuration, self.listing, self.maps = configuration, listing, maps
+    def __init__(self, configuration: Configuration, listing: Listing, maps: Maps, archive: Stored | None) -> None:
+        self.configuration, self.listing, self.maps, self.archive = configuration, listing, maps, archive
         self.children: dict[Item | None, list[Item]] = {}
         self.matched: set[str] = set()
         self.collapsed: list[str] = []
+        self.skipped: dict[str, None] = {}
         self.findings: list[Finding] = []
+        self._known: dict[Item | None, dict[str, Value]] = {}
         self._looked: dict[Source, list[tuple[Item | None, int]]] = {}
 
     def error(self, source: Source, message: str) -> None:
@@ -140,15 +154,22 @@ class _Walk:
             )
 
     def _of_source(self, parent: Item | None, entry: Entry, source: Source) -> Iterator[Item]:
-        if not allowed(source, parent) or refers(source):
+        if not allowed(source, parent):
             return
         for owner in self._owners(parent, entry, source):
-            hits = self._hits(owner, source)
-            if hits is None:
+            found = self._hits(owner, entry, source)
+            if found is None:
                 continue
+            if not refers(source):
+                self.matched.update(hit.path for hit in found if hit.path)
+            hits = [hit for hit in found if not excluded(source, hit)]
+            self._skip(entry, [hit for hit in found if excluded(source, hit)])
             self._looked.setdefault(source, []).append((owner, len(hits)))
-            self.matched.update(hit.path for hit in hits if hit.path)
             yield from self._items(owner, entry, source, hits)
+
+    def _skip(self, entry: Entry, hits: list[Hit]) -> None:
+        kind = entry.container.kind
+        self.skipped.update({f"{kind} {hit.path or hit.name}: exclude leaves it out": None for hit in hits})
 
     def _owners(self, parent: Item | None, entry: Entry, source: Source) -> tuple[Item | None, ...]:
         """Give the parent, or its tilt series where the patterns name them."""
@@ -159,14 +180,20 @@ class _Walk:
             return (parent,)
         return tuple(i for i in self.children.get(parent, ()) if i.container == "tiltseries")
 
-    def _hits(self, owner: Item | None, source: Source) -> list[Hit] | None:
+    def _hits(self, owner: Item | None, entry: Entry, source: Source) -> list[Hit] | None:
+        places = Places(self.listing, self.archive, entry.container.kind)
         try:
-            return find(source, variables(owner, self.maps), self.listing)
+            return find(source, self._variables(owner), places)
         except FinderProblem as problem:
             self.error(source, f"{problem}.")
         except UnknownVariableError as unknown:
             self._unknown(owner, source, unknown.name)
         return None
+
+    def _variables(self, owner: Item | None) -> dict[str, Value]:
+        if owner not in self._known:
+            self._known[owner] = variables(owner, self.maps)
+        return self._known[owner]
 
     def _unknown(self, owner: Item | None, source: Source, name: str) -> None:
         run = owner.ancestor("run") if owner else None
@@ -180,7 +207,7 @@ class _Walk:
         self.error(source, f"the variable {{{name}}} is unknown here; known are {known}.")
 
     def _items(self, owner: Item | None, entry: Entry, source: Source, hits: list[Hit]) -> Iterator[Item]:
-        grouped = entry.container.grouped and any(hit.path for hit in hits)
+        grouped = entry.container.grouped and any(hit.path for hit in hits) and not refers(source)
         if grouped:
             paths = tuple(hit.path for hit in hits)
             yield Item(entry.name, hits[0].name, entry, source, owner, paths)
@@ -207,7 +234,8 @@ class _Walk:
     def _spacing(self, owner: Item | None, source: Source, name: str) -> str | None:
         run = owner.ancestor("run") if owner else None
         try:
-            spacing = float(expand(name, self.maps.of(run.name if run else "")))
+            given = name.removeprefix(layout.SPACING)
+            spacing = float(expand(given, self.maps.of(run.name if run else "")))
             if not 0.001 <= spacing < 1e6:  # noqa: PLR2004  # Å, what a folder's name can say
                 raise ValueError
         except UnknownVariableError as unknown:
@@ -223,7 +251,7 @@ class _Walk:
         for entries in self.configuration.entries.values():
             for entry in entries:
                 for source in entry.sources:
-                    if not refers(source):
+                    if self.archive is not None or not refers(source):
                         self._judge(entry, source)
 
     def _judge(self, entry: Entry, source: Source) -> None:
@@ -252,13 +280,14 @@ class _Walk:
                 where = where or "the source"
                 self.findings.append(text.finding("note", source.location, f"nothing found for {where}."))
             return
-        patterns = " or ".join(source.globs)
+        patterns = " or ".join(source.globs) or "the filter"
         where = (
             f"{len(looked)} {entry.container.parent}"
             if entry.container.parent and len(looked) > 1
             else self._one(looked)
         )
-        message = f"{patterns} matches nothing{f' in {where}' if where else ''} below {self.listing.root}: correct the pattern or the source."
+        below = "in the archive: take it in first" if refers(source) else f"below {self.listing.root}"
+        message = f"{patterns} matches nothing{f' in {where}' if where else ''} {below}, or correct the pattern."
         self.findings.append(text.finding("error", source.location, message))
 
     def _any(self, container: str) -> bool:

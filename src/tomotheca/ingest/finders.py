@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tomotheca.errors import FormatError
+from tomotheca.errors import FormatError, TomothecaError
 from tomotheca.formats import mrc
 from tomotheca.ingest import language
 from tomotheca.ingest.template import Value, fill
+from tomotheca.schema import Alignment, TiltSeries, Tomogram
+from tomotheca.store import documents
 
 if TYPE_CHECKING:
     from tomotheca.ingest.config import Source
-    from tomotheca.ingest.listing import Listing
+    from tomotheca.ingest.listing import Listing, Stored
+    from tomotheca.schema.core import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,24 @@ class Hit:
     """Address of a picture that a literal names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where finders look."""
+
+    listing: Listing
+    archive: Stored | None
+    """None where there is no archive: what is referred to is then not looked for."""
+
+    kind: str = ""
+    """Of the items that are looked for, such as ``tomogram``."""
+
+
 class FinderProblem(Exception):
     """A source cannot be looked for; the text says why."""
 
 
-def find(source: Source, values: Mapping[str, Value], listing: Listing) -> list[Hit]:
-    """Look for what a source describes.
+def find(source: Source, values: Mapping[str, Value], places: Places) -> list[Hit]:
+    """Look for what a source describes, also what it then leaves out.
 
     Raises
     ------
@@ -43,8 +58,53 @@ def find(source: Source, values: Mapping[str, Value], listing: Listing) -> list[
     UnknownVariableError
         If a pattern names a variable that has no value.
     """
-    finder = _FINDERS.get(type(source.finder), _shape)
-    return [hit for hit in finder(source.finder, values, listing) if not any(e.match(hit.name) for e in source.exclude)]
+    if referring := _REFERRING.get(type(source.finder)):
+        return list(referring(source.finder, values, places))
+    return list(_FINDERS.get(type(source.finder), _shape)(source.finder, values, places.listing))
+
+
+def excluded(source: Source, hit: Hit) -> bool:
+    """Whether a source leaves out something that it found."""
+    return any(expression.match(hit.name) for expression in source.exclude)
+
+
+def _destination_glob(finder: language.DestinationGlob, values: Mapping[str, Value], places: Places) -> Iterator[Hit]:
+    pattern = fill(finder.list_glob, values)
+    if places.archive is None:
+        return
+    kept, name = re.compile(finder.match_regex), re.compile(finder.name_regex)
+    try:
+        found = places.archive.glob(pattern)
+    except ValueError as error:
+        raise FinderProblem(str(error)) from error
+    for key in found:
+        if kept.search(f"/{key}") and (match := name.match(key.rpartition("/")[2])) and match[1]:
+            yield Hit(match[1], key)
+
+
+def _destination_filter(
+    finder: language.DestinationFilter, values: Mapping[str, Value], places: Places
+) -> Iterator[Hit]:
+    """Give the documents of a kind whose keys have the values; an item is called as the folder of its document."""
+    if places.archive is None:
+        return
+    for key in places.archive.glob(f"{values.get('output_path', '')}/*/*/{FILTERED[places.kind].filename}"):
+        try:
+            document = documents.read(places.archive.files, key)
+        except TomothecaError as error:
+            raise FinderProblem(str(error)) from error
+        if all(_value(document, condition.key) == condition.value for condition in finder.filters):
+            yield Hit(key.split("/")[-2], key)
+
+
+def _value(document: Any, path: list[str | int]) -> Any:
+    """Follow a path of keys and indices; None where it ends early."""
+    for part in path:
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
 
 
 def _glob(pattern: str, values: Mapping[str, Value], listing: Listing) -> list[str]:
@@ -101,15 +161,17 @@ def _header(finder: language.TomogramHeader, values: Mapping[str, Value], listin
         yield Hit(str(spacing), path)
 
 
-def _nothing(*_: object) -> Iterator[Hit]:
-    return iter(())
-
-
 _FINDERS: Mapping[type, Callable[..., Iterator[Hit]]] = {
     language.SourceGlob: _source_glob,
     language.SourceMultiGlob: _source_multi_glob,
     language.Literally: _literal,
     language.TomogramHeader: _header,
-    language.DestinationGlob: _nothing,
-    language.DestinationFilter: _nothing,
 }
+
+_REFERRING: Mapping[type, Callable[..., Iterator[Hit]]] = {
+    language.DestinationGlob: _destination_glob,
+    language.DestinationFilter: _destination_filter,
+}
+
+FILTERED: Mapping[str, type[Document]] = {model.kind: model for model in (TiltSeries, Alignment, Tomogram)}
+"""Kinds of items whose documents `destination_filter` reads."""

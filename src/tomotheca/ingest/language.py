@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from tomotheca.formats.registry import READERS
 from tomotheca.schema import Alignment, Annotation, Dataset, Deposition, Frames, TiltSeries, Tomogram
 from tomotheca.schema.configuration import Strict, configuration
 
@@ -172,35 +173,56 @@ class Shape(Strict):
         return (self.glob_string,) if self.glob_string is not None else tuple(self.glob_strings or ())
 
 
-class PointShape(Shape):
-    """Positions."""
+Origin = float | Annotated[list[float], Field(min_length=3, max_length=3)]
+
+
+class LocatedShape(Shape):
+    """What files of positions have in common; `origin` is ours."""
+
+    binning: Annotated[float, Field(gt=0)] = 1
+    filter_value: str | None = None
+    origin: Origin = 0
+    """Coordinates, in the file's units, of the centre of the first voxel: 1 where voxels are counted from 1."""
+
+    @property
+    def first_voxel(self) -> tuple[float, float, float]:
+        """The origin as x, y, z."""
+        x, y, z = self.origin if isinstance(self.origin, list) else [self.origin] * 3
+        return x, y, z
+
+    @property
+    def axes(self) -> Literal["xyz", "zyx"]:
+        """Order of the coordinates in the file, under whatever name the shape says it."""
+        return "zyx" if "zyx" in {getattr(self, "columns", ""), getattr(self, "order", "")} else "xyz"
+
+
+class PointShape(LocatedShape):
+    """Positions; `relion5_star`, `stopgap_star` and `dynamo_tbl` are ours."""
 
     file_format: Literal[
-        "csv", "csv_with_header", "tsv", "mod", "relion3_star", "relion4_star", "tomoman_relion_star", "copick"
-    ]
-    binning: Annotated[float, Field(gt=0)] = 1
+        "csv", "csv_with_header", "tsv", "mod", "relion3_star", "relion4_star", "tomoman_relion_star", "copick",
+        "relion5_star", "stopgap_star", "dynamo_tbl",
+    ]  # fmt: skip
     columns: Literal["xyz", "zyx"] = "xyz"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    filter_value: str | None = None
 
 
-class OrientedPointShape(Shape):
-    """Positions with rotations."""
+class OrientedPointShape(LocatedShape):
+    """Positions with rotations; `relion5_star` and `dynamo_tbl` are ours."""
 
-    file_format: Literal["relion3_star", "relion4_star", "tomoman_relion_star", "stopgap_star", "mod", "copick"]
-    binning: Annotated[float, Field(gt=0)] = 1
+    file_format: Literal[
+        "relion3_star", "relion4_star", "tomoman_relion_star", "stopgap_star", "mod", "copick",
+        "relion5_star", "dynamo_tbl",
+    ]  # fmt: skip
     order: Literal["xyz", "zyx"] = "xyz"
-    filter_value: str | None = None
     mesh_source_path: str | None = None
 
 
-class InstanceSegmentationShape(Shape):
+class InstanceSegmentationShape(LocatedShape):
     """Positions that belong to numbered instances."""
 
     file_format: Literal["tardis", "copick"]
-    binning: Annotated[float, Field(gt=0)] = 1
     order: Literal["xyz", "zyx"] = "xyz"
-    filter_value: str | None = None
 
 
 class SegmentationMaskShape(Shape):
@@ -362,14 +384,9 @@ CONTAINERS: Mapping[str, Container] = {
 
 # --- what is carried out ----------------------------------------------------------------------------------------------------
 
-CARRIED_FINDERS = {"source_glob", "source_multi_glob", "literal", "tomogram_header"}
-CARRIED_CONTAINERS = set(CONTAINERS) - {"ctfs", "identified_objects"}
 CARRIED_FORMATS: Mapping[str, frozenset[str]] = {
-    "Point": frozenset({"csv", "csv_with_header", "tsv"}),
-    "OrientedPoint": frozenset({"relion3_star", "relion4_star"}),
+    **{shape: frozenset(readers) for shape, readers in READERS.items()},
     "SegmentationMask": frozenset({"mrc", "zarr"}),
     "SemanticSegmentationMask": frozenset({"mrc", "zarr"}),
 }
 """Shapes and source formats that this release reads."""
-
-CARRIED_ALIGNMENTS = {"IMOD"}

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tomotheca.store import layout
+
+if TYPE_CHECKING:
+    from tomotheca.store.files import Files
 
 MAGIC = re.compile(r"[*?[]")
 
@@ -26,33 +33,18 @@ def _pattern(segment: str) -> re.Pattern[str]:
     return re.compile(fnmatch.translate(segment))
 
 
-class Listing:
-    """Files below a directory. Paths are relative to it, with ``/``.
+class Names:
+    """Names of a tree, each folder listed once, and patterns matched against them. Paths are relative to its root, with ``/``.
 
     Parameters
     ----------
-    root
-        The source: ``<source>/<source_prefix>``.
-    prefix
-        Put before a path when a regular expression is searched in it.
+    scan
+        Lists a folder: names, and whether they are folders themselves; nothing where there is none.
     """
 
-    def __init__(self, root: Path, prefix: str = "") -> None:
-        self.root = root
-        self.prefix = "/" + "/".join(p for p in prefix.split("/") if p not in {"", "."})
-        self.escaped: set[str] = set()
-        """Links that lead out of the source; they are not followed."""
-
-        self._real = root.resolve()
+    def __init__(self, scan: Callable[[str], Iterable[tuple[str, bool]]]) -> None:
+        self._scan = scan
         self._folders: dict[str, dict[str, bool]] = {}
-
-    def full(self, path: str) -> str:
-        """Give the path that regular expressions see: from the source's bucket on, whatever folder that lies in."""
-        return f"{self.prefix.rstrip('/')}/{path}"
-
-    def local(self, path: str) -> Path:
-        """Give the place on the disk."""
-        return self.root / path
 
     def exists(self, path: str) -> bool:
         """Whether a path is there."""
@@ -70,17 +62,6 @@ class Listing:
             self._folders[path] = dict(sorted(self._scan(path)))
         return self._folders[path]
 
-    def _scan(self, path: str) -> Iterator[tuple[str, bool]]:
-        try:
-            entries = list((self.root / path).iterdir())
-        except OSError:
-            return
-        for entry in entries:
-            if entry.is_symlink() and not entry.resolve().is_relative_to(self._real):
-                self.escaped.add(f"{path}/{entry.name}".lstrip("/"))
-                continue
-            yield entry.name, entry.is_dir()
-
     def glob(self, pattern: str) -> list[str]:
         """Find paths as `glob.glob(recursive=True)` does, sorted.
 
@@ -89,10 +70,7 @@ class Listing:
         ValueError
             If the pattern steps out of the tree.
         """
-        segments = [s for s in pattern.split("/") if s not in {"", "."}]
-        if ".." in segments:
-            message = "the pattern steps out of the source with '..'"
-            raise ValueError(message)
+        segments = segments_of(pattern)
         return sorted(set(self._match("", segments))) if segments else [""]
 
     def _match(self, folder: str, segments: list[str]) -> Iterator[str]:
@@ -124,6 +102,84 @@ class Listing:
                 yield path
             if is_folder:
                 yield from self._match_deep(path, rest)
+
+
+def segments_of(pattern: str) -> list[str]:
+    """Take a pattern apart.
+
+    Raises
+    ------
+    ValueError
+        If it steps out of its tree.
+    """
+    segments = [s for s in pattern.split("/") if s not in {"", "."}]
+    if ".." in segments:
+        message = "the pattern steps out of the source with '..'"
+        raise ValueError(message)
+    return segments
+
+
+class Stored:
+    """The archive, as `destination_glob` and `destination_filter` look into it: array directories are not looked into."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self._names = Names(self._scan)
+
+    def glob(self, pattern: str) -> list[str]:
+        """Find keys, those of folders without their final slash; see `Names.glob`."""
+        return self._names.glob(pattern)
+
+    def _scan(self, path: str) -> Iterator[tuple[str, bool]]:
+        folder = f"{path}/" if path else ""
+        if folder and layout.is_array(folder):
+            return
+        found = self.files.scan(folder)
+        for names, is_folder in ((found.files, False), (found.folders, True)):
+            yield from ((n, is_folder) for n in names if not layout.is_private(folder + n))
+
+
+class Listing:
+    """Files below a directory. Paths are relative to it, with ``/``.
+
+    Parameters
+    ----------
+    root
+        The source: ``<source>/<source_prefix>``.
+    prefix
+        Put before a path when a regular expression is searched in it.
+    """
+
+    def __init__(self, root: Path, prefix: str = "") -> None:
+        self.root = root
+        self.prefix = "/" + "/".join(p for p in prefix.split("/") if p not in {"", "."})
+        self.escaped: set[str] = set()
+        """Links that lead out of the source; they are not followed."""
+
+        self._real = root.resolve()
+        self._names = Names(self._scan)
+        self.glob, self.folder = self._names.glob, self._names.folder
+        self.exists, self.is_folder = self._names.exists, self._names.is_folder
+
+    def full(self, path: str) -> str:
+        """Give the path that regular expressions see: from the source's bucket on, whatever folder that lies in."""
+        return f"{self.prefix.rstrip('/')}/{path}"
+
+    def local(self, path: str) -> Path:
+        """Give the place on the disk."""
+        return self.root / path
+
+    def _scan(self, path: str) -> Iterator[tuple[str, bool]]:
+        try:
+            with os.scandir(self.root / path) as entries:
+                found = list(entries)
+        except OSError:
+            return
+        for entry in found:
+            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self._real):
+                self.escaped.add(f"{path}/{entry.name}".lstrip("/"))
+                continue
+            yield entry.name, entry.is_dir()
 
     def files(self, folder: str = "") -> Iterator[str]:
         """List every file below a folder; an array directory (``.zarr``) counts as one."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tomotheca.errors import Finding
+from tomotheca.errors import Finding, FormatError
+from tomotheca.formats.text import read_text
 
 if TYPE_CHECKING:
     from tomotheca.ingest.language import Standardization
@@ -63,9 +64,9 @@ def _text(name: str, listing: Listing, findings: list[Finding]) -> str | None:
         )
         return None
     try:
-        return listing.local(path).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        findings.append(Finding("error", str(listing.local(path)), f"the map file cannot be read: {error}."))
+        return read_text(listing.local(path))
+    except FormatError as error:
+        findings.append(Finding("error", error.path, f"the map file {error.reason}"))
         return None
 
 
@@ -80,7 +81,16 @@ def _table(name: str, listing: Listing, columns: dict[str, dict[str, str]], find
         )
         return
     for row in reader:
-        run = row["run_name"]
+        run = row["run_name"] or ""
+        if None in row or None in row.values():
+            findings.append(
+                Finding(
+                    "error",
+                    f"{where}:{reader.line_num}",
+                    f"the row of run {run} has other cells than there are columns ({len(reader.fieldnames or ())}): mend it.",
+                )
+            )
+            continue
         if run in columns:
             findings.append(
                 Finding("error", f"{where}:{reader.line_num}", f"run {run} stands twice in the map file: keep one row.")
@@ -93,12 +103,17 @@ def _pairs(name: str, variable: str, into: tuple[Listing, dict[str, dict[str, st
     listing, columns, findings = into
     if (text := _text(name, listing, findings)) is None:
         return
+    seen: set[str] = set()
     for number, row in enumerate(csv.reader(io.StringIO(text)), 1):
-        if len(row) < 2:  # noqa: PLR2004  # run and name
+        where = f"{listing.local(name.lstrip('/'))}:{number}"
+        if len(row) != 2:  # noqa: PLR2004  # run and name
             if any(cell.strip() for cell in row):
-                where = f"{listing.local(name.lstrip('/'))}:{number}"
                 findings.append(
                     Finding("error", where, "a row of this map file has two columns: run name and mapped name.")
                 )
             continue
+        if row[0] in seen:
+            findings.append(Finding("error", where, f"run {row[0]} stands twice in the map file: keep one row."))
+            continue
+        seen.add(row[0])
         columns.setdefault(row[0], {})[variable] = row[1]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomotheca import __version__
 from tomotheca.errors import ConfigurationError, Finding
-from tomotheca.ingest import maps
+from tomotheca.ingest import maps, stale
 from tomotheca.ingest.archive import RunArchive
 from tomotheca.ingest.check import in_order, load
 from tomotheca.ingest.discover import Discovery, Item, discover
@@ -20,7 +20,8 @@ from tomotheca.ingest.importers import tiltseries
 from tomotheca.ingest.importers.alignment import Alignments
 from tomotheca.ingest.importers.annotation import Annotations
 from tomotheca.ingest.importers.tomogram import Tomograms
-from tomotheca.ingest.listing import Listing
+from tomotheca.ingest.listing import Listing, Stored
+from tomotheca.ingest.pictures import Elsewhere
 from tomotheca.ingest.scene import RunScene, Scene
 from tomotheca.ingest.work import Origin, Plan, Step
 from tomotheca.store import layout
@@ -70,6 +71,17 @@ class IngestOptions:
     memory: int = 1 << 30
     """Bytes that all processes together may use."""
 
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    """Where key photos may come from besides the source."""
+
+    keep: bool = False
+    """Leave in the archive what the configuration does not produce any more."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the configuration is taken in, so that what it does not produce is not wanted any more."""
+        return not (self.only or self.run or self.keep)
+
 
 def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     """Plan an ingest.
@@ -87,22 +99,55 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     if configuration.errors or configuration.standard is None:
         raise ConfigurationError(configuration.findings)
     known = maps.read(configuration.standard, listing)
-    found = discover(configuration, listing, known)
+    found = discover(configuration, listing, known, None if alone else Stored(files))
     origin = Origin(configuration.text.sha256, "tomotheca", __version__)
-    scene = Scene(configuration, listing, known, found, files, origin, private=options.private, alone=alone)
+    scene = Scene(
+        configuration,
+        listing,
+        known,
+        found,
+        files,
+        origin,
+        private=options.private,
+        alone=alone,
+        elsewhere=options.elsewhere,
+    )
+    scene.memory = options.memory
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()
     scene.findings += _escaped(listing)
+    left, kept = _stale(scene, options, steps)
+    scene.findings += left.findings
     return Plan(
-        steps,
+        kept,
         in_order([*configuration.findings, *scene.findings]),
         _matched(configuration, found),
-        tuple(path for path in listing.files() if not _named(path, found.matched) and path not in _maps(configuration)),
+        tuple(_unmatched(configuration, listing, found, steps)),
         found.collapsed,
         tuple(int(i.name) for i in found.all("datasets")),
         tuple(int(i.name) for i in found.all("depositions")),
         origin,
+        found.skipped,
+        left,
     )
+
+
+def _stale(scene: Scene, options: IngestOptions, steps: tuple[Step, ...]) -> tuple[stale.Stale, tuple[Step, ...]]:
+    """Find what an edit has left over, and the steps that are to be done; nothing goes while something is wrong."""
+    broken = any(f.severity == "error" for f in (*scene.configuration.findings, *scene.findings))
+    if scene.alone or broken:
+        return stale.Stale(), steps
+    datasets, depositions = (
+        tuple(int(i.name) for i in scene.discovery.all(kind)) for kind in ("datasets", "depositions")
+    )
+    scope = stale.Scope(
+        options.config, scene.origin.configuration, datasets, depositions, scene.archives, scene.listing
+    )
+    kept = steps
+    if not options.force:
+        kept, findings = stale.mounted(scene.files, scope, steps)
+        scene.findings += findings
+    return stale.find(scene.files, scope, steps) if options.whole else stale.Stale(), kept
 
 
 def sources(configuration: Configuration, source: Path) -> Listing:
@@ -195,7 +240,7 @@ def _referred(scene: Scene, item: Item) -> bool:
 
 def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Iterator[Step]:
     place = layout.Run(int(dataset.name), item.name)
-    owned = dataset.entry.metadata is not None
+    owned = dataset.entry.metadata is not None and not item.referred
     if not owned and not scene.alone and not scene.files.exists(place.document):
         scene.add(
             "error",
@@ -203,12 +248,14 @@ def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Ite
             f"dataset {dataset.name} has no run {item.name} in the archive: correct the name, or take the run in first.",
         )
         return
-    run = RunScene(scene, item, place, int(deposition.name), RunArchive(scene.files, place), owned)
+    known = scene.archives[place.folder] = RunArchive(scene.files, place)
+    run = RunScene(scene, item, place, int(deposition.name), known, owned)
     series = tiltseries.plan(run)
     alignments = Alignments(run, series)
-    yield from (s.step for s in series if s.step is not None)
+    yield from tiltseries.steps(run, series, alignments.excluded())
     made: list[Step] = []
     for spacing in run.of("voxel_spacings"):
+        _not_taken(run, spacing)
         tomograms = Tomograms(run, spacing, alignments)
         planned = tomograms.plan()
         items = run.of("annotations", spacing)
@@ -225,11 +272,20 @@ def _run_steps(scene: Scene, deposition: Item, dataset: Item, item: Item) -> Ite
     yield run_importer.plan(run, series, spacings)
 
 
+def _not_taken(run: RunScene, spacing: Item) -> None:
+    """Say what is named for a tomogram that is only referred to."""
+    for tomogram in run.referred("tomograms", spacing):
+        for photo in run.of("key_images", tomogram):
+            if photo.path:
+                message = f"{photo.path} is a key photo of a tomogram that is only referred to: it is not taken."
+                run.add("warning", photo, message)
+
+
 def _matched(configuration: Configuration, found: Discovery) -> dict[str, tuple[str, ...]]:
     matched: dict[str, dict[str, None]] = {}
     for items in found.children.values():
         for item in items:
-            if item.paths:
+            if item.paths and not item.referred:
                 matched.setdefault(configuration.text.where(item.source.location), {}).update(dict.fromkeys(item.paths))
     return {where: tuple(paths) for where, paths in matched.items()}
 
@@ -249,6 +305,9 @@ def _maps(configuration: Configuration) -> set[str]:
     return {n.lstrip("/") for n in named if n}
 
 
-def _named(path: str, matched: frozenset[str]) -> bool:
-    """Whether a file, or the array directory it lies in, was named. A folder that was named for its name does not count."""
-    return path in matched
+def _unmatched(
+    configuration: Configuration, listing: Listing, found: Discovery, steps: Iterable[Step]
+) -> Iterator[str]:
+    """List files, and array directories, that nothing names. A folder that was named for its name does not count."""
+    used = found.matched | _maps(configuration) | {i.path for step in steps for i in step.inputs}
+    return (path for path in listing.files() if path not in used)

@@ -44,6 +44,9 @@ PALETTE = (
     (255, 157, 167),
     (102, 205, 190),
 )
+MOST_DISCS = 20_000
+"""Points of one annotation that are drawn one by one."""
+
 MAX_PIXELS = 100_000_000
 """Pixels that a given picture may have."""
 
@@ -171,7 +174,7 @@ def _with_points(image: Image.Image, overlays: Sequence[Overlay], slab: Slab, sc
     radius = max(3.0, image.width / 110)
     for overlay, colour in zip(overlays, PALETTE * (1 + len(overlays) // len(PALETTE)), strict=False):
         near = overlay.locations[np.abs(overlay.locations[:, 2] - (slab.depth - 1) / 2) <= SLAB / 2]
-        for x, y in ((near[:, :2] + 0.5) * scale).tolist():
+        for x, y in _told_apart((near[:, :2] + 0.5) * scale, radius / 2).tolist():
             draw.ellipse(
                 (x - radius, y - radius, x + radius, y + radius),
                 fill=(*colour, 70),
@@ -179,6 +182,19 @@ def _with_points(image: Image.Image, overlays: Sequence[Overlay], slab: Slab, sc
                 width=max(1, round(radius / 4)),
             )
     return Image.alpha_composite(image.convert("RGBA"), layer).convert("RGB")
+
+
+def _told_apart(places: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
+    """Of very many discs keep the first in each square of some pixels: the others could not be seen.
+
+    ``places`` has shape ``(n, 2)``, x and y in pixels, as has the result.
+    """
+    if len(places) <= MOST_DISCS:
+        return places
+    squares = np.floor(np.clip(places, -(1 << 20), 1 << 20) / step).astype(np.int64)
+    _, first = np.unique(squares[:, 0] * (1 << 32) + squares[:, 1], return_index=True)
+    kept: npt.NDArray[np.float64] = places[np.sort(first)]
+    return kept
 
 
 def _cropped(image: Image.Image, pixels_per_nm: float | None) -> dict[str, bytes]:

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tomotheca.doctor.core import At
+from tomotheca.doctor.rules.pages import same_conditions, title_problem
+from tomotheca.doctor.subjects import Collection
 from tomotheca.ingest import language
-from tomotheca.ingest.config import Configuration, Entry, Source, refers
 from tomotheca.schema.annotation import AnnotationMethodLink
 from tomotheca.schema.blocks import Author
 from tomotheca.schema.dataset import DatasetFunding
 
 if TYPE_CHECKING:
     from tomotheca.errors import Finding
+    from tomotheca.ingest.config import Configuration, Entry, Source
     from tomotheca.ingest.yamlsource import Location
 
 INGEST_ID = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*-[0-9]+$")
@@ -34,6 +37,8 @@ NEEDED_TERMS = {
     "organelle": "cell_component", "virus": "cell_component",
 }  # fmt: skip
 LONGEST_TITLE = 150
+REQUIRED = {"alignment": ("format",), "frame": ("dose_rate",), "tomogram": ("dates", "tomogram_version")}
+"""By kind: fields that documents may lack and configurations must have."""
 
 
 class _Notes:
@@ -54,12 +59,14 @@ def rules(configuration: Configuration) -> Iterator[Finding]:
     notes = _Notes(configuration)
     yield from _needs(configuration, notes)
     yield from _deposition(configuration, notes)
+    yield from _conditions(configuration, notes)
     ingest_ids: dict[str, Location] = {}
     for entries in configuration.entries.values():
         for entry in entries:
             yield from _not_carried(entry, notes)
             metadata = entry.metadata or {}
             place = (*entry.location, "metadata")
+            yield from _required(entry, place, notes)
             yield from _people(entry.container.kind, metadata, place, notes)
             yield from _dates(metadata, place, notes)
             yield from _references(metadata, place, notes)
@@ -71,6 +78,13 @@ def rules(configuration: Configuration) -> Iterator[Finding]:
                 case "annotation":
                     yield from _annotation(metadata, place, notes, ingest_ids)
                     yield from _shapes(entry, notes)
+
+
+def _required(entry: Entry, place: Location, notes: _Notes) -> Iterator[Finding]:
+    """Ask for what documents of other portals may lack and configurations must say."""
+    for name in REQUIRED.get(entry.container.kind, ()):
+        if entry.metadata is not None and entry.metadata.get(name) is None:
+            yield notes.error((*place, name), f"{name} is missing: it is required.")
 
 
 def _needs(configuration: Configuration, notes: _Notes) -> Iterator[Finding]:
@@ -97,6 +111,15 @@ def _deposition(configuration: Configuration, notes: _Notes) -> Iterator[Finding
         yield notes.warning(
             place, f"deposition_id is {given}, the depositions are {', '.join(named)}: those are taken."
         )
+
+
+def _conditions(configuration: Configuration, notes: _Notes) -> Iterator[Finding]:
+    """Check that the runs of the dataset were imaged in one way."""
+    series = [(f"entry {i}", entry.metadata or {}) for i, entry in enumerate(configuration.of("tiltseries"))]
+    if len(configuration.of("datasets")) <= 1:
+        for said in same_conditions(Collection("", {}, 1, series)):
+            message = said.message if isinstance(said, At) else said
+            yield notes.warning(("tiltseries",), f"{message}: runs of one dataset share sample and imaging conditions.")
 
 
 def _people(kind: str, metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Iterator[Finding]:
@@ -154,6 +177,11 @@ def _dataset(metadata: Mapping[str, Any], place: Location, notes: _Notes) -> Ite
     if len(title) > LONGEST_TITLE:
         yield notes.warning(
             (*place, "dataset_title"), f"the title has {len(title)} characters: keep it below {LONGEST_TITLE}."
+        )
+    if metadata and (problem := title_problem(metadata)):
+        yield notes.warning(
+            (*place, "dataset_title"),
+            f"{problem}: sum the experiment up, such as S. pombe cryo-FIB lamellae acquired with defocus-only.",
         )
     needed = NEEDED_TERMS.get(str(metadata.get("sample_type")))
     term = metadata.get(needed) if needed else None
@@ -245,26 +273,11 @@ def _shapes(entry: Entry, notes: _Notes) -> Iterator[Finding]:
 
 def _not_carried(entry: Entry, notes: _Notes) -> Iterator[Finding]:
     """Say clearly what is understood and not yet done."""
-    name = entry.name
-    if name not in language.CARRIED_CONTAINERS:
-        yield notes.error(entry.location, f"this release does not take in {name}: leave the block out for now.")
-        return
-    if (
-        name == "alignments"
-        and entry.metadata
-        and (form := str(entry.metadata.get("format") or "")) not in {*language.CARRIED_ALIGNMENTS, ""}
-    ):
-        yield notes.error(
-            (*entry.location, "metadata", "format"), f"this release does not read alignments of format {form}."
-        )
     for source in entry.sources:
         yield from _source_not_carried(source, notes)
 
 
 def _source_not_carried(source: Source, notes: _Notes) -> Iterator[Finding]:
-    if refers(source):
-        kind = "destination_glob" if isinstance(source.finder, language.DestinationGlob) else "destination_filter"
-        yield notes.error(source.location, f"this release does not follow {kind}: name files of the source instead.")
     if not source.shape:
         return
     formats = language.CARRIED_FORMATS.get(source.shape)

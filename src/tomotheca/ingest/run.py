@@ -7,14 +7,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Protocol
 
-from tomotheca.desk.marks import restore_from
+from tomotheca.desk import Deed
+from tomotheca.desk.audit import signed
+from tomotheca.desk.marks import export_marks, restore_from
 from tomotheca.errors import ConfigurationError, Finding, FindingsError, FormatError, StorageError
 from tomotheca.ingest.commit import Identifiers, commit
 from tomotheca.ingest.plan import IngestOptions, plan
+from tomotheca.ingest.removal import Removed, Why, finish, remove
+from tomotheca.ingest.stale import CONFIGURATION, INGEST, SHA256, versions_of
 from tomotheca.ingest.work import Context, Draft, Plan, Step
 from tomotheca.store import documents, layout
 
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 
 WORTH_A_PROCESS = 256 << 20
 """Bytes below which starting processes takes longer than the work: a conversion has threads of its own."""
+
+PAGES = 2
+"""First stage of the steps that look at the whole dataset: what is to go has gone by then."""
 
 BATCH = 50
 """Finished steps that are written into the journal at once."""
@@ -78,6 +85,9 @@ class IngestResult:
     bytes: int
     """Bytes of files that were written, documents not counted."""
 
+    removed: Removed = field(default_factory=Removed)
+    """What the configuration did not produce any more."""
+
     @property
     def failed(self) -> tuple[Finding, ...]:
         """What went wrong while steps ran."""
@@ -102,6 +112,7 @@ def ingest(options: IngestOptions, *, files: Files, desk: Desk, progress: Progre
         raise ConfigurationError(planned.findings)
     with files.lock():
         _restore(files, desk)
+        finish(files, desk)
         done = _Run(options, planned, files, desk)
         try:
             done.run(progress or Silent())
@@ -111,7 +122,7 @@ def ingest(options: IngestOptions, *, files: Files, desk: Desk, progress: Progre
     findings = tuple(dict.fromkeys([*planned.findings, *done.findings]))
     seconds = time.monotonic() - began
     return IngestResult(
-        planned.datasets, planned.depositions, done.written, done.unchanged, findings, seconds, done.bytes
+        planned.datasets, planned.depositions, done.written, done.unchanged, findings, seconds, done.bytes, done.removed
     )
 
 
@@ -132,6 +143,8 @@ class _Run:
         self._identifiers = Identifiers(desk)
         self._done: dict[str, str] = {}
         self._fingerprints = {step.key: step.fingerprint for step in planned.steps}
+        self.removed = Removed()
+        self._deeds: tuple[Deed, ...] = ()
 
     def run(self, progress: Progress) -> None:
         """Do every step that is not done."""
@@ -142,8 +155,49 @@ class _Run:
         todo = [step for step in self.plan.steps if not self._is_done(step)]
         self.unchanged = len(self.plan.steps) - len(todo)
         progress.start(len(todo), sum(step.bytes for step in todo))
+        self._begin()
         for stage in sorted({step.stage for step in todo}):
+            if stage >= PAGES:
+                self._tidy()
             self._stage([step for step in todo if step.stage == stage], progress)
+        self._tidy()
+        self._end()
+
+    def _begin(self) -> None:
+        """Write into the audit record, before anything else, that a configuration that is new here is taken in."""
+        if self.plan.origin.configuration not in versions_of(self.files, self.options.config):
+            self._deeds = tuple(signed(deed) for deed in self._done_so_far())
+            self.desk.audit.note(self._deeds)
+            export_marks(self.files, self.desk)
+
+    def _end(self) -> None:
+        """Write into the audit record what was done."""
+        if self.written or self.removed.documents or self._deeds:
+            tokens = {(d.kind, d.id): d for d in self._deeds}
+            done = [replace(tokens.get((d.kind, d.id), d), details=d.details) for d in self._done_so_far()]
+            self.desk.audit.note(done)
+            export_marks(self.files, self.desk)
+
+    def _done_so_far(self) -> Iterator[Deed]:
+        details = {
+            CONFIGURATION: str(self.options.config.resolve()),
+            SHA256: self.plan.origin.configuration,
+            "written": self.written,
+            "unchanged": self.unchanged,
+            "removed": self.removed.documents,
+            "bytes": self.bytes,
+            "failed": len(self._failed),
+        }
+        for kind, numbers in (("dataset", self.plan.datasets), ("deposition", self.plan.depositions)):
+            yield from (Deed(INGEST, kind, number, details) for number in numbers)
+
+    def _tidy(self) -> None:
+        """Remove what an edit of the configuration has left over, unless something that should take its place has failed."""
+        if self._failed or self.removed.documents:
+            return
+        details = {CONFIGURATION: str(self.options.config.resolve()), SHA256: self.plan.origin.configuration}
+        why = Why("remove", f"{self.options.config.name} does not produce it any more", details)
+        self.removed = remove(self.files, self.desk, self.plan.stale.papers, why)
 
     def _is_done(self, step: Step) -> bool:
         if self.options.force or step.always:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from tomotheca.errors import Finding, Severity
 from tomotheca.ingest.config import Configuration, Entry, problems
 from tomotheca.ingest.discover import Discovery, Item
+from tomotheca.ingest.pictures import Elsewhere
 from tomotheca.ingest.template import UnknownVariableError, expand
 from tomotheca.ingest.work import Input, Origin
 from tomotheca.schema import SCHEMA
@@ -26,8 +28,12 @@ if TYPE_CHECKING:
     from tomotheca.store import layout
     from tomotheca.store.files import Files
 
+PLACE = re.compile(r"\{[^{}'\"]+\}")
+"""A column that is to be filled in, in the words of a metadata block; its own braces are followed by quotes."""
+
 SUFFIXES = (
     ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
+    ".ctf", ".defocus", "_ctf.txt", "_ctffind.txt", "_gctf.txt", ".txt",
 )  # fmt: skip
 """Taken off a name to find what belongs together."""
 
@@ -46,7 +52,13 @@ class Scene:
     private: bool = False
     alone: bool = False
     """Whether there is no archive to compare with: what is referred to is taken to be there."""
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    memory: int = 1 << 30
+    """Bytes that reading a file may take."""
+    archives: dict[str, RunArchive] = field(default_factory=dict)
+    """What the archive has of each planned run, by folder."""
     _metadata: dict[tuple[Entry, str], dict[str, Any] | None] = field(default_factory=dict)
+    _templated: dict[Entry, bool] = field(default_factory=dict)
     _inputs: dict[str, Input | None] = field(default_factory=dict)
 
     def add(self, severity: Severity, item: Item | Entry, message: str) -> None:
@@ -76,10 +88,16 @@ class Scene:
         """
         if entry.metadata is None:
             return {}
-        name = run if entry.container.templated else ""
+        name = run if entry.container.templated and self._is_templated(entry) else ""
         if (entry, name) not in self._metadata:
             self._metadata[entry, name] = self._settle(entry, name)
         return self._metadata[entry, name]
+
+    def _is_templated(self, entry: Entry) -> bool:
+        """Whether the metadata of an entry may differ from run to run."""
+        if entry not in self._templated:
+            self._templated[entry] = PLACE.search(repr(entry.metadata)) is not None
+        return self._templated[entry]
 
     def _settle(self, entry: Entry, run: str) -> dict[str, Any] | None:
         given: Any = entry.metadata
@@ -147,8 +165,16 @@ class RunScene:
         return self.item.name
 
     def of(self, container: str, parent: Item | None = None) -> tuple[Item, ...]:
-        """Give the items of a container below the run, or below one of its items."""
-        return self.scene.discovery.of(parent or self.item, container)
+        """Give the items of a container below the run, or below one of its items, that are to be taken in.
+
+        A voxel spacing is a place and nothing that is taken in: those of the archive count too.
+        """
+        found = self.scene.discovery.of(parent or self.item, container)
+        return found if container == "voxel_spacings" else tuple(i for i in found if not i.referred)
+
+    def referred(self, container: str, parent: Item | None = None) -> tuple[Item, ...]:
+        """Give those that are in the archive and only referred to; their paths are archive keys."""
+        return tuple(i for i in self.scene.discovery.of(parent or self.item, container) if i.referred)
 
     def metadata(self, item: Item) -> dict[str, Any] | None:
         """Give the metadata of an item of this run."""
@@ -158,8 +184,8 @@ class RunScene:
         """Report something about an item of this run."""
         self.scene.add(severity, item, f"run {self.name}: {message}")
 
-    def about(self, severity: Severity, path: Path, message: str) -> None:
-        """Report something about a file of the source."""
+    def about(self, severity: Severity, path: Path | str, message: str) -> None:
+        """Report something about a file of the source, with its line where that is known (``picks.csv:12``)."""
         finding = Finding(severity, str(path), message)
         if finding not in self.scene.findings:
             self.scene.findings.append(finding)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tomotheca.formats.ctf import Ctf
 
 DECIMALS = 2
 """Angles that agree to so many decimals are one tilt."""
@@ -41,6 +45,10 @@ class Section:
 
     recorded: bool
     """Whether the mdoc file knows it."""
+
+    ctf: Ctf | None = None
+    excluded: bool = False
+    """Whether every alignment of the series leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Past:
     def __init__(self, context: Context, key: str) -> None:
         self.document: Mapping[str, Any] = {}
         self._entries: dict[str, Entry] = {}
-        files = context.files
+        files = self._files = context.files
         if context.force or not files.exists(key):
             return
         try:
@@ -54,7 +54,6 @@ class Past:
             self._entries = {e.key: e for e in manifest.read(files, layout.manifest_folder(key))}
         except TomothecaError:
             self.document = {}
-        self._files = files
 
     @property
     def provenance(self) -> Mapping[str, Any]:
@@ -74,6 +73,10 @@ class Past:
         """Whether these sources are what the document was made from."""
         known = self.hashes()
         return all((i.path, i.size, i.mtime) in known for i in inputs)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Give the entries of the manifest as they stand."""
+        return tuple(self._entries.values())
 
     def entry(self, key: str) -> Entry | None:
         """Give the entry of a file that is there with the size it should have."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from tomotheca.ingest.stale import Stale
 
 if TYPE_CHECKING:
     from tomotheca.errors import Finding
@@ -108,6 +110,11 @@ class Plan:
     datasets: tuple[int, ...]
     depositions: tuple[int, ...]
     origin: Origin
+    skipped: tuple[str, ...] = ()
+    """What was found and is left out, by the configuration's own word."""
+
+    stale: Stale = field(default_factory=Stale)
+    """What the archive has from this configuration and what it does not produce any more."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:

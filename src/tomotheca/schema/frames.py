@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
+from tomotheca.schema.blocks import Voxels
 from tomotheca.schema.context import Context
 from tomotheca.schema.core import Document, Entity
 from tomotheca.schema.markers import Computed, Drawer, Key, Private, Ref, Rows
@@ -36,6 +37,9 @@ class Frame(Entity):
 
     path: Annotated[str | None, Key(s3="s3_frame_path", https="https_frame_path", size="file_size")] = None
     """Movie file"""
+
+    size: Annotated[Voxels | None, Private] = None
+    """Width, height and number of images of the movie, from its header."""
 
     @staticmethod
     def natural(item: Mapping[str, Any]) -> str:

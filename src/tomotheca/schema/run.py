@@ -102,3 +102,6 @@ class Run(Document, Entity):
 
     gains: Annotated[list[GainFile], Rows("gain_file", gain_rows), Computed, Private] = []
     """Gain references; they follow from the folder."""
+
+    additions: Annotated[dict[str, dict[str, list[str]]], Computed, Private] = {}
+    """Names of what other depositions have added, by deposition and kind; never served, since they may be hidden."""

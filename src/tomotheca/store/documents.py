@@ -18,6 +18,9 @@ from tomotheca.store import layout, manifest, tree
 if TYPE_CHECKING:
     from tomotheca.store.files import Files
 
+ADDITIONS = "additions"
+"""Key of a run's document under which the names of what others have added stand."""
+
 
 def read(files: Files, key: str) -> dict[str, Any]:
     """Read a document.
@@ -113,12 +116,16 @@ def _manifest_digest(files: Files, folder: str) -> str | None:
 def public_bytes(data: bytes, *, publish_emails: bool = False) -> bytes:
     """Give the bytes of a document as the world may see it: without e-mail addresses, unless the site publishes them.
 
+    What depositions have added to somebody else's run (`additions`) is left out too: they may be hidden, and have rows of their own.
+
     The answer depends on the bytes alone, so size and digest of what is served can be kept; it is `data` itself when nothing is left out.
     """
-    if publish_emails or (b"\\u" not in data and not any(f'"{name}"'.encode() in data for name in SCHEMA.personal)):
+    plain = b"\\u" not in data
+    personal = not publish_emails and not (plain and not any(f'"{name}"'.encode() in data for name in SCHEMA.personal))
+    if not personal and plain and f'"{ADDITIONS}"'.encode() not in data:
         return data
     document = parse(data, "document")
-    public = _without_emails(document)
+    public = _without_additions(_without_emails(document) if personal else document)
     return data if public == document else orjson.dumps(public, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
@@ -128,6 +135,19 @@ def _without_emails(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_emails(inner) for inner in value]
     return value
+
+
+def _without_additions(document: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the names of what others have added to a run, and the sources that it came from."""
+    added = document.get(ADDITIONS)
+    if not isinstance(added, dict):
+        return document
+    names = [(kind, name) for one in added.values() for kind, found in one.items() for name in found]
+    ids = {k: {n: i for n, i in v.items() if (k, n) not in names} for k, v in (document.get("ids") or {}).items()}
+    provenance = dict(document.get("provenance") or {})
+    provenance["sources"] = [s for s in provenance.get("sources") or () if "deposition" not in s]
+    kept = {name: value for name, value in document.items() if name != ADDITIONS}
+    return {**kept, "ids": ids, "provenance": provenance}
 
 
 def highest_ids(files: Files) -> dict[str, int]:

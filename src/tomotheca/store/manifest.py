@@ -25,7 +25,7 @@ __all__ = [
     "sweep", "tree_digest", "write",
 ]  # fmt: skip
 
-OPTIONAL = ("members", "source", "mtime")
+OPTIONAL = ("members", "source", "mtime", "deposition")
 
 TEXT = "text/plain; charset=utf-8"
 MEDIA_TYPES = {
@@ -67,6 +67,9 @@ class Entry:
 
     mtime: int | None = None
     """Time of the source's last change in nanoseconds, while it stays in place."""
+
+    deposition: int | None = None
+    """Deposition that brought the file into the folder of somebody else's document: it must be visible for the file to be."""
 
 
 def media_type(key: str) -> str:

@@ -1,13 +1,14 @@
 """Viewer states, generated from the catalogue: which tomogram, which annotations, in which colours. Nothing is made by hand.
 
 Coordinates: the viewer places voxel *i* of an OME-Zarr level with its centre on *i* (scale and translation of every level say so), which
-is the frame that points are written in. So points of the same spacing need no shift.
+is the frame that points are written in. So points of the same spacing need no shift, and precomputed annotations none either: their numbers
+are those of the points, and they say of what spacing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 
 from tomotheca.errors import NotFoundError, TomothecaError
 from tomotheca.schema.vocabulary import label
+from tomotheca.web import precomputed
 from tomotheca.web.format import number
 from tomotheca.web.summaries import key_of, preference
 
@@ -42,6 +44,9 @@ ANGSTROM = 1e-10
 MOST_POINTS = 10_000
 MOST_BYTES = 60_000
 """Bytes of one layer's points; the whole state stays below 64 KiB where it can."""
+
+SMALL = 16_000
+"""Bytes of a file of points up to which they stand in the state; more are opened piece by piece, where the archive has them so."""
 
 MOST_LAYERS = 12
 SOURCES = {"dataset_author": 0, "portal_standard": 1, "community": 2}
@@ -90,6 +95,8 @@ class Shape:
     file: Row
     spacing: float
     source: int
+    folder: str = ""
+    """Key of its precomputed annotations, if the archive has them."""
 
 
 def colours(asked: Asked) -> Mapping[str, str]:
@@ -224,7 +231,15 @@ def _shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
                     SOURCES.get(f["source"], len(SOURCES)),
                 )
             )
-    return sorted(found, key=_order)
+    return sorted(_with_folders(asked, found), key=_order)
+
+
+def _with_folders(asked: Asked, found: Sequence[Shape]) -> list[Shape]:
+    folders = [
+        precomputed.folder_of(key_of(asked, s.file["s3_path"]), s.shape) if s.shape in POINTS else "" for s in found
+    ]
+    have = precomputed.there(asked, folders)
+    return [replace(s, folder=f if f in have else "") for s, f in zip(found, folders, strict=True)]
 
 
 def _order(s: Shape) -> tuple[Any, ...]:
@@ -278,6 +293,11 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
             "opacity": 0.75,
             "blend": "default",
         }
+    colour = colours(asked).get(a["object_id"], PALETTE[0])
+    if s.folder and (s.shape == "InstanceSegmentation" or (s.file["file_size"] or 0) > min(SMALL, room)):
+        made = precomputed.layer(asked, s.folder, colour=colour)
+        if made is not None:
+            return {**made, "name": name}
     points = read_points(asked, key_of(asked, s.file["s3_path"]))
     if len(points) > MOST_POINTS:
         name += f" first {number(MOST_POINTS)} of {number(len(points))}"
@@ -290,7 +310,7 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
     spacing = {axis: [tomogram["voxel_spacing"] * ANGSTROM, "m"] for axis in "xyz"}
     return {
         "type": "annotation", "name": name, "source": {"url": "local://annotations", "transform": {"outputDimensions": spacing}},
-        "annotations": marks, "annotationColor": colours(asked).get(a["object_id"], PALETTE[0]), "shader": POINT_SHADER, "crossSectionAnnotationSpacing": 1,
+        "annotations": marks, "annotationColor": colour, "shader": POINT_SHADER, "crossSectionAnnotationSpacing": 1,
     }  # fmt: skip
 
 

@@ -1,10 +1,4 @@
-"""Alignments: IMOD's files as they are, and what they say of each section.
-
-Geometry (IMOD manual pages of xfmodel, newstack and tilt): a line ``A11 A12 A21 A22 DX DY`` of a ``.xf`` file takes a
-raw image to the aligned one about the images' centres, ``aligned = A (raw - centre) + D + centre``. Documents keep the
-matrix as ``in_plane_rotation`` (rows, acting on x, y) and the shift times the pixel size as ``x_offset``, ``y_offset``
-in Å; ``tilt_angle`` is that of the ``.tlt`` file, ``volume_x_rotation`` that of ``.xtilt`` or ``.tltx``.
-"""
+"""Alignments: the files as they are, and what they say of each section; `geometry` reads them."""
 
 from __future__ import annotations
 
@@ -15,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import FormatError
-from tomotheca.formats import imod
 from tomotheca.ingest import archive
+from tomotheca.ingest.importers import geometry
 from tomotheca.ingest.importers.common import provenance
+from tomotheca.ingest.importers.geometry import Geometry, SectionGeometry, Stack, UnfitError
 from tomotheca.ingest.scene import RunScene, stem
 from tomotheca.ingest.transfer import Copy, Past, copy, hashed
 from tomotheca.ingest.work import Context, Draft, Input, Step
@@ -40,22 +35,6 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What holds where a configuration does not say otherwise."""
 
-TRANSFORMS, TILTS, X_TILTS = (".xf",), (".tlt",), (".xtilt", ".tltx")
-KNOWN = (*TRANSFORMS, *TILTS, *X_TILTS, ".com")
-
-
-@dataclass(frozen=True, slots=True)
-class SectionGeometry:
-    """One section of an alignment."""
-
-    z: int
-    rotation: tuple[tuple[float, float], tuple[float, float]] | None
-    shift: tuple[float, float] | None
-    """Å."""
-
-    tilt: float | None
-    x_rotation: float | None
-
 
 @dataclass(frozen=True, slots=True)
 class AlignmentWork:
@@ -65,7 +44,7 @@ class AlignmentWork:
     metadata: Mapping[str, Any]
     deposition: int
     copies: tuple[Copy, ...]
-    sections: tuple[SectionGeometry, ...]
+    geometry: Geometry
     tiltseries: str | None
     volume: tuple[float, float, float] | None
     """Å, x, y, z."""
@@ -77,12 +56,13 @@ class AlignmentWork:
         document = {
             "deposition_id": self.deposition,
             **DEFAULTS,
+            **self.geometry.facts,
             **self.metadata,
             "volume_dimension": self.metadata.get("volume_dimension") or (dict(zip("xyz", self.volume, strict=True)) if self.volume else None),
-            "per_section_alignment_parameters": [_section(s) for s in self.sections],
-            "alignment_path": self._first(TRANSFORMS),
-            "tilt_path": self._first(TILTS),
-            "tiltx_path": self._first(X_TILTS),
+            "per_section_alignment_parameters": [_section(s) for s in self.geometry.sections],
+            "alignment_path": self._first((*geometry.TRANSFORMS, *geometry.ARETOMO)),
+            "tilt_path": self._first(geometry.TILTS),
+            "tiltx_path": self._first(geometry.X_TILTS),
             "tiltseries_path": self.tiltseries,
             "files": [c.key for c in self.copies],
             "provenance": provenance(context.origin, hashed([c.source for c in self.copies], past)),
@@ -90,7 +70,8 @@ class AlignmentWork:
         return Draft(Alignment, self.key, document, brought.entries, written=brought.written)
 
     def _first(self, suffixes: Sequence[str]) -> str | None:
-        return next((c.key for c in self.copies if c.key.lower().endswith(tuple(suffixes))), None)
+        found = geometry.first(self.copies, suffixes)
+        return found.key if found else None
 
 
 def _section(section: SectionGeometry) -> dict[str, Any]:
@@ -116,8 +97,8 @@ class Aligned:
     item: Item | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     tiltseries: str | None = None
-    pixel: float | None = None
-    sections: int | None = None
+    copies: tuple[Copy, ...] = ()
+    geometry: Geometry = field(default_factory=Geometry)
     volume: tuple[float, float, float] | None = None
     used: bool = False
 
@@ -131,11 +112,14 @@ class Alignments:
         self._series = series
         self._default: Aligned | None = None
         self.own = self._plan()
-        self._existing = [_existing(e) for e in run.archive.of(Alignment)] if not self.own else []
+        known = [_existing(e) for e in run.archive.of(Alignment)]
+        referred = {item.path for item in run.referred("alignments")}
+        self._referred = [a for a in known if a.key in referred]
+        self._existing = [] if self.own or self._referred else known
 
     def choose(self, item: Item, spacing: layout.Spacing) -> Aligned | None:
         """Give the alignment of a tomogram or annotation; None, with a finding, if its filters let none through."""
-        candidates = self.own or ([] if self.run.owned else self._in_archive(spacing))
+        candidates = [*self.own, *self._referred] or ([] if self.run.owned else self._in_archive(spacing))
         if not candidates:
             chosen: Aligned | None = self.default()
         else:
@@ -147,6 +131,15 @@ class Alignments:
         chosen.used = True
         return chosen
 
+    def excluded(self) -> dict[str, frozenset[int]]:
+        """Give the sections that every alignment of a tilt series leaves out, by the key of the series."""
+        found: dict[str, frozenset[int]] = {}
+        for one in self.own:
+            if one.tiltseries and one.geometry.sections:
+                left_out = frozenset(one.geometry.excluded)
+                found[one.tiltseries] = found.get(one.tiltseries, left_out) & left_out
+        return found
+
     def default(self) -> Aligned:
         """Give the alignment that says nothing: identity for the whole volume."""
         if self._default is None:
@@ -156,31 +149,53 @@ class Alignments:
 
     def steps(self) -> list[Step]:
         """Plan what is to be written."""
-        planned = [s for a in self.own if (s := _step(self.run, a)) is not None]
-        if self._default is not None and self._default.used:
-            planned.append(_default_step(self.run, self._default))
-        return planned
+        default = [self._default] if self._default is not None and self._default.used else []
+        return [_step(self.run, a) for a in (*self.own, *default)]
 
     def _plan(self) -> list[Aligned]:
         planned: dict[str, Aligned] = {}
         for item in self.run.of("alignments"):
             metadata = self.run.metadata(item)
-            if metadata is None or not item.paths:
+            if metadata is None or not (item.paths or metadata):
                 continue
-            tiltseries, pixel, sections = self._series_of(item)
+            stack = self._stack(item) if item.paths else None
+            tiltseries = stack.key if stack else (None if item.paths else self._only_series())
             key = self._key(metadata, tiltseries)
             if key in planned:
                 other = planned[key].item
                 self.run.add(
                     "error",
                     item,
-                    f"{item.path} and {other.path if other else ''} are alignments of one format and method: give them different method_type.",
+                    f"{item.path or item.name} and {(other.path or other.name) if other else ''} are alignments of one format and method: give them different method_type.",
                 )
                 continue
             names = " ".join(dict.fromkeys(stem(p) for p in item.paths))
-            words = f"{metadata.get('method_type') or ''} {metadata.get('format') or ''} {names}".strip()
-            planned[key] = Aligned(key, words, item, metadata, tiltseries, pixel, sections)
+            words = f"{metadata.get('method_type') or ''} {metadata.get('format') or ''} {names}".strip() or "identity"
+            one = Aligned(key, words, item, metadata, tiltseries)
+            if self._read(one, item, stack):
+                planned[key] = one
         return list(planned.values())
+
+    def _read(self, one: Aligned, item: Item, stack: Stack | None) -> bool:
+        """Read the files of an alignment; False, with a finding, if one is broken or they do not fit."""
+        inputs = [self.run.scene.input(path) for path in item.paths]
+        if any(i is None for i in inputs):
+            return False
+        form = geometry.form_of(item.paths, one.metadata.get("format"))
+        place = self.run.place.alignment(layout.locate(one.key).number or 0)
+        named = _named(self.run, item, form, [i for i in inputs if i is not None])
+        one.copies = tuple(Copy(source, place.file(name), "alignment") for name, source in named)
+        try:
+            one.geometry = geometry.read(form, one.copies, stack) if one.copies else Geometry()
+        except FormatError as error:
+            self.run.about("error", Path(error.path), error.reason)
+            return False
+        except UnfitError as error:
+            self.run.add("error", item, f"the alignment of {', '.join(item.paths)}: {error}.")
+            return False
+        for warning in one.geometry.warnings:
+            self.run.add("warning", item, warning)
+        return True
 
     def _key(self, metadata: Mapping[str, Any], tiltseries: str | None) -> str:
         document = {"deposition_id": self.run.deposition, **metadata, "tiltseries_path": tiltseries}
@@ -190,29 +205,31 @@ class Alignments:
         keys = [s.place.document for s in self._series] or [e.key for e in self.run.archive.of(TiltSeries)]
         return keys[0] if len(keys) == 1 else None
 
-    def _series_of(self, item: Item) -> tuple[str | None, float | None, int | None]:
-        """Find the tilt series of an alignment: key of its document, pixel size, number of sections."""
+    def _stack(self, item: Item) -> Stack | None:
+        """Find the tilt series of an alignment."""
+        stems = {stem(p) for p in item.paths}
         if self._series:
             owned = [s for s in self._series if s.item is item.parent] or (
                 list(self._series) if len(self._series) == 1 else []
             )
-            owned = owned or [s for s in self._series if s.stem in {stem(p) for p in item.paths}]
+            owned = owned or [s for s in self._series if s.stem in stems]
             if owned:
-                return owned[0].place.document, float(owned[0].metadata["pixel_spacing"]), owned[0].look.shape[0]
+                angles = tuple(s.angle for s in owned[0].sections) or None
+                pixel = float(owned[0].metadata["pixel_spacing"])
+                return Stack(owned[0].place.document, pixel, owned[0].look.shape, angles)
             self.run.add(
                 "warning",
                 item,
                 f"{item.path} belongs to none of the run's tilt series by name: its shifts stay without Å.",
             )
-            return None, None, None
+            return None
         found = list(self.run.archive.of(TiltSeries))
-        same = [e for e in found if stem(str(e.document.get("source") or "")) in {stem(p) for p in item.paths}] or (
-            found if len(found) == 1 else []
-        )
-        if not same:
-            return None, None, None
-        size = same[0].document.get("size") or {}
-        return same[0].key, float(same[0].document["pixel_spacing"]), size.get("z")
+        if item.parent is not None and item.parent.container == "tiltseries":
+            number = layout.locate(item.parent.path).number
+            return next((_stack_of(e) for e in found if e.number == number), None)
+        same = [e for e in found if stem(str(e.document.get("source") or "")) in stems]
+        same = same or (found if len(found) == 1 else [])
+        return _stack_of(same[0]) if same else None
 
     def _in_archive(self, spacing: layout.Spacing) -> list[Aligned]:
         """List the archive's alignments, those of its tomograms at this spacing first."""
@@ -237,92 +254,43 @@ def _passes(source: Source, aligned: Aligned) -> bool:
     return not any(re.search(p, aligned.words) for p in excluded)
 
 
-def _step(run: RunScene, aligned: Aligned) -> Step | None:
-    item = aligned.item
-    inputs = [run.scene.input(p) for p in item.paths] if item else []
-    if item is None or any(i is None for i in inputs):
+def _stack_of(found: archive.Existing) -> Stack | None:
+    """Describe a tilt series of the archive; None if its document does not say enough."""
+    size, pixel = found.document.get("size"), found.document.get("pixel_spacing")
+    if not isinstance(size, dict) or not pixel:
         return None
-    place = run.place.alignment(layout.locate(aligned.key).number or 0)
-    copies = _copies(run, item, place, [i for i in inputs if i is not None])
-    sections = _sections(run, aligned, copies)
-    if sections is None:
-        return None
+    sections = sorted(found.document.get("per_section_parameter") or (), key=lambda s: s["z_index"])
+    angles = tuple(float(s["raw_angle"]) for s in sections) if len(sections) == size["z"] else None
+    return Stack(found.key, float(pixel), (size["z"], size["y"], size["x"]), angles)
+
+
+def _step(run: RunScene, aligned: Aligned) -> Step:
+    copies = aligned.copies
     work = AlignmentWork(
-        aligned.key, aligned.metadata, run.deposition, copies, sections, aligned.tiltseries, aligned.volume
+        aligned.key, aligned.metadata, run.deposition, copies, aligned.geometry, aligned.tiltseries, aligned.volume
     )
     natural = f"run {run.name}, {aligned.words}"
     return Step("alignment", aligned.key, natural, work, tuple(c.source for c in copies), tuple(c.key for c in copies))
 
 
-def _default_step(run: RunScene, aligned: Aligned) -> Step:
-    work = AlignmentWork(aligned.key, {}, run.deposition, (), (), aligned.tiltseries, aligned.volume)
-    return Step("alignment", aligned.key, f"run {run.name}, identity", work)
-
-
-def _copies(run: RunScene, item: Item, place: layout.Alignment, inputs: Sequence[Input]) -> tuple[Copy, ...]:
-    """Name the copies after the run; a second file of one kind keeps its own name."""
-    taken: dict[str, Copy] = {}
+def _named(run: RunScene, item: Item, form: str, inputs: Sequence[Input]) -> tuple[tuple[str, Input], ...]:
+    """Name the copies after the run, by their ending; a second file of one kind keeps its own name."""
+    taken: dict[str, Input] = {}
     for source in inputs:
         name = source.path.rpartition("/")[2]
-        suffix = next((s for s in KNOWN if name.lower().endswith(s)), None)
-        if suffix is None:
+        suffix = next((s for s in geometry.SUFFIXES[form] if name.lower().endswith(s)), "")
+        if not suffix:
+            known = ", ".join(geometry.SUFFIXES[form])
             run.add(
                 "warning",
                 item,
-                f"{source.path} is no file of an IMOD alignment ({', '.join(KNOWN)}): it is kept and not read.",
+                f"{source.path} is no file of an alignment of {form} ({known}): it is kept and not read.",
             )
-        key = place.renamed(suffix) if suffix else place.file(name)
-        if key in taken:
-            key = place.file(name)
-        if key in taken:
-            run.add("error", item, f"{taken[key].source.path} and {source.path} would both become {key}: rename one.")
+        new = f"{run.name}{suffix}" if suffix else name
+        if new in taken:
+            new = name
+        if new in taken:
+            run.add("error", item, f"{taken[new].path} and {source.path} would both become {new}: rename one.")
             continue
-        taken[key] = Copy(source, key, "alignment")
-    return tuple(taken.values())
-
-
-def _sections(run: RunScene, aligned: Aligned, copies: Sequence[Copy]) -> tuple[SectionGeometry, ...] | None:
-    """Read the files of an alignment; None, with a finding, if one is broken or they do not fit each other."""
-
-    def first(suffixes: Sequence[str]) -> Copy | None:
-        return next((c for c in copies if c.source.path.lower().endswith(tuple(suffixes))), None)
-
-    xf, tlt, xtilt = first(TRANSFORMS), first(TILTS), first(X_TILTS)
-    try:
-        transforms = imod.read_xf(xf.source.local) if xf else None
-        tilts = imod.read_tlt(tlt.source.local) if tlt else None
-        x_tilts = imod.read_xtilt(xtilt.source.local) if xtilt else None
-    except FormatError as error:
-        run.about("error", Path(error.path), error.reason)
-        return None
-    counts = {
-        c.source.path: len(v)
-        for c, v in ((xf, transforms), (tlt, tilts), (xtilt, x_tilts))
-        if c is not None and v is not None
-    }
-    if len(set(counts.values())) > 1 and aligned.item:
-        said = ", ".join(f"{path} {count}" for path, count in counts.items())
-        run.add("error", aligned.item, f"the files of the alignment have different numbers of sections: {said}.")
-        return None
-    count = next(iter(counts.values()), 0)
-    if aligned.sections and count and count != aligned.sections and aligned.item:
-        run.add("warning", aligned.item, f"the alignment has {count} sections, its tilt series {aligned.sections}.")
-    return tuple(
-        SectionGeometry(
-            z,
-            _rows(transforms.matrices[z].tolist()) if transforms else None,
-            _shift(transforms.shifts[z].tolist(), aligned.pixel) if transforms else None,
-            tilts[z] if tilts else None,
-            x_tilts[z] if x_tilts else 0.0,
-        )
-        for z in range(count)
-    )
-
-
-def _rows(matrix: Any) -> tuple[tuple[float, float], tuple[float, float]]:
-    (a, b), (c, d) = matrix
-    return (a, b), (c, d)
-
-
-def _shift(shift: Sequence[float], pixel: float | None) -> tuple[float, float] | None:
-    return None if pixel is None else (round(shift[0] * pixel, 6), round(shift[1] * pixel, 6))
+        taken[new] = source
+    return tuple(taken.items())

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import Finding, FormatError
 from tomotheca.formats import ndjson
+from tomotheca.formats.registry import FILTERED
 from tomotheca.ingest import archive
 from tomotheca.ingest.discover import Item, variables
 from tomotheca.ingest.headers import Triple, look
 from tomotheca.ingest.importers.common import Recipes, provenance
-from tomotheca.ingest.importers.points import PointFile, outside, point_file
-from tomotheca.ingest.language import OrientedPointShape, PointShape, SegmentationMaskShape
+from tomotheca.ingest.importers.points import Frame, PointFile, outside, point_file
+from tomotheca.ingest.importers.shown import Shown, show
+from tomotheca.ingest.language import LocatedShape, SegmentationMaskShape
 from tomotheca.ingest.template import UnknownVariableError, fill
 from tomotheca.ingest.transfer import EmptyMaskError, Past, Volume, convert, hashed, kept
 from tomotheca.ingest.work import Context, Draft, Input, Step
@@ -22,11 +24,16 @@ from tomotheca.store import layout, manifest, names
 from tomotheca.store.manifest import Entry
 
 if TYPE_CHECKING:
+    from tomotheca.formats.points import Points
     from tomotheca.ingest.importers.alignment import Aligned, Alignments
     from tomotheca.ingest.importers.tomogram import PlannedTomogram
     from tomotheca.ingest.scene import RunScene
 
-ROW_TYPES: Mapping[str, ndjson.RowType] = {"Point": "point", "OrientedPoint": "orientedPoint"}
+ROW_TYPES: Mapping[str, ndjson.RowType] = {
+    "Point": "point",
+    "OrientedPoint": "orientedPoint",
+    "InstanceSegmentation": "instancePoint",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +48,18 @@ class ShapeWork:
     mask: Volume | None
     is_visualization_default: bool
     is_portal_standard: bool
+    shown: str = ""
+    """Key of the folder that the viewer opens; empty for a mask."""
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Keys of its files."""
         return (self.mask.mrc, self.mask.zarr) if self.mask else (self.file,)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Keys of its files and of what the viewer opens."""
+        return (*self.keys, self.shown) if self.shown else self.keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +138,30 @@ def _make(context: Context, past: Past, recipes: Recipes, shape: ShapeWork) -> S
 
 def _points(context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWork, PointFile]) -> ShapeMade | None:
     shape, file = work
-    points = file.read()
+    points = file.read(memory=context.memory)
     if context.progress:
         context.progress(file.source.size)
     if not len(points):
         return None
-    recipe = recipes.note(
-        shape.file, [file.file_format, file.binning, file.order, file.filter_value, file.delimiter, shape.shape]
-    )
+    row_type = ROW_TYPES[shape.shape]
+    count = len(points) if row_type != "instancePoint" else points.instances
+    rows, written = _rows(context, past, recipes, work, points)
+    shown, more = show(context, past, recipes, Shown(shape.shown, file, row_type), points)
+    return ShapeMade((rows, shown), count, written + more)
+
+
+def _rows(
+    context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWork, PointFile], points: Points
+) -> tuple[Entry, int]:
+    """Write the ndjson file, unless it is there from the same points; its entry, and how many bytes were written."""
+    shape, file = work
+    recipe = recipes.note(shape.file, file.recipe)
     entry = past.entry(shape.file)
     if entry and past.unchanged([file.source]) and past.provenance.get("recipes", {}).get(shape.file) == recipe:
-        return ShapeMade((entry,), len(points), 0)
+        return entry, 0
     with context.files.stage(shape.file) as path:
-        written = ndjson.write(path, points, row_type=ROW_TYPES[shape.shape])
-    entry = Entry(shape.file, written.size, written.sha256, manifest.media_type(shape.file), "annotation")
-    return ShapeMade((entry,), len(points), written.size)
+        made = ndjson.write(path, points, row_type=ROW_TYPES[shape.shape])
+    return Entry(shape.file, made.size, made.sha256, manifest.media_type(shape.file), "annotation"), made.size
 
 
 class Annotations:
@@ -172,7 +195,7 @@ class Annotations:
         work = AnnotationWork(place.document(stem), metadata, self.run.deposition, aligned.key, kept_shapes)
         inputs = tuple(dict.fromkeys(_source(s) for s in kept_shapes))
         said = f"run {self.run.name}, {self.spacing.spacing} Å, {metadata['annotation_ingest_id']}"
-        outputs = tuple(k for s in kept_shapes for k in s.keys)
+        outputs = tuple(k for s in kept_shapes for k in s.outputs)
         return Step("annotation", work.key, said, work, inputs, outputs, previous=self._numbers.document(natural))
 
     def _each_once(self, items: Sequence[Item]) -> list[Item]:
@@ -210,16 +233,22 @@ class Annotations:
                 if mask
                 else None
             )
-        if not isinstance(finder, PointShape | OrientedPointShape):
+        if not isinstance(finder, LocatedShape):
             return None
         wanted = self._filter(item, finder.filter_value)
         if wanted is None:
             return None
-        file = point_file(source, finder, wanted)
+        if wanted and finder.file_format not in FILTERED:
+            self.run.add("note", item, f"filter_value is not used: a file of {finder.file_format} is of one tomogram.")
+            wanted = ""
+        file = point_file(source, item.source.shape, finder, wanted, Frame(float(self.spacing.spacing), volume))
         if not self._check(item, file, volume):
             return None
         key = place.shape(stem, item.source.shape, ".ndjson")
-        return ShapeWork(item.source.shape, file, key, None, finder.is_visualization_default, finder.is_portal_standard)
+        shown = place.precomputed(stem, item.source.shape)
+        return ShapeWork(
+            item.source.shape, file, key, None, finder.is_visualization_default, finder.is_portal_standard, shown
+        )
 
     def _filter(self, item: Item, wanted: str | None) -> str | None:
         try:
@@ -231,7 +260,7 @@ class Annotations:
     def _check(self, item: Item, file: PointFile, volume: Triple | None) -> bool:
         """Read the points once: none is a note, some outside of the volume a warning."""
         try:
-            points = file.read()
+            points = file.read(memory=self.run.scene.memory)
         except FormatError as error:
             self.run.about("error", file.source.local, error.reason)
             return False
@@ -251,9 +280,10 @@ class Annotations:
             x, y, z = points.locations[rows[0]]
             size = " x ".join(str(n) for n in reversed(volume or ()))
             where = f"the first is point {rows[0] + 1} at {x:.1f}, {y:.1f}, {z:.1f}"
+            line = f":{points.lines[rows[0]]}" if points.lines is not None else ""
             self.run.about(
                 "warning",
-                file.source.local,
+                f"{file.source.local}{line}",
                 f"run {self.run.name}: {len(rows)} of {len(points)} points are outside the volume of {size} voxels, {where}; they are kept.",
             )
         return True

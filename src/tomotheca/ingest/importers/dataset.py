@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.errors import FormatError
 from tomotheca.ingest import render
 from tomotheca.ingest.importers.common import provenance
+from tomotheca.ingest.pictures import PictureProblem
 from tomotheca.ingest.transfer import Brought, Past, hashed, put
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Dataset, Deposition, Tomogram
@@ -134,25 +135,34 @@ def _pictures(scene: Scene, item: Item) -> tuple[tuple[str, Input], ...]:
     found: dict[str, Input] = {}
     container = f"{item.kind}_keyphotos"
     for photo in scene.discovery.of(item, container):
-        path = photo.path or _below(scene, photo.picture or "")
-        if path is None:
-            if photo.picture:
-                scene.add(
-                    "note", photo, f"{photo.picture} is not below the source: the first tomogram's picture is taken."
-                )
+        if photo.referred:
             continue
-        source = scene.input(path)
+        source = _source(scene, photo)
         if source is None:
             continue
         try:
             render.picture(source.local)
         except FormatError as error:
-            scene.add("error", photo, f"{path} {error.reason}")
+            scene.add("error", photo, f"{source.path} {error.reason}")
             continue
         size = photo.name if photo.name in SIZES else next((s for s in SIZES if s not in found), "")
         if size:
             found[size] = source
     return tuple(sorted(found.items()))
+
+
+def _source(scene: Scene, photo: Item) -> Input | None:
+    """Find a picture below the source or elsewhere; None, with a note, if it is not to be had."""
+    path = photo.path or _below(scene, photo.picture or "")
+    if path is not None:
+        return scene.input(path)
+    if not photo.picture:
+        return None
+    try:
+        return scene.elsewhere.find(photo.picture)
+    except PictureProblem as problem:
+        scene.add("note", photo, f"{photo.picture} {problem}; the first tomogram's picture is taken.")
+        return None
 
 
 def _below(scene: Scene, address: str) -> str | None:

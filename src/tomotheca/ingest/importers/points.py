@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tomotheca.formats.points import Options, Order, Points
 from tomotheca.formats.registry import read_points
-from tomotheca.ingest.language import OrientedPointShape, PointShape
+from tomotheca.ingest.language import LocatedShape, PointShape
 
 if TYPE_CHECKING:
+    from tomotheca.ingest.headers import Triple
     from tomotheca.ingest.work import Input
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The tomogram that points lie in, as far as it is known."""
+
+    spacing: float
+    """Å."""
+
+    shape: Triple | None = None
+    """z, y, x."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +33,27 @@ class PointFile:
     """A file of points and how to read it."""
 
     source: Input
+    shape: str
+    """Of the annotation, such as ``OrientedPoint``."""
+
     file_format: str
-    binning: float
-    order: Order
+    frame: Frame
+    binning: float | None = None
+    """None where the configuration says nothing."""
+
+    order: Order = "xyz"
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     filter_value: str = ""
     delimiter: str = ""
 
-    def read(self) -> Points:
-        """Read the points, in voxels of the spacing.
+    @property
+    def recipe(self) -> list[Any]:
+        """What the points depend on besides the file."""
+        said = [self.shape, self.file_format, self.binning, self.order, self.origin, self.filter_value, self.delimiter]
+        return [*said, self.frame.spacing, self.frame.shape]
+
+    def read(self, *, memory: int = 1 << 30, bare: bool = False) -> Points:
+        """Read the points, in voxels of the spacing; ``bare`` leaves the rotations out.
 
         Raises
         ------
@@ -36,17 +61,36 @@ class PointFile:
             If the file is not what its format says.
         """
         options = Options(
-            binning=self.binning, order=self.order, filter_value=self.filter_value, delimiter=self.delimiter
+            binning=self.binning,
+            order=self.order,
+            origin=self.origin,
+            filter_value=self.filter_value,
+            delimiter=self.delimiter,
+            spacing=self.frame.spacing,
+            size=(self.frame.shape[2], self.frame.shape[1], self.frame.shape[0]) if self.frame.shape else None,
+            memory=memory,
+            rotations=self.shape == "OrientedPoint" and not bare,
         )
-        return read_points(self.source.local, self.file_format, options)
+        return read_points(self.source.local, self.file_format, options, shape=self.shape)
 
 
-def point_file(source: Input, shape: PointShape | OrientedPointShape, filter_value: str) -> PointFile:
-    """Say how to read a file of a shape."""
-    if isinstance(shape, OrientedPointShape):
-        return PointFile(source, shape.file_format, shape.binning, shape.order, filter_value)
-    delimiter = shape.delimiter if "delimiter" in shape.model_fields_set else "\t" if shape.file_format == "tsv" else ""
-    return PointFile(source, shape.file_format, shape.binning, shape.columns, filter_value, delimiter)
+def point_file(source: Input, name: str, shape: LocatedShape, filter_value: str, frame: Frame) -> PointFile:
+    """Say how to read a file of a shape; ``name`` is the shape's."""
+    given = shape.model_fields_set
+    delimiter = ""
+    if isinstance(shape, PointShape):
+        delimiter = shape.delimiter if "delimiter" in given else "\t" if shape.file_format == "tsv" else ""
+    return PointFile(
+        source,
+        name,
+        shape.file_format,
+        frame,
+        shape.binning if "binning" in given else None,
+        shape.axes,
+        shape.first_voxel,
+        filter_value,
+        delimiter,
+    )
 
 
 def outside(locations: npt.NDArray[np.float64], shape: tuple[int, int, int]) -> npt.NDArray[np.intp]:

@@ -1,13 +1,13 @@
-"""Tilt series: a stack with its pyramid, the list of angles, and what is known of each section."""
+"""Tilt series: a stack with its pyramid, the list of angles, CTF parameters, and what is known of each section."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tomotheca.errors import FormatError
-from tomotheca.formats import mdoc, rawtlt
+from tomotheca.formats import ctf, mdoc, rawtlt
 from tomotheca.ingest import archive, sections
 from tomotheca.ingest.headers import Look, compare, look
 from tomotheca.ingest.importers.common import Recipes, provenance
@@ -31,6 +31,7 @@ class TiltSeriesWork:
     key: str
     volume: Volume
     rawtilt: Copy | None
+    ctf: Copy | None
     metadata: Mapping[str, Any]
     deposition: int
     run: str
@@ -44,7 +45,7 @@ class TiltSeriesWork:
         recipes = Recipes()
         recipe = recipes.of(self.volume)
         converted = kept(context, past, self.volume, recipe) or convert(context, self.volume)
-        copies = (self.rawtilt,) if self.rawtilt else ()
+        copies = tuple(c for c in (self.rawtilt, self.ctf) if c is not None)
         brought = copy(context, copies, past)
         sources = hashed([self.volume.source, *(c.source for c in copies)], past)
         document = {
@@ -54,16 +55,26 @@ class TiltSeriesWork:
             **converted.facts,
             "frames_count": self.metadata.get("frames_count") or self.frames_count,
             "raw_tlt_path": self.rawtilt.key if self.rawtilt else None,
-            "ctf_path": None,
+            "ctf_path": self.ctf.key if self.ctf else None,
             "source": self.source,
-            "per_section_parameter": [
-                {"z_index": s.z, "raw_angle": s.angle, "frame_acquisition_order": s.order} for s in self.sections
-            ],
+            "per_section_parameter": [_parameters(s) for s in self.sections],
             "provenance": provenance(context.origin, sources, recipes),
         }
         written = converted.brought.written + brought.written
         entries = (*converted.brought.entries, *brought.entries)
         return Draft(TiltSeries, self.key, document, entries, findings=converted.findings, written=written)
+
+
+def _parameters(section: Section) -> dict[str, Any]:
+    """Give what a document says of a section; what is not known is left out."""
+    said: dict[str, Any] = {
+        "z_index": section.z,
+        "raw_angle": section.angle,
+        "frame_acquisition_order": section.order,
+    }
+    if section.ctf is not None:
+        said |= {name: value for name, value in asdict(section.ctf).items() if name != "z" and value is not None}
+    return {**said, "excluded": True} if section.excluded else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,8 @@ class Series:
     place: layout.TiltSeries
     metadata: Mapping[str, Any] = field(repr=False)
     look: Look
-    step: Step | None
+    rawtilt: Copy | None = None
+    ctf: Copy | None = None
     exposures: tuple[Exposure, ...] = ()
     mdoc: Input | None = None
     sections: tuple[Section, ...] = ()
@@ -91,6 +103,7 @@ def plan(run: RunScene) -> tuple[Series, ...]:
     """Plan the tilt series of a run."""
     items = run.of("tiltseries")
     angles = {item: _angles(run, found) for item, found in pair(run, "rawtilts", items, lambda i: i).items()}
+    estimated = {item: _ctf(run, found) for item, found in pair(run, "ctfs", items, lambda i: i).items()}
     recorded = {
         item: read_mdoc(run, found) for item, found in pair(run, "collection_metadata", items, lambda i: i).items()
     }
@@ -111,9 +124,14 @@ def plan(run: RunScene) -> tuple[Series, ...]:
         if series is None:
             continue
         exposures, mdoc_input = recorded.get(item, ((), None))
-        joined = _join(run, series, angles.get(item), exposures, first)
+        rawtilt = angles.get(item)
+        joined = _join(run, series, rawtilt, exposures, first)
         series = replace(series, exposures=exposures, mdoc=mdoc_input, sections=joined.sections, first=first)
-        planned.append(replace(series, step=_step(run, series, angles.get(item))))
+        if rawtilt is not None:
+            series = replace(series, rawtilt=Copy(rawtilt[1], series.place.rawtilt(), "angles"))
+        if (ctf_found := estimated.get(item)) is not None:
+            series = _with_ctf(run, series, ctf_found)
+        planned.append(series)
         first += max(joined.span, max((e.z + 1 for e in exposures), default=0))
     return tuple(planned)
 
@@ -128,20 +146,35 @@ def _series(run: RunScene, item: Item, numbers: archive.Numbers) -> Series | Non
         return None
     compare(run, source, seen, float(metadata["pixel_spacing"]), axes=2)
     place = run.place.tilt_series(numbers.of((run.deposition, item.path)))
-    return Series(item, place, metadata, seen, None)
+    return Series(item, place, metadata, seen)
 
 
-def _step(run: RunScene, series: Series, rawtilt: tuple[tuple[float, ...], Input] | None) -> Step:
+def steps(run: RunScene, planned: Sequence[Series], excluded: Mapping[str, frozenset[int]]) -> Iterator[Step]:
+    """Give the steps of planned series.
+
+    Parameters
+    ----------
+    excluded
+        Sections that every alignment of a series leaves out, by the key of its document.
+    """
+    for series in planned:
+        left_out = excluded.get(series.place.document, frozenset())
+        marked = tuple(replace(s, excluded=True) if s.z in left_out else s for s in series.sections)
+        yield _step(run, replace(series, sections=marked))
+
+
+def _step(run: RunScene, series: Series) -> Step:
     place, source = series.place, run.scene.input(series.item.path)
     assert source is not None  # `_series` looked
     spacing = float(series.metadata["pixel_spacing"])
     volume = Volume(source, place.mrc(), place.zarr(), "tilt_series", (spacing, spacing, spacing), kind="tilt_series")
-    angles = Copy(rawtilt[1], place.rawtilt(), "angles") if rawtilt else None
+    copies = tuple(c for c in (series.rawtilt, series.ctf) if c is not None)
     count = len(series.exposures) or None
     work = TiltSeriesWork(
         place.document,
         volume,
-        angles,
+        series.rawtilt,
+        series.ctf,
         series.metadata,
         run.deposition,
         run.name,
@@ -149,8 +182,8 @@ def _step(run: RunScene, series: Series, rawtilt: tuple[tuple[float, ...], Input
         series.sections,
         count,
     )
-    outputs = (volume.mrc, volume.zarr, *([angles.key] if angles else []))
-    inputs = (source, *([angles.source] if angles else []))
+    outputs = (volume.mrc, volume.zarr, *(c.key for c in copies))
+    inputs = (source, *(c.source for c in copies))
     return Step("tiltseries", place.document, f"run {run.name}, {series.item.path}", work, inputs, outputs)
 
 
@@ -164,6 +197,11 @@ def pair(run: RunScene, container: str, series: Sequence[Item], key: Callable[[I
     found: dict[T | None, Item] = {}
     for item in run.of(container):
         owner = _owner(item, series)
+        if owner is not None and owner.referred:
+            run.add(
+                "error", item, f"{item.path} belongs to a tilt series that is only referred to: take in both together."
+            )
+            continue
         if owner is None and series:
             names = ", ".join(stem(s.path) for s in series)
             run.add(
@@ -199,6 +237,34 @@ def _angles(run: RunScene, item: Item) -> tuple[tuple[float, ...], Input] | None
     except FormatError as error:
         run.about("error", source.local, error.reason)
     return None
+
+
+def _ctf(run: RunScene, item: Item) -> tuple[tuple[ctf.Ctf, ...], Input, str] | None:
+    """Read CTF parameters: rows, file, format; None, with a finding, if the file is broken."""
+    metadata, source = run.metadata(item), run.scene.input(item.path)
+    if not metadata or source is None:
+        return None
+    try:
+        return ctf.read(source.local, metadata["format"]), source, metadata["format"]
+    except FormatError as error:
+        run.about("error", source.local, error.reason)
+    return None
+
+
+def _with_ctf(run: RunScene, series: Series, found: tuple[tuple[ctf.Ctf, ...], Input, str]) -> Series:
+    """Give each section its CTF parameters; rows without a section, and sections without a row, are findings."""
+    rows, source, form = found
+    by_section = {row.z: row for row in rows}
+    count = series.look.shape[0]
+    if beyond := [z for z in by_section if z >= count]:
+        words = f"has {len(beyond)} sections beyond the {count} of {series.item.path} (first {min(beyond) + 1})"
+        run.about("warning", source.local, f"{words}: they are left out.")
+    elif not series.sections:
+        run.about("warning", source.local, "belongs to a tilt series without angles: it is kept and not read.")
+    elif len(by_section) < count:
+        run.about("note", source.local, f"has {len(by_section)} of the {count} sections of {series.item.path}.")
+    marked = tuple(replace(s, ctf=by_section.get(s.z)) for s in series.sections)
+    return replace(series, sections=marked, ctf=Copy(source, series.place.ctf(form), "ctf"))
 
 
 def read_mdoc(run: RunScene, item: Item) -> tuple[tuple[Exposure, ...], Input | None]:

@@ -11,11 +11,11 @@ from tomotheca.ingest import archive, render
 from tomotheca.ingest.discover import Item, variables
 from tomotheca.ingest.headers import Triple, compare, look
 from tomotheca.ingest.importers.common import Recipes, provenance
-from tomotheca.ingest.importers.points import PointFile, point_file
+from tomotheca.ingest.importers.points import Frame, PointFile, point_file
 from tomotheca.ingest.language import OrientedPointShape, PointShape
 from tomotheca.ingest.template import UnknownVariableError, fill
 from tomotheca.ingest.transfer import Brought, Past, Volume, convert, hashed, kept, put
-from tomotheca.ingest.work import Context, Draft, Input, Step, plain
+from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Tomogram
 from tomotheca.store import layout
 
@@ -77,7 +77,7 @@ class TomogramWork:
         picture, overlays = self.photo.picture, self.photo.overlays
         recipe = recipes.note(
             keys["original"],
-            [made_from, _stamp(picture), [[_stamp(o.source), plain(o)[1]["filter_value"]] for o in overlays]],
+            [made_from, _stamp(picture), [[_stamp(o.source), o.recipe] for o in overlays]],
         )
         entries = [past.entry(key) for key in keys.values()]
         if past.provenance.get("recipes", {}).get(keys["original"]) == recipe and all(entries):
@@ -88,7 +88,7 @@ class TomogramWork:
             zarr = context.files.local_path(self.volume.zarr)
             if zarr is None:
                 raise FormatError(self.volume.zarr, "has no path on this machine: pictures cannot be made.")
-            drawn = [render.Overlay(o.read().locations) for o in overlays]
+            drawn = [render.Overlay(o.read(memory=context.memory, bare=True).locations) for o in overlays]
             made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn)
         return put(context.files, {key: made[size] for size, key in keys.items()}, "image")
 
@@ -176,7 +176,8 @@ class Tomograms:
             return None
         place, spacing = one.place, float(self.spacing.spacing)
         volume = Volume(source, place.mrc(), place.zarr(), "tomogram", (spacing, spacing, spacing))
-        overlays = [p for item, alignment in shapes if alignment == one.alignment and (p := self._overlay(item))]
+        frame = Frame(spacing, one.shape)
+        overlays = [p for item, alignment in shapes if alignment == one.alignment and (p := self._overlay(item, frame))]
         photo = PhotoWork(place, self._picture(one.item), tuple(overlays))
         work = TomogramWork(
             place.document, volume, photo, one.metadata, self.run.deposition, self.run.name, one.alignment
@@ -192,7 +193,7 @@ class Tomograms:
             outputs,
         )
 
-    def _overlay(self, item: Item) -> PointFile | None:
+    def _overlay(self, item: Item, frame: Frame) -> PointFile | None:
         finder, source = item.source.finder, self.run.scene.input(item.path)
         if (
             source is None
@@ -201,8 +202,9 @@ class Tomograms:
         ):
             return None
         try:
-            file = point_file(source, finder, fill(finder.filter_value or "", variables(item, self.run.scene.maps)))
-            return file if len(file.read()) else None
+            wanted = fill(finder.filter_value or "", variables(item, self.run.scene.maps))
+            file = point_file(source, item.source.shape, finder, wanted, frame)
+            return file if len(file.read(memory=self.run.scene.memory, bare=True)) else None
         except (FormatError, UnknownVariableError):
             return None
 

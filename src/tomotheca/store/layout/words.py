@@ -5,6 +5,9 @@ INTERNAL = ".tomotheca"
 
 IDENTIFIERS = f"{INTERNAL}/identifiers.json"
 LOCK = f"{INTERNAL}/lock"
+REMOVAL = f"{INTERNAL}/removal.json"
+"""What is being removed: from its writing on it is decided, and whoever writes next finishes it."""
+
 MANIFEST = "manifest.ndjson"
 MEMBERS = "manifest.members"
 DEPOSITIONS = "depositions_metadata"

@@ -1,0 +1,91 @@
+"""Fill in the digests of files that stay in their place: each is read once, and its manifest and document say so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tomotheca.errors import InvalidDocumentError
+from tomotheca.store import documents, layout, manifest, tree
+
+if TYPE_CHECKING:
+    from tomotheca.store.files import Files
+    from tomotheca.store.manifest import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What was hashed."""
+
+    files: int
+    bytes: int
+    datasets: tuple[int, ...]
+    """Datasets whose documents were written again."""
+
+    left: tuple[str, ...]
+    """Keys of files that cannot be hashed: gone, changed, or at a URL."""
+
+
+def fill(files: Files, datasets: Sequence[int], progress: Callable[[str], None] = lambda _: None) -> Filled:
+    """Hash every file whose manifest has no digest; only while holding the archive's lock.
+
+    A file whose size or time is not that of its manifest is left: it is another one.
+
+    Raises
+    ------
+    StorageError
+        If the archive cannot be written.
+    """
+    done, size, touched, left = 0, 0, [], list[str]()
+    for dataset in datasets:
+        for key, entries in _bare(files, dataset):
+            filled = []
+            for entry in entries:
+                found = entry
+                if entry.sha256 is None:
+                    progress(entry.key)
+                    found = _hashed(entry)
+                    if found is entry:
+                        left.append(entry.key)
+                    else:
+                        done, size = done + 1, size + entry.size
+                filled.append(found)
+            if filled != list(entries) and documents.write(files, key, documents.read(files, key), filled):
+                touched.append(dataset)
+    return Filled(done, size, tuple(dict.fromkeys(touched)), tuple(left))
+
+
+def _bare(files: Files, dataset: int) -> Iterator[tuple[str, Sequence[Entry]]]:
+    """Give every document with a manifest that lacks a digest."""
+    for _, key in tree.documents(files, dataset):
+        folder = key.rpartition("/")[0] + "/"
+        if layout.manifest_folder(key) != folder:
+            continue
+        try:
+            entries = manifest.read(files, folder)
+            documents.read(files, key)
+        except InvalidDocumentError:
+            continue  # the examination says so
+        if any(entry.sha256 is None for entry in entries):
+            yield key, entries
+
+
+def _hashed(entry: Entry) -> Entry:
+    """Give an entry with its digest, or the same one where its file cannot be read or is another now."""
+    source = entry.source or ""
+    if not source or "://" in source or entry.members is not None:
+        return entry
+    try:
+        with Path(source).open("rb") as stream:
+            before = Path(source).stat()
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            after = Path(source).stat()
+    except OSError:
+        return entry
+    unchanged = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    if not unchanged or after.st_size != entry.size or entry.mtime not in {None, after.st_mtime_ns}:
+        return entry
+    return replace(entry, sha256=digest)
