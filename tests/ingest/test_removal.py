@@ -161,6 +161,17 @@ def test_folders_that_are_not_mounted_leave_their_run_alone(lab: Any) -> None:
     assert not list((lab.archive / "10900/TS_2/Frames").glob("*.tif"))
 
 
+def test_an_annotation_that_has_nothing_now_goes(lab: Any) -> None:
+    lab.ingest()
+    membrane = next(k for k, d in lab.documents().items() if d.get("annotation_ingest_id") == "membrane-1")
+    lab.config["annotations"][2]["sources"][0]["SemanticSegmentationMask"]["mask_label"] = 7
+    lab.ingest(keep=True)
+    assert (lab.archive / membrane).exists()
+    assert lab.ingest().removed.documents == 1
+    assert not (lab.archive / membrane).parent.exists()
+    assert findings(lab) == ()
+
+
 def test_dying_at_every_single_step(lab: Any) -> None:
     lab.add("TS_2")
     lab.ingest()

@@ -203,7 +203,7 @@ def remove(files: Files, desk: Desk, papers: Sequence[Paper], why: Why) -> Remov
     What lies below a removed dataset or run must be among the documents. The catalogue is left to the caller; see `waiting`.
     """
     finish(files, desk)
-    present = [p for p in papers if files.exists(p.key)]
+    present = [p for p in {p.key: p for p in papers}.values() if files.exists(p.key)]
     if not present:
         return Removed()
     goes = [described(files, p) for p in present]

@@ -17,10 +17,10 @@ from tomotheca.desk.marks import export_marks, restore_from
 from tomotheca.errors import ConfigurationError, Finding, FindingsError, FormatError, StorageError
 from tomotheca.ingest.commit import Identifiers, commit
 from tomotheca.ingest.plan import IngestOptions, plan
-from tomotheca.ingest.removal import Removed, Why, finish, remove
+from tomotheca.ingest.removal import Paper, Removed, Why, finish, read, remove
 from tomotheca.ingest.stale import CONFIGURATION, INGEST, SHA256, versions_of
 from tomotheca.ingest.work import Context, Draft, Plan, Step
-from tomotheca.store import documents, layout
+from tomotheca.store import documents, layout, tree
 
 if TYPE_CHECKING:
     from tomotheca.desk.desk import Desk
@@ -145,6 +145,8 @@ class _Run:
         self._fingerprints = {step.key: step.fingerprint for step in planned.steps}
         self.removed = Removed()
         self._deeds: tuple[Deed, ...] = ()
+        self._emptied: list[str] = []
+        """Documents of an earlier ingest that would have nothing now."""
 
     def run(self, progress: Progress) -> None:
         """Do every step that is not done."""
@@ -195,9 +197,16 @@ class _Run:
         """Remove what an edit of the configuration has left over, unless something that should take its place has failed."""
         if self._failed or self.removed.documents:
             return
+        papers = [*self.plan.stale.papers, *(self._papers() if self.options.whole else ())]
         details = {CONFIGURATION: str(self.options.config.resolve()), SHA256: self.plan.origin.configuration}
         why = Why("remove", f"{self.options.config.name} does not produce it any more", details)
-        self.removed = remove(self.files, self.desk, self.plan.stale.papers, why)
+        self.removed = remove(self.files, self.desk, papers, why)
+
+    def _papers(self) -> Iterator[Paper]:
+        for key in self._emptied:
+            place = layout.locate(key)
+            found = tree.run_documents(self.files, layout.Run(place.dataset or 0, place.run))
+            yield from read(self.files, (one for one in found if one[1] == key))
 
     def _is_done(self, step: Step) -> bool:
         if self.options.force or step.always:
@@ -284,8 +293,10 @@ class _Run:
                     "note", step.natural, "nothing to keep: the mask has no voxel of its label, or there are no points."
                 )
             )
-            self.desk.journal.mark(step.key, self._fingerprints[step.key])
-            if not self.files.exists(step.key):
+            before = [key for key in dict.fromkeys((step.key, step.previous)) if key and self.files.exists(key)]
+            self._emptied += before
+            if not before:
+                self.desk.journal.mark(step.key, self._fingerprints[step.key])
                 self.files.remove(step.key.rpartition("/")[0] + "/")
         return draft
 
