@@ -203,10 +203,14 @@ def below_mark(numbers: Numbers) -> Iterator[Said]:
             yield At(f"{kind} {number} is above {mark}, the highest that the desk has given", where=key, path=kind)
 
 
+NAMED = frozenset({"dataset", "deposition"})
+"""Kinds whose numbers stand in configurations."""
+
+
 def not_buried(numbers: Numbers) -> Iterator[Said]:
-    """No number is one that was removed."""
+    """No number is one that was removed, unless a configuration gave it again."""
     for kind, number, key in numbers.given:
-        if (kind, number) in numbers.buried:
+        if (kind, number) in numbers.buried and kind not in NAMED:
             yield At(f"{kind} {number} was removed once", where=key, path=f"{kind} {number}")
 
 
@@ -224,7 +228,7 @@ RULES: tuple[Rule, ...] = (
     Rule("manifest.hashed", "note", Listed, hashed, "`tomotheca doctor --hash` reads them once and notes their digests"),
     Rule("manifest.unlisted", "warning", Shelved, unlisted, "remove the file, or ingest it"),
     Rule("manifest.unfinished", "warning", Shelved, unfinished, "run the ingest again, or remove the folder"),
-    Rule("identifier.given", "error", Paper, identified, "run the ingest again, or `tomotheca adopt`: it gives the numbers that are missing"),
+    Rule("identifier.given", "error", Paper, identified, "run the ingest again: it gives the numbers that are missing"),
     Rule("identifier.unique", "error", Numbers, unique, "restore one of the two documents from a backup"),
     Rule("identifier.mark", "error", Numbers, below_mark, "restore the desk from its backup, or run any ingest: it teaches a new desk what the archive has"),
     Rule("identifier.buried", "error", Numbers, not_buried, "remove the row, or take it in anew so that it gets another number"),
