@@ -42,9 +42,9 @@ class Plain:
         from tomotheca.catalog.catalog import connect
 
         self.mark = "?" if url.startswith("sqlite") else "%s"
-        self.pooled = connect(url).raw_connection()
-        self.connection: Any = self.pooled.driver_connection
-        self.connection.commit()
+        self.pooled = connect(url).connect()
+        with self.pooled.begin():  # names mean the live catalogue from now on
+            self.connection: Any = self.pooled.connection.driver_connection
 
     def rows(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Give the rows of a statement."""

@@ -88,7 +88,7 @@ async def stamp_of(watch: Watch, viewer: Viewer) -> str:
     """Give the catalogue's stamp without holding up other requests."""
     found = watch.known(viewer)
     if found is None:
-        found = watch.stamp(viewer) if watch.local else await asyncio.to_thread(watch.stamp, viewer)
+        found = watch.stamp(viewer) if watch.near else await asyncio.to_thread(watch.stamp, viewer)
     return found
 
 

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from sqlalchemy import make_url
+
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Catalog
     from tomotheca.catalog.viewer import Viewer
 
 FRESH = 0.05
 """Seconds for which a stamp is not read again: what a curator does is seen by everyone this soon."""
+
+
+HERE = {"localhost", "127.0.0.1", "::1"}
+"""Names of this machine."""
 
 
 @dataclass(slots=True)
@@ -33,7 +39,10 @@ class Watch:
         self._catalog, self._lock = catalog, Lock()
         self._reads = {False: _Read(), True: _Read()}
         self.local = catalog.url.startswith("sqlite")
-        """Reading takes no network, so that it need not be done in a thread."""
+        """The database works in the thread that asks."""
+
+        self.near = self.local or _is_here(catalog.url)
+        """Asking takes no network, so that a short question need not be asked in a thread."""
 
     def known(self, viewer: Viewer) -> str | None:
         """Give the stamp if it has just been read, else None."""
@@ -51,3 +60,10 @@ class Watch:
             stamp = self._catalog.stamp(viewer)
             self._reads[viewer.curator] = _Read(stamp, began)
             return stamp
+
+
+def _is_here(url: str) -> bool:
+    """Say whether a database server is on this machine."""
+    address = make_url(url)
+    host = address.host or str(address.query.get("host", ""))
+    return not host or host.startswith("/") or host in HERE

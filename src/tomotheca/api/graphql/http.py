@@ -149,7 +149,7 @@ class Door:
         if len(request) > AT_ONCE:
             return await lanes.run(NEW, lambda: service.begin(Ready(_read(form, request), viewer), size=LARGEST))
         ready = service.ready(_read(form, request), viewer)
-        if not (ready.quick and self.watch.local):
+        if not (ready.quick and self.watch.near):
             pace = ready.planned.pace if ready.planned else NEW
             return await lanes.run(pace, partial(service.begin, ready, size=LARGEST))
         ready.seconds = AT_ONCE_SECONDS
