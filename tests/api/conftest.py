@@ -16,6 +16,7 @@ from tests.api.serving import TOKEN, Running, World, build, run_cli, serving
 from tomotheca.store.files import LocalFiles
 
 if TYPE_CHECKING:
+    from tests.databases import Database
     from tests.seaweed import Seaweed
 
 
@@ -84,9 +85,11 @@ def moving(tmp_path: Path, world: World) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def small(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Give a server with many rows and a small limit."""
-    root = tmp_path_factory.mktemp("many") / "root"
-    many.fill(root)
-    with serving(World(root, LocalFiles(root / "archive")), TOMOTHECA_MAX_ROWS=str(many.LIMIT)) as running:
+    root, url = tmp_path_factory.mktemp("many") / "root", database.new()
+    many.fill(root, url)
+    (root / "tomotheca.toml").write_text(f"catalog_url = {url!r}\n")
+    world = World(root, LocalFiles(root / "archive"))
+    with serving(world, TOMOTHECA_MAX_ROWS=str(many.LIMIT)) as running:
         yield running

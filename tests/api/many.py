@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.catalog.build import fingerprint, note
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.schema import SCHEMA
-from tomotheca.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +16,11 @@ FRAMES = 30_000
 LIMIT = 3000
 
 
-def fill(root: Path) -> None:
+def fill(root: Path, url: str) -> None:
     """Write a catalogue of a public dataset with runs and tomograms, and a private one with many runs."""
     (root / "archive").mkdir(parents=True)
     (root / "state").mkdir()
-    catalog = Catalog(Settings(root=root).catalog_database)
+    catalog = Catalog(url)
     tables = catalog.tables
 
     def row(kind: str, number: int, owner: int, **values: Any) -> dict[str, Any]:

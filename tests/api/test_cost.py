@@ -13,7 +13,7 @@ from tests.api.serving import TOKEN
 from tomotheca.catalog.build import note
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
-from tomotheca.settings import Settings
+from tomotheca.settings import load
 
 if TYPE_CHECKING:
     from tests.api.serving import Running
@@ -119,7 +119,7 @@ def test_hidden_rows_are_not_told_by_an_estimate(small: Running) -> None:
 def test_counts_follow_the_catalogue(small: Running) -> None:
     query = "{ " + " ".join(f"r{n}: runs {{ id }}" for n in range(45)) + " }"
     assert "errors" not in ask(small, query)
-    catalog = Catalog(Settings(root=small.world.root).catalog_database)
+    catalog = Catalog(load(root=small.world.root).catalog_database)
     assert catalog.count("run", ANONYMOUS) < catalog.count("run", CURATOR)
     with catalog.engine.begin() as connection:
         runs, visibility = catalog.tables.kinds["run"], catalog.tables.visibility

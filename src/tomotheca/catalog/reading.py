@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.catalog import postgres
-from tomotheca.catalog.clock import Clock
+from tomotheca.catalog.clock import NEVER, Clock
 from tomotheca.catalog.database import CLOCK, sentence
 from tomotheca.catalog.later import ANY_LENGTH
 from tomotheca.errors import QueryTimeoutError
@@ -108,6 +108,15 @@ class PostgresReading(Reading):
     """The same in PostgreSQL: statements have numbered parameters and are kept prepared."""
 
     _cursors = 0
+    is_open = True
+    """Until the transaction has ended, after which the connection is somebody else's."""
+
+    def relax(self) -> None:
+        """Give the rest of the transaction the time that the catalogue gives to every one."""
+        shortened = self._clock.is_shortened
+        super().relax()
+        if shortened and self.is_open:
+            self.work(self.connection.pgconn.exec_, _limit(self._clock).encode())
 
     def stream(self, text: str, parameters: Sequence[Any] = ()) -> Cursor:
         """Run a statement whose rows may be more than memory holds."""
@@ -204,8 +213,15 @@ def _in_postgres(
     connection: psycopg.Connection[Any], session: postgres.Session, clock: Clock, failure: Failure
 ) -> Iterator[Reading]:
     made = PostgresReading(connection, clock, failure)
-    made.work(session.begin, connection, postgres.READING)
-    if clock.is_shortened:
-        made.execute(f"SET LOCAL statement_timeout = {max(round(clock.seconds * 1000), 1)}")
-    yield made
+    limited = f"; {_limit(clock)}" if clock.is_shortened else ""
+    made.work(session.begin, connection, postgres.READING + limited)
+    try:
+        yield made
+    finally:
+        made.is_open = False
     connection.pgconn.exec_(b"COMMIT")  # a rollback by the driver would forget the prepared statements
+
+
+def _limit(clock: Clock) -> str:
+    """Write the time limit of a transaction's statements."""
+    return f"SET LOCAL statement_timeout = {0 if clock.seconds == NEVER else max(round(clock.seconds * 1000), 1)}"
