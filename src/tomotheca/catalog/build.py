@@ -26,7 +26,8 @@ from tomotheca.store import tree
 
 if TYPE_CHECKING:
     from tomotheca.catalog.collect import Unit
-    from tomotheca.catalog.loaded import Dump, Shelf
+    from tomotheca.catalog.dangling import dangling
+from tomotheca.catalog.loaded import Dump, Shelf
     from tomotheca.desk import Desk
     from tomotheca.store.files import Files
 
@@ -232,7 +233,7 @@ class Indexer:
                 if work.whole:
                     make_indexes(connection, tables)
                 derive(connection, tables)
-                tally.findings.extend(_dangling(connection, tables))
+                tally.findings.extend(dangling(connection, tables))
                 version = self._secure_identifiers(connection, tables)
                 note(connection, tables, version=str(version), schema=fingerprint(tables))
                 take_back = work.place()
@@ -365,38 +366,28 @@ def derive(connection: sa.Connection, tables: Tables) -> None:
         connection.execute(tables.visibility.insert(), hidden)
 
 
+HIDING = frozenset({"embargoed", "private"})
+
+
 def _hidden(connection: sa.Connection, tables: Tables) -> Iterator[dict[str, Any]]:
     """List what is not simply public; a dataset is hidden as strictly as its deposition."""
     d, p = tables.kinds["dataset"], tables.kinds["deposition"]
     depositions = {
         r.id: (r.visibility_state, r.visibility_until)
         for r in connection.execute(sa.select(p.c.id, p.c.visibility_state, p.c.visibility_until).order_by(p.c.id))
-        if r.visibility_state in {"embargoed", "private"}
+        if r.visibility_state in HIDING
     }
     for number, (state, until) in depositions.items():
         yield {"kind": "deposition", "id": number, "state": state, "until": until}
-    for r in connection.execute(
-        sa.select(d.c.id, d.c.deposition_id, d.c.visibility_state, d.c.visibility_until).order_by(d.c.id)
-    ):
-        states = [
-            s
-            for s in ((r.visibility_state, r.visibility_until), depositions.get(r.deposition_id))
-            if s and s[0] in {"embargoed", "private"}
-        ]
+    listed = sa.select(d.c.id, d.c.deposition_id, d.c.visibility_state, d.c.visibility_until).order_by(d.c.id)
+    for r in connection.execute(listed):
+        both = ((r.visibility_state, r.visibility_until), depositions.get(r.deposition_id))
+        states = [s for s in both if s and s[0] in HIDING]
         if not states:
             continue
         closed = any(state == "private" or not until for state, until in states)
         until = None if closed else max(str(u) for _, u in states)
         yield {"kind": "dataset", "id": r.id, "state": "private" if closed else "embargoed", "until": until}
-
-
-def _dangling(connection: sa.Connection, tables: Tables) -> Iterator[Finding]:
-    """Report depositions that data name and nobody has described."""
-    pair, p = tables.deposition_dataset, tables.kinds["deposition"]
-    missing = sa.select(pair).where(pair.c.deposition_id.not_in(sa.select(p.c.id))).order_by(pair.c.deposition_id)
-    for r in connection.execute(missing):
-        message = f"deposition {r.deposition_id} is named but has no document: ingest a configuration that describes it"
-        yield Finding("warning", f"{r.dataset_id}/", message)
 
 
 def note(connection: sa.Connection, tables: Tables, **values: str) -> None:
