@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.catalog import collect, swap
+from tomotheca.catalog.dangling import dangling
 from tomotheca.catalog.database import connect
 from tomotheca.catalog.gather import Gatherer
 from tomotheca.catalog.replay import Replay, clear
@@ -26,8 +27,7 @@ from tomotheca.store import tree
 
 if TYPE_CHECKING:
     from tomotheca.catalog.collect import Unit
-    from tomotheca.catalog.dangling import dangling
-from tomotheca.catalog.loaded import Dump, Shelf
+    from tomotheca.catalog.loaded import Dump, Shelf
     from tomotheca.desk import Desk
     from tomotheca.store.files import Files
 
