@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tomotheca.store.documents import public_bytes
+
 if TYPE_CHECKING:
     from tests.api.serving import World
 
@@ -28,7 +30,9 @@ def check(world: World, folder: str, root: Path, cut: str, *, only: str = "") ->
     assert expected
     assert found.keys() == expected.keys()
     for name, data in expected.items():
-        if b"@example.org" in data or b'"additions"' in data:
+        if b'"additions"' in data:  # that nothing is said of them is tested with hidden data
+            assert found[name] == public_bytes(data)
+        elif b"@example.org" in data:
             assert b"@example.org" not in found[name]
             assert json.loads(found[name]) == without_emails(json.loads(data))
         else:
@@ -36,7 +40,7 @@ def check(world: World, folder: str, root: Path, cut: str, *, only: str = "") ->
 
 
 def without_emails(value: Any) -> Any:
-    """Give a document without its e-mail addresses, and without what depositions have added."""
+    """Give a document without its e-mail addresses."""
     if isinstance(value, dict):
-        return {name: without_emails(inner) for name, inner in value.items() if name not in {"email", "additions"}}
+        return {name: without_emails(inner) for name, inner in value.items() if name != "email"}
     return [without_emails(inner) for inner in value] if isinstance(value, list) else value
