@@ -28,6 +28,11 @@ class BadRequestError(Exception):
         super().__init__(message)
 
 
+def is_whole(message: Message, length: str) -> bool:
+    """Say whether a message has all of a body whose length the request gives: to ask for more would be a change of thread for nothing."""
+    return length.isdecimal() and len(message.get("body", b"")) == int(length)
+
+
 async def rest_of(message: Message, receive: Receive) -> Message:
     """Take the rest of a request's body; give the message that has all of it, or says that the client has gone.
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tomotheca.api.errors import SENTENCES, answer
 from tomotheca.api.fresh import stamp_of
 from tomotheca.api.graphql.answer import Ready
-from tomotheca.api.graphql.asked import BadRequestError, in_address, is_text, posted, rest_of
+from tomotheca.api.graphql.asked import BadRequestError, in_address, is_text, is_whole, posted, rest_of
 from tomotheca.api.graphql.kept import LARGEST, Answers, Key
 from tomotheca.api.graphql.lanes import NEW, Lanes
 from tomotheca.api.graphql.service import GraphQL
@@ -95,7 +95,7 @@ class Door:
         message = await receive()
         form = "text" if is_text(_header(scope, "content-type")) else "json"
         try:
-            if message.get("more_body"):
+            if message.get("more_body") and not is_whole(message, _header(scope, "content-length")):
                 message = await rest_of(message, receive)
             if message["type"] == "http.request":  # else the client has gone
                 await self._answer(scope, send, form, message.get("body", b""))
