@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import make_dump
-from tomotheca.catalog import build, swap
+from tomotheca.catalog import build, swap, totals
 from tomotheca.catalog.database import connect
 from tomotheca.catalog.loaded import About, Dump
 from tomotheca.catalog.replay import Replay
@@ -30,6 +30,7 @@ def fill(url: str, datasets: int = 500, runs: int = 40) -> None:
         Replay(connection, tables, SCHEMA, dump, swap.insert).run()
         refill(connection, tables, None)
         build.make_indexes(connection, tables)
+        totals.recount(connection, tables, None)
         build.derive(connection, tables)
         build.note(connection, tables, version="1", schema=build.fingerprint(tables))
     swap.tidy(engine, tables, whole=True)

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from tomotheca.api.files import CORS, cache_control
 from tomotheca.api.selection import Selection, files_of, select
 from tomotheca.api.texts import TEXTS, subject
+from tomotheca.catalog.writers import gathered
 from tomotheca.errors import GoneError, NotFoundError
 from tomotheca.store import layout
 
@@ -31,8 +32,6 @@ KINDS = {
     "annotations": "annotation", "alignments": "alignment", "depositions": "deposition",
 }  # fmt: skip
 """Kinds in addresses that have files."""
-
-BLOCK = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def routes(portal: Portal) -> list[Route]:
         kind, number = _entity(portal, request)
         media_type, write = WRITERS[request.path_params["form"]]
         asked = Asked(portal, select(kind, number, request.query_params), request.state.viewer)
-        blocks = _blocks(write(asked))
+        blocks = gathered(write(asked))
         first = next(blocks, b"")  # an error is an answer of its own, not half a list
         headers = {**CORS, "cache-control": "private, no-store" if asked.viewer.curator else "no-cache"}
         return StreamingResponse(chain([first], blocks), headers=headers, media_type=media_type)
@@ -199,17 +198,3 @@ def _entity(portal: Portal, request: Request) -> tuple[str, int]:
             raise GoneError(message) from None
         raise
     return kind, number
-
-
-def _blocks(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Gather small pieces into larger ones."""
-    waiting: list[bytes] = []
-    size = 0
-    for line in lines:
-        waiting.append(line)
-        size += len(line)
-        if size >= BLOCK:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"".join(waiting)

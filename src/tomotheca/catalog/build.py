@@ -18,7 +18,7 @@ from tomotheca.catalog.database import connect
 from tomotheca.catalog.gather import Gatherer
 from tomotheca.catalog.replay import Replay, clear
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
-from tomotheca.catalog.totals import refill
+from tomotheca.catalog.totals import recount, refill
 from tomotheca.desk import export_marks
 from tomotheca.desk.address import reason
 from tomotheca.errors import ConflictError, Finding, NotFoundError
@@ -229,9 +229,12 @@ class Indexer:
             with swap.writing(engine, tables, whole=work.whole) as connection:
                 self._fill(connection, tables, work, tally)
                 changed = [*work.datasets, *(n for kind, n in work.gone if kind == "dataset")]
-                refill(connection, tables, None if work.whole or work.dumps or work.old else changed)
+                everything = work.whole or work.dumps or work.old
+                refill(connection, tables, None if everything else changed)
                 if work.whole:
                     make_indexes(connection, tables)
+                changed_depositions = [*work.depositions, *(n for kind, n in work.gone if kind == "deposition")]
+                recount(connection, tables, None if everything else changed, changed_depositions)
                 derive(connection, tables)
                 tally.findings.extend(dangling(connection, tables))
                 version = self._secure_identifiers(connection, tables)

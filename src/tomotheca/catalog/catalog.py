@@ -12,7 +12,7 @@ from tomotheca.catalog import tables as _tables
 from tomotheca.catalog.database import connect
 from tomotheca.catalog.query import Clause, Compiler
 from tomotheca.catalog.reading import Reading, reading
-from tomotheca.catalog.viewer import Viewer, now
+from tomotheca.catalog.viewer import Viewer, anything_hidden, now
 from tomotheca.catalog.watch import Watch
 from tomotheca.errors import NotFoundError
 from tomotheca.schema import SCHEMA, Schema
@@ -74,7 +74,11 @@ class Catalog:
         seconds : float, optional
             A shorter limit than the catalogue's.
         """
-        return reading(self.engine, self.query_seconds, shorter=seconds)
+        return reading(self.engine, self.query_seconds, self._hidden, shorter=seconds)
+
+    @cached_property
+    def _hidden(self) -> str:
+        return anything_hidden(self.tables, self.engine.dialect)
 
     def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
         """Run one statement and give its rows.

@@ -42,7 +42,7 @@ def connect(url: str, *, seconds: float = 0) -> sa.Engine:
         engine = create_engine(address, connect_args={"cached_statements": 512})
         _prepare_sqlite(engine, seconds)
     else:
-        engine = create_engine(address, use_native_hstore=False)
+        engine = create_engine(address, use_native_hstore=False, pool_reset_on_return=None)
         postgres.prepare(engine, seconds)
     if address.get_backend_name() == "postgresql":
         _say_who_does_not_answer(engine)

@@ -25,8 +25,8 @@ POINTER = "tomotheca_catalog"
 CANCELLED, UNDEFINED_TABLE = "57014", "42P01"
 """Codes of PostgreSQL's errors: a statement ran out of time; a table is not there."""
 
-TUPLES, SQLSTATE = 2, 67
-"""libpq's numbers: a result has rows; the field of an error's code."""
+TUPLES, SQLSTATE, OPEN = 2, 67, 0
+"""libpq's numbers: a result has rows; the field of an error's code; a connection that works."""
 
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 SESSION = "session"
@@ -54,6 +54,9 @@ class Session:
     number: int = 0
     """Catalogue that the names in statements mean; 0 is none."""
 
+    is_ending: bool = False
+    """The end of a transaction was sent, and its answer is not read yet."""
+
     @property
     def pointer(self) -> str:
         """Name of the table of catalogues, as it stands in SQL."""
@@ -63,25 +66,52 @@ class Session:
         """Give the name of a catalogue's schema."""
         return f"{self.home}_{POINTER}_{number}" if number else self.home
 
-    def begin(self, connection: psycopg.Connection[Any], opening: str = "BEGIN") -> None:
-        """Begin a transaction in the live catalogue. Where there is none, names mean what the connection says."""
-        asked = f"{opening}; SELECT max(number) FROM {self.pointer}".encode()
+    def begin(self, connection: psycopg.Connection[Any], opening: str = "BEGIN", asked: str = "") -> bool:
+        """Begin a transaction in the live catalogue. Where there is none, names mean what the connection says.
+
+        Parameters
+        ----------
+        connection : psycopg.Connection
+            The connection.
+        opening : str
+            Statements that begin the transaction.
+        asked : str
+            A query for a truth value, which is asked in the same breath.
+
+        Returns
+        -------
+        bool
+            Its answer.
+        """
         while True:
-            result = connection.pgconn.exec_(asked)
+            more = f", ({asked})" if asked and self.number else ""
+            question = f"{opening}; SELECT (SELECT max(number) FROM {self.pointer}){more}"
+            result = connection.pgconn.exec_(question.encode())
+            number = 0
             if result.status == TUPLES:
                 number = int(result.get_value(0, 0) or 0)
             elif (result.error_field(SQLSTATE) or b"").decode() == UNDEFINED_TABLE:
                 connection.pgconn.exec_(b"ROLLBACK")
-                number = 0
             else:
                 raise _error(result)
             if number == self.number:
-                if not number and result.status != TUPLES:
+                if result.status != TUPLES:
                     connection.execute(opening, prepare=False)
-                return
+                return result.get_value(0, 1) == b"t" if more else bool(asked) and _truth(connection, asked)
             connection.pgconn.exec_(b"ROLLBACK")
             connection.execute(f"SET search_path TO {quoted(self.schema(number))}", prepare=False)
             self.number = number
+
+    def end(self, connection: psycopg.Connection[Any]) -> None:
+        """End a transaction that only read, without waiting for the answer; a rollback by the driver would forget the prepared statements."""
+        connection.pgconn.send_query(b"COMMIT")
+        self.is_ending = True
+
+    def finish(self, connection: psycopg.Connection[Any]) -> None:
+        """Read the answer to the end of the last transaction."""
+        while self.is_ending and connection.pgconn.get_result() is not None:
+            pass
+        self.is_ending = False
 
 
 def prepare(engine: sa.Engine, seconds: float) -> None:
@@ -109,9 +139,15 @@ def prepare(engine: sa.Engine, seconds: float) -> None:
 
     @event.listens_for(engine, "checkout")
     def taken(connection: psycopg.Connection[Any], record: Any, _: Any) -> None:
+        record.info[SESSION].finish(connection)
         # An idle connection that has something to say was closed by the server; the pool then opens new ones.
-        if select.select([connection.fileno()], [], [], 0)[0]:
+        if connection.pgconn.status != OPEN or select.select([connection.fileno()], [], [], 0)[0]:
             raise sa.exc.InvalidatePoolError
+
+    @event.listens_for(engine, "reset")
+    def given_back(connection: psycopg.Connection[Any], record: Any, _: Any) -> None:
+        if not record.info[SESSION].is_ending:
+            connection.rollback()
 
 
 def _check(engine: sa.Engine, about: Any) -> str:
@@ -165,6 +201,11 @@ def plain_numbers(cursor: Any) -> None:
     from psycopg.types.numeric import IntDumper  # noqa: PLC0415 - the driver is an extra
 
     cursor.adapters.register_dumper(int, IntDumper)
+
+
+def _truth(connection: psycopg.Connection[Any], asked: str) -> bool:
+    ((found,),) = connection.execute(asked, prepare=False).fetchall()
+    return bool(found)
 
 
 def _error(result: Any) -> Exception:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Clause = Mapping[str, Any]
 Condition = sa.ColumnElement[bool]
 
+TALLY = "_aggregate"
+"""Ending of a relation's name where its rows are counted."""
+
 MAX_FILTER_DEPTH = 4
 """Relations that one filter may follow, one after the other."""
 
@@ -80,6 +83,14 @@ class Compiler:
     def table(self, kind: str) -> sa.FromClause:
         """Give a kind's table under a name of its own."""
         return self.tables.kinds[kind].alias()
+
+    def counts(self, kind: str, column: Column) -> sa.FromClause | None:
+        """Give a table of how often each value of a column stands in a kind's rows (``_count``), if there is one.
+
+        Its rows are visible under the same conditions as those that they count.
+        """
+        found = self.tables.value_counts.get((kind, column.name))
+        return None if found is None or column.name in self.private else found.alias()
 
     def visible(self, kind: str, row: sa.FromClause) -> list[Condition]:
         """Give the conditions under which the viewer sees a row."""
@@ -142,7 +153,7 @@ class Compiler:
             yield sa.not_(sa.func.coalesce(sa.and_(sa.true(), *self.where(kind, row, value, depth=depth)), sa.false()))
         elif name in relations:
             yield self.related(relations[name], row, value, depth=depth + 1)
-        elif (relation := relations.get(name.removesuffix("_aggregate"))) and relation.many:
+        elif (relation := relations.get(name.removesuffix(TALLY))) and relation.many:
             yield self._counted(relation, row, value, depth + 1)
         else:
             yield from self._compare(kind, row, name, value)

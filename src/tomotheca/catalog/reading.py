@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.catalog import postgres
@@ -13,7 +14,6 @@ from tomotheca.catalog.later import ANY_LENGTH
 from tomotheca.errors import QueryTimeoutError
 
 if TYPE_CHECKING:
-    import psycopg
     import sqlalchemy as sa
 
 Row = tuple[Any, ...]
@@ -58,10 +58,18 @@ class Reading:
         Time for all statements together.
     failure : callable
         Gives the error of ours for one of the driver's, or None.
+    hidden : str
+        SQL that asks whether anything is hidden now.
     """
 
-    def __init__(self, connection: Any, clock: Clock, failure: Failure) -> None:
-        self.connection, self._clock, self._failure = connection, clock, failure
+    def __init__(self, connection: Any, clock: Clock, failure: Failure, hidden: str) -> None:
+        self.connection, self._clock, self._failure, self._hidden = connection, clock, failure, hidden
+
+    @cached_property
+    def all_open(self) -> bool:
+        """Nothing is hidden in this state of the catalogue, so that statements need not ask for each row."""
+        ((hidden,),) = self.execute(self._hidden).fetchall()
+        return not hidden
 
     def execute(self, text: str, parameters: Sequence[Any] = ()) -> Cursor:
         """Run a statement.
@@ -105,7 +113,11 @@ class Reading:
 
 
 class PostgresReading(Reading):
-    """The same in PostgreSQL: statements have numbered parameters and are kept prepared."""
+    """The same in PostgreSQL: statements have numbered parameters and are kept prepared.
+
+    Each question to the server costs more than most answers, so that a transaction begins with one (see `postgres.Session.begin`), and its
+    end is sent without waiting for the answer.
+    """
 
     _cursors = 0
     is_open = True
@@ -174,7 +186,7 @@ class _Long:
 
 
 @contextmanager
-def reading(engine: sa.Engine, seconds: float, *, shorter: float | None = None) -> Iterator[Reading]:
+def reading(engine: sa.Engine, seconds: float, hidden: str, *, shorter: float | None = None) -> Iterator[Reading]:
     """Open a transaction that sees one state of the catalogue.
 
     Parameters
@@ -183,6 +195,8 @@ def reading(engine: sa.Engine, seconds: float, *, shorter: float | None = None) 
         The catalogue's database.
     seconds : float
         Its time limit; 0 is none.
+    hidden : str
+        SQL that asks whether anything is hidden now.
     shorter : float, optional
         A shorter one.
 
@@ -198,28 +212,25 @@ def reading(engine: sa.Engine, seconds: float, *, shorter: float | None = None) 
             clock: Clock = pooled.info[CLOCK]
             clock.wind(shorter)
             connection.execute("BEGIN")
-            yield Reading(connection, clock, lambda error: sentence(engine, error, clock.seconds))
+            yield Reading(connection, clock, lambda error: sentence(engine, error, clock.seconds), hidden)
         else:
             clock = Clock(seconds)
             clock.wind(shorter)
-            yield from _in_postgres(
-                connection, pooled.info[postgres.SESSION], clock, lambda error: sentence(engine, error, clock.seconds)
-            )
+            session: postgres.Session = pooled.info[postgres.SESSION]
+            made = PostgresReading(connection, clock, lambda error: sentence(engine, error, clock.seconds), hidden)
+            yield from _in_postgres(made, session, clock, hidden)
     finally:
         pooled.close()
 
 
-def _in_postgres(
-    connection: psycopg.Connection[Any], session: postgres.Session, clock: Clock, failure: Failure
-) -> Iterator[Reading]:
-    made = PostgresReading(connection, clock, failure)
+def _in_postgres(made: PostgresReading, session: postgres.Session, clock: Clock, hidden: str) -> Iterator[Reading]:
     limited = f"; {_limit(clock)}" if clock.is_shortened else ""
-    made.work(session.begin, connection, postgres.READING + limited)
+    made.all_open = not made.work(session.begin, made.connection, postgres.READING + limited, hidden)
     try:
         yield made
     finally:
         made.is_open = False
-    connection.pgconn.exec_(b"COMMIT")  # a rollback by the driver would forget the prepared statements
+    session.end(made.connection)
 
 
 def _limit(clock: Clock) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.catalog.query import LISTS
+from tomotheca.catalog.query import LISTS, TALLY
 from tomotheca.errors import QueryError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _Sizes:
             elif name in relations:
                 self.followed += 1
                 self.measure(relations[name].target, value or {}, level + 1)
-            elif (relation := relations.get(name.removesuffix("_aggregate"))) is not None:
+            elif (relation := relations.get(name.removesuffix(TALLY))) is not None:
                 self.followed += 1
                 self.compared += len(value["count"].get("predicate") or ())
                 self.measure(relation.target, value["count"].get("filter") or {}, level + 1)

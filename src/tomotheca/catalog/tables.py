@@ -36,6 +36,9 @@ class Tables:
     kinds: Mapping[str, sa.Table]
     file: sa.Table
     file_total: sa.Table
+    value_counts: Mapping[tuple[str, str], sa.Table]
+    """By kind and column: how often each value stands in the rows of each owner and gate; see `totals`."""
+
     visibility: sa.Table
     deposition_dataset: sa.Table
     meta: sa.Table
@@ -50,6 +53,7 @@ def build(schema: Schema) -> Tables:
         kinds,
         _file(metadata),
         _file_total(metadata),
+        _value_counts(schema, kinds, metadata),
         _visibility(metadata),
         _pairs(metadata),
         _meta(metadata),
@@ -123,6 +127,24 @@ def _file_total(metadata: sa.MetaData) -> sa.Table:
         sa.Column("_gate", sa.Integer),
         sa.Index("file_total_owner", "owner_kind", "owner_id"),
     )  # fmt: skip
+
+
+def _value_counts(
+    schema: Schema, kinds: Mapping[str, sa.Table], metadata: sa.MetaData
+) -> dict[tuple[str, str], sa.Table]:
+    return {
+        (kind, c.name): sa.Table(
+            f"count_{kind}_{c.name}",
+            metadata,
+            sa.Column(c.name, table.c[c.name].type),
+            sa.Column("_owner", sa.Integer, nullable=False, index=True),
+            sa.Column("_gate", sa.Integer),
+            sa.Column("_count", sa.Integer, nullable=False),
+        )
+        for kind, table in kinds.items()
+        for c in schema.columns(kind)
+        if c.counted
+    }
 
 
 def _visibility(metadata: sa.MetaData) -> sa.Table:

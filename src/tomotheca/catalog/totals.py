@@ -1,4 +1,8 @@
-"""Sums of sizes and numbers of files, kept for each dataset and run: pages show them, and a dataset may have a million files."""
+"""Sums that are kept because they are asked for often and cost much.
+
+Sizes and numbers of files of each dataset and run, of which a dataset may have a million, and how often each value of a column that is
+`counted` stands in the rows of each dataset.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+
+from tomotheca.catalog.tables import OWN_DEPOSITION
 
 if TYPE_CHECKING:
     from tomotheca.catalog.tables import Tables
@@ -33,3 +39,19 @@ def refill(connection: sa.Connection, tables: Tables, datasets: Collection[int] 
         )
         names = ["owner_kind", "owner_id", *(c.name for c in shared), "size", "files"]
         connection.execute(t.insert().from_select(names, found))
+
+
+def recount(
+    connection: sa.Connection, tables: Tables, datasets: Collection[int] | None, depositions: Collection[int] = ()
+) -> None:
+    """Count the values in the rows of some datasets and depositions, or of all."""
+    for (kind, name), t in tables.value_counts.items():
+        source = tables.kinds[kind]
+        gone = t.delete()
+        shared = (source.c[name], source.c._owner, source.c._gate)
+        found = sa.select(*shared, sa.func.count()).group_by(*shared).order_by(*shared)
+        if datasets is not None:
+            owners = depositions if kind in OWN_DEPOSITION else datasets
+            gone, found = gone.where(t.c._owner.in_(owners)), found.where(source.c._owner.in_(owners))
+        connection.execute(gone)
+        connection.execute(t.insert().from_select([c.name for c in t.columns], found))

@@ -28,9 +28,18 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def anything_hidden(tables: Tables) -> sa.Select[tuple[bool]]:
-    """Ask whether any dataset or deposition is hidden at the moment ``now``."""
-    return sa.select(sa.exists(sa.select(tables.visibility.c.id).where(_is_hidden(tables))))
+CLOCKS = {
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')",
+    "postgresql": "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"')",
+}
+"""SQL of the present moment, as the catalogue writes moments."""
+
+
+def anything_hidden(tables: Tables, dialect: sa.Dialect) -> str:
+    """Give the SQL that asks whether any dataset or deposition is hidden now; it has no parameters."""
+    moment = sa.literal_column(CLOCKS[dialect.name], tables.visibility.c.until.type)
+    asked = sa.select(sa.exists(sa.select(tables.visibility.c.id).where(_is_hidden(tables, moment))))
+    return str(asked.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
 def visible(
@@ -82,7 +91,9 @@ def _hidden(tables: Tables, kind: str) -> sa.Select[tuple[int]]:
     return sa.select(tables.visibility.c.id).where(tables.visibility.c.kind == kind, _is_hidden(tables))
 
 
-def _is_hidden(tables: Tables) -> sa.ColumnElement[bool]:
+def _is_hidden(tables: Tables, moment: sa.ColumnElement[str] | None = None) -> sa.ColumnElement[bool]:
     v = tables.visibility
-    embargoed = v.c.until > sa.bindparam("now", type_=v.c.until.type, callable_=now)
+    if moment is None:
+        moment = sa.bindparam("now", type_=v.c.until.type, callable_=now)
+    embargoed = v.c.until > moment
     return sa.or_(v.c.state == "private", sa.and_(v.c.state == "embargoed", embargoed))

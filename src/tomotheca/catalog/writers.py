@@ -105,25 +105,27 @@ def _json(fields: Sequence[Field], rows: Iterable[Values]) -> Iterator[bytes]:
             before = b",\n"
         yield b"\n]\n" if before == b",\n" else b"[]\n"
 
-    return _gathered(pieces())
+    return gathered(pieces())
 
 
 def _ndjson(fields: Sequence[Field], rows: Iterable[Values]) -> Iterator[bytes]:
     """Write one object on each line."""
     line = orjson.OPT_APPEND_NEWLINE
-    return _gathered(orjson.dumps(found, option=line) for found in objects(fields, rows))
+    return gathered(orjson.dumps(found, option=line) for found in objects(fields, rows))
 
 
-def _gathered(lines: Iterable[bytes]) -> Iterator[bytes]:
-    gathered, size = [], 0
+def gathered(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Gather small pieces into larger ones."""
+    waiting: list[bytes] = []
+    size = 0
     for line in lines:
-        gathered.append(line)
+        waiting.append(line)
         size += len(line)
         if size >= PIECE:
-            yield b"".join(gathered)
-            gathered, size = [], 0
-    if gathered:
-        yield b"".join(gathered)
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _csv(fields: Sequence[Field], rows: Iterable[Values]) -> Iterator[bytes]:

@@ -10,12 +10,12 @@ from tomotheca.schema.context import Context, own_key
 from tomotheca.schema.core import Block, Document, Entity, unwrap
 from tomotheca.schema.markers import (
     Computed,
+    Counted,
     Derived,
     Drawer,
     Enum,
     Facet,
     Flat,
-    Indexed,
     Key,
     Ontology,
     Private,
@@ -151,7 +151,7 @@ class AnnotatedObject(Block):
     id: Annotated[str, Public("object_id"), Drawer("Object", "Object ID"), Ontology()]
     """Identifier of the object in an ontology."""
 
-    name: Annotated[str, Public("object_name"), Drawer("Object", "Name"), Indexed]
+    name: Annotated[str, Public("object_name"), Drawer("Object", "Name"), Counted]
     """Name of the object."""
 
     description: Annotated[str | None, Public("object_description"), Drawer("Object", "Description")] = None

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tomotheca.schema.markers import (
     Computed,
+    Counted,
     Derived,
     Drawer,
     Enum,
@@ -132,6 +133,9 @@ class Column:
 
     indexed: bool = False
     """Often counted, ordered or looked for by value."""
+
+    counted: bool = False
+    """Often counted by value, so that the catalogue keeps the counts."""
 
     @property
     def label(self) -> str:
@@ -312,6 +316,7 @@ def _scalar(f: _Field, column: Column) -> Column:
         message = f"{column.name}: no column type for {kind!r}; mark it Private, Json or Rows"
         raise TypeError(message)
     public: Public = f.find(Public) or Public()
+    counted = Counted in f.markers or f.find(Facet) is not None
     translations: dict[str, str | None] = dict(enum.translations) if enum else {}
     codes = (
         tuple(dict.fromkeys(c for c in (translations.get(v, v) for v in choices) if c is not None)) if enum else choices
@@ -320,7 +325,7 @@ def _scalar(f: _Field, column: Column) -> Column:
         column, type=kind, choices=codes, enum=enum.name if enum else "", translations=translations, missing=public.missing,
         nullable=column.nullable and public.missing is None, bounds=tuple(_bound(m) for m in f.markers if isinstance(m, Ge | Gt | Le | Lt)),
         unit=(f.find(Unit) or Unit("")).symbol, facet=f.find(Facet), ontology=f.find(Ontology),
-        personal=Personal in f.markers, indexed=Indexed in f.markers or f.find(Facet) is not None,
+        personal=Personal in f.markers, indexed=Indexed in f.markers or counted, counted=counted,
     )  # fmt: skip
 
 

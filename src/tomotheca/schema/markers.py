@@ -101,7 +101,8 @@ Private = Marker("private")  # in the document, no column
 Internal = Marker("internal")  # a column that pages use and the public API does not show
 Computed = Marker("computed")  # written by ingest, never given in a configuration
 Personal = Marker("personal")  # in the archive only, unless the site publishes such data
-Indexed = Marker("indexed")  # often counted, ordered or looked for by value, and no facet
+Indexed = Marker("indexed")  # often ordered or looked for by value, and no facet
+Counted = Marker("counted")  # often counted by value, and no facet
 Json = Marker("json")  # stored as JSON text
 
 

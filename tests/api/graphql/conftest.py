@@ -15,6 +15,7 @@ from tomotheca.api.graphql.wire import is_matrix
 from tomotheca.catalog import swap
 from tomotheca.catalog.build import make_indexes
 from tomotheca.catalog.catalog import Catalog
+from tomotheca.catalog.totals import recount
 from tomotheca.schema import SCHEMA
 from tomotheca.settings import Settings
 
@@ -128,6 +129,7 @@ def filled(url: str) -> Catalog:
         ]
         connection.execute(tables.visibility.insert(), states)
         make_indexes(connection, tables)
+        recount(connection, tables, None)
     return opened
 
 

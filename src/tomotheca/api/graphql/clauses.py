@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tomotheca.catalog.query import TALLY
 from tomotheca.catalog.sizes import check_size
 from tomotheca.errors import QueryError
 from tomotheca.schema import Relation
@@ -39,7 +40,7 @@ def _clause(wire: Wire, kind: str, where: Mapping[str, Any]) -> dict[str, Any]:
                 found[name] = _clause(wire, kind, value)
         elif (relation := wire.tallies[kind].get(name)) is not None:
             if value is not None:
-                found[f"{relation.name}_aggregate"] = {"count": _tally(wire, relation.target, value["count"])}
+                found[relation.name + TALLY] = {"count": _tally(wire, relation.target, value["count"])}
         else:
             field = wire.fields[kind][name]
             found[field.name] = _clause(wire, field.target, value or {}) if isinstance(field, Relation) else value

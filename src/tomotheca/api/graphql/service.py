@@ -19,11 +19,11 @@ from tomotheca.api.graphql.lanes import Pace
 from tomotheca.api.graphql.plan import Plan, Run
 from tomotheca.api.graphql.planner import Planner
 from tomotheca.api.graphql.selection import Collector
-from tomotheca.api.graphql.statements import Statement, compiled, positional
+from tomotheca.api.graphql.statements import positional
 from tomotheca.api.graphql.types import build
 from tomotheca.api.graphql.values import Shape, Variables, scope
 from tomotheca.api.graphql.wire import Wire
-from tomotheca.catalog.viewer import ANONYMOUS, Viewer, anything_hidden, now
+from tomotheca.catalog.viewer import ANONYMOUS, Viewer, now
 from tomotheca.errors import QueryError, QueryTimeoutError, StorageError
 
 if TYPE_CHECKING:
@@ -138,23 +138,17 @@ class GraphQL:
             )
             raise RequestError([GraphQLError(f"Internal error {number}")]) from error
 
-    def _all_open(self, connection: Reading) -> bool:
-        """Say whether nothing is hidden: statements are then made without the conditions that would ask for each row."""
-        ((hidden,),) = connection.execute(self._hidden.text, self._hidden.parameters([now()])).fetchall()
-        return not hidden
-
     def _prepare(self, document: Document, lifted: Lifted, ready: Ready, reading: Reading) -> tuple[Plan, list[Any]]:
         """Give the plan of a request and the values it is run with, once it is known not to make too many nodes."""
         operation = self._operation(document, ready.request.get("operationName") or "")
         given = ready.request.get("variables") or {}
         shape, coerced = operation.variables.read(given)
         planned = self._planned(operation, (shape, ready.viewer.curator))
-        all_open = self._all_open(reading)
-        plan = planned.plans.get(all_open)
+        plan = planned.plans.get(reading.all_open)
         if plan is None:
-            compiler = replace(self.catalog.compiler(ready.viewer), all_open=all_open)
+            compiler = replace(self.catalog.compiler(ready.viewer), all_open=reading.all_open)
             plan = self._plan(document, operation.variables, shape, given, compiler)
-            planned.plans[all_open] = plan
+            planned.plans[reading.all_open] = plan
         values = [now(), None, *lifted.values, *coerced]
         stamp = self.catalog.watch.stamp(ANONYMOUS)
         if planned.weight is None or planned.weight.stamp != stamp:
@@ -194,10 +188,6 @@ class GraphQL:
     @cached_property
     def _dialect(self) -> sa.Dialect:
         return positional(self.catalog.engine.dialect)
-
-    @cached_property
-    def _hidden(self) -> Statement:
-        return compiled(anything_hidden(self.catalog.tables), self._dialect)
 
 
 def _errors(errors: list[GraphQLError]) -> bytes:

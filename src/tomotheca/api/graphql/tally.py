@@ -51,8 +51,11 @@ class Tally:
     names: dict[str, Any] = field(default_factory=dict)
     """Names that the function of the answer uses."""
 
+    counts: sa.FromClause | None = None
+    """Where the rows have been counted by value already, and nothing else is asked: those counts."""
+
     def __post_init__(self) -> None:
-        row = self.compiler.table(self.kind)
+        row = self.compiler.table(self.kind) if self.counts is None else self.counts
         self.rows: dict[Path, tuple[str, sa.FromClause]] = {(): (self.kind, row)}
         self.terms += self.compiler.visible(self.kind, row)
         self.terms += self.compiler.joined(self.kind, row, self.where)
@@ -60,7 +63,7 @@ class Tally:
     def count(self, column: Column | None, *, distinct: bool) -> str:
         """Count rows, or the different values of a column that are not null."""
         if column is None or not distinct:
-            return self._take(sa.func.count())
+            return self._take(sa.func.count() if self.counts is None else sa.func.sum(self.counts.c._count))
         return self._take(sa.func.count(sa.distinct(self.compiler.missing(column, self.rows[()][1]))))
 
     def compute(self, name: str, column: Column) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from graphql import FieldNode
+
 from tomotheca.api.graphql import clauses
 from tomotheca.api.graphql.aggregate_types import COUNT, EXTREME, GROUP_BY
 from tomotheca.api.graphql.documents import FieldError
@@ -15,8 +17,11 @@ from tomotheca.api.graphql.tally import Tally
 from tomotheca.api.graphql.wire import AGGREGATE, type_name
 from tomotheca.errors import QueryError
 from tomotheca.schema import Relation
+from tomotheca.schema.core import Column
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from tomotheca.api.graphql.planner import Planner
     from tomotheca.api.graphql.selection import Selected
     from tomotheca.api.graphql.tally import Path
@@ -66,12 +71,32 @@ class Tallier:
                 items.append(f"{key!r}: {type_name(kind) + AGGREGATE!r}")
                 continue
             items.append(f"{key!r}: parts[{len(parts)}]")
-            tally = Tally(planner.compiler, planner.dialect, kind, where)
+            counts = None if where or relation else self._counts(kind, below)
+            tally = Tally(planner.compiler, planner.dialect, kind, where, counts=counts)
             source = self._functions(tally, below)
             statement = tally.of_all() if relation is None else tally.of_parents(relation)
             parts.append(Part(below, statement, tally.build(source), bool(tally.groups)))
         make = compiled(f"lambda parts: {{{', '.join(items)}}}", {})
         return Tallied(selected.key, index, parts, make, relation)
+
+    def _counts(self, kind: str, selected: Selected) -> sa.FromClause | None:
+        """Give the table of counts that answers one item, where it only asks how many rows have each value of one column."""
+        columns = []
+        for node in (n for chosen in selected.nodes for n in _fields(chosen)):
+            if (
+                node is None
+                or node.name.value not in {COUNT, GROUP_BY}
+                or (node.name.value == COUNT and node.arguments)
+            ):
+                return None
+            if node.name.value == GROUP_BY:
+                columns += [
+                    None if n is None else self.planner.wire.fields[kind].get(n.name.value) for n in _fields(node)
+                ]
+        column = columns[0] if columns else None
+        if not isinstance(column, Column) or any(other is not column for other in columns):
+            return None
+        return self.planner.compiler.counts(kind, column)
 
     def _functions(self, tally: Tally, selected: Selected) -> str:
         """Give the source of one item of ``aggregate``."""
@@ -116,6 +141,12 @@ class Tallier:
             return tally.group(path, found)
         self.planner.collector.take_list(selected)
         return self._group(tally, tally.follow(path, found), found.target, selected)
+
+
+def _fields(node: FieldNode) -> Iterator[FieldNode | None]:
+    """Give the fields that are selected below one, None for what is not a plain field."""
+    for chosen in node.selection_set.selections if node.selection_set else ():
+        yield chosen if isinstance(chosen, FieldNode) and not chosen.directives else None
 
 
 def _source(items: Iterator[tuple[str, str]]) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from tomotheca.api.rest.names import TALLY, Names, nearest, quoted
+from tomotheca.api.rest.names import Names, nearest, quoted
 from tomotheca.api.rest.values import from_json, from_text, operators
-from tomotheca.catalog.query import LISTS, MAX_FILTER_DEPTH
+from tomotheca.catalog.query import LISTS, MAX_FILTER_DEPTH, TALLY
 from tomotheca.catalog.sizes import MAX_NESTING
 from tomotheca.errors import QueryError
 from tomotheca.schema.core import Column, is_matrix

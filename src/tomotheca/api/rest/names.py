@@ -17,9 +17,6 @@ from tomotheca.web.links import PATHS
 if TYPE_CHECKING:
     from tomotheca.schema import Relation, Schema
 
-TALLY = "_aggregate"
-"""What the condition on a number of related rows is called, after the relation."""
-
 LONGEST_NAME = 200
 """Characters of a name that a sentence repeats."""
 

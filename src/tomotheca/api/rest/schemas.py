@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.api.graphql.inputs import PATTERNS
-from tomotheca.api.rest.names import TALLY
 from tomotheca.api.rest.query import MAX_KEYS, choices, describe
 from tomotheca.api.rest.values import LARGEST, NULLS, operators
-from tomotheca.catalog.query import LISTS
+from tomotheca.catalog.query import LISTS, TALLY
 from tomotheca.schema.core import is_matrix
 from tomotheca.web.grammar import LONGEST
 
