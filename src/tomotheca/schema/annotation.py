@@ -22,6 +22,7 @@ from tomotheca.schema.markers import (
     Public,
     Ref,
     Rows,
+    Search,
 )
 from tomotheca.schema.units import Count, Percent
 from tomotheca.schema.vocabulary import FileSource, LinkType, MethodType, ShapeType
@@ -47,7 +48,7 @@ class AnnotationMethodLink(Entity):
     link_type: Annotated[LinkType, Public(nullable=False), Drawer("Overview", "Link type")]
     """Type of the link."""
 
-    custom_name: Annotated[str | None, Public("name"), Drawer("Overview", "Link name")] = None
+    custom_name: Annotated[str | None, Public("name"), Drawer("Overview", "Link name"), Search("software")] = None
     """Name of the link."""
 
     link: Annotated[str, Public(nullable=False), Drawer("Overview", "Link")]
@@ -148,19 +149,22 @@ def shapes_and_files(document: Mapping[str, Any], context: Context) -> Iterator[
 class AnnotatedObject(Block):
     """What is labelled."""
 
-    id: Annotated[str, Public("object_id"), Drawer("Object", "Object ID"), Ontology()]
+    id: Annotated[str, Public("object_id"), Drawer("Object", "Object ID"), Search("terms"), Ontology()]
     """Identifier of the object in an ontology."""
 
-    name: Annotated[str, Public("object_name"), Drawer("Object", "Name"), Counted]
+    name: Annotated[str, Public("object_name"), Drawer("Object", "Name"), Search("objects"), Counted]
     """Name of the object."""
 
-    description: Annotated[str | None, Public("object_description"), Drawer("Object", "Description")] = None
+    description: Annotated[
+        str | None, Public("object_description"), Drawer("Object", "Description"), Search("description")
+    ] = None
     """Description of the object."""
 
     state: Annotated[
         str | None,
         Public("object_state"),
         Drawer("Object", "State"),
+        Search("objects"),
         Facet("Object state", "object-state", "Object", "F26"),
     ] = None
     """State of the object, such as its conformation."""
@@ -231,12 +235,13 @@ class Annotation(Document, Entity):
     ]
     """Kind of method."""
 
-    annotation_method: Annotated[str, Drawer("Overview", "Annotation method")]
+    annotation_method: Annotated[str, Drawer("Overview", "Annotation method"), Search("methods")]
     """How the annotation was made."""
 
     annotation_software: Annotated[
         str | None,
         Drawer("Overview", "Annotation software"),
+        Search("software"),
         Facet("Annotation software", "annotation-software", "Annotation", "F29"),
     ] = None
     """Software that made the annotation."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tomotheca.schema.context import Context
 from tomotheca.schema.core import Block, Entity
-from tomotheca.schema.markers import Derived, Drawer, Facet, Indexed, Key, Ontology, Personal, Private, Public
+from tomotheca.schema.markers import Derived, Drawer, Facet, Indexed, Key, Ontology, Personal, Private, Public, Search
 
 
 def author_order(_: Mapping[str, Any], context: Context) -> int:
@@ -32,19 +32,21 @@ class Author(Entity):
         "corresponding_author_status", "primary_author_status",
     )  # fmt: skip
 
-    name: Annotated[str, Drawer("Author"), Indexed]
+    name: Annotated[str, Drawer("Author"), Search("authors"), Indexed]
     """Full name as it should be cited."""
 
-    orcid: Annotated[str | None, Field(alias="ORCID"), Drawer("Author", "ORCID"), Ontology("orcid:"), Indexed] = None
+    orcid: Annotated[
+        str | None, Field(alias="ORCID"), Drawer("Author", "ORCID"), Ontology("orcid:"), Search("authors"), Indexed
+    ] = None
     """ORCID of the person."""
 
-    kaggle_id: Annotated[str | None, Drawer("Author")] = None
+    kaggle_id: Annotated[str | None, Drawer("Author"), Search("authors")] = None
     """User name at Kaggle."""
 
     email: Annotated[str | None, Personal] = None
     """E-mail address; never published unless the site says so."""
 
-    affiliation_name: Annotated[str | None, Drawer("Author")] = None
+    affiliation_name: Annotated[str | None, Drawer("Author"), Search("description")] = None
     """Institutions, separated by commas."""
 
     affiliation_address: str | None = None
@@ -94,10 +96,10 @@ class TomogramDates(Dates):
 class CrossReferences(Block):
     """Publications and entries of other databases, as comma lists."""
 
-    publications: str | None = None
+    publications: Annotated[str | None, Search("methods")] = None
     """Publications, a comma list of DOIs."""
 
-    related_database_entries: str | None = None
+    related_database_entries: Annotated[str | None, Search("ids")] = None
     """Entries of other databases: EMPIAR-n, EMD-n, PDB-x, a comma list."""
 
     related_database_links: Annotated[str | None, Private] = None

@@ -33,6 +33,7 @@ from tomotheca.schema.markers import (
     Public,
     Ref,
     Rows,
+    Search,
     Unit,
 )
 
@@ -134,6 +135,9 @@ class Column:
     indexed: bool = False
     """Often counted, ordered or looked for by value."""
 
+    search: str = ""
+    """Field of the search document that takes the words."""
+
     counted: bool = False
     """Often counted by value, so that the catalogue keeps the counts."""
 
@@ -231,6 +235,7 @@ class _Place:
     optional: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     drawer: Drawer | None = None
+    search: Search | None = None
     internal: bool = False
 
 
@@ -249,6 +254,7 @@ def _walk(model: type[BaseModel], place: _Place) -> Iterator[Column]:
                     place.optional or not f.required,
                     flat.names,
                     f.find(Drawer),
+                    f.find(Search) or place.search,
                     Internal in f.markers,
                 ),
             )
@@ -276,9 +282,10 @@ def _columns_of(f: _Field, name: str, path: tuple[str, ...], place: _Place) -> I
     if drawer and place.drawer and drawer is place.drawer and path[-1] not in {"name", "min", "max"}:
         label = f"{drawer.label} {path[-1].replace('_', ' ')}".replace(" id", " ID").strip()
         drawer = Drawer(drawer.section, label[:1].upper() + label[1:])
-    yield _scalar(
-        f, Column(name, str, path, nullable=f.nullable, description=f.description, drawer=drawer, public=public)
-    )
+    inherited = "terms" if place.search and f.find(Ontology) else place.search.field if place.search else ""
+    search = found.field if (found := f.find(Search)) else inherited
+    base = Column(name, str, path, nullable=f.nullable, description=f.description, drawer=drawer, public=public)
+    yield _scalar(f, replace(base, search=search))
 
 
 def _key_columns(key: Key, f: _Field, path: tuple[str, ...], *, public: bool) -> Iterator[Column]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from tomotheca.schema.blocks import Author, CrossReferences, Dates, KeyPhotos, NamedTerm, Organism, Term, Visibility
 from tomotheca.schema.context import folder_prefix
 from tomotheca.schema.core import Document, Entity
-from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Key, Public, Ref, Rows
+from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Key, Public, Ref, Rows, Search
 from tomotheca.schema.vocabulary import SampleType
 
 SAMPLE = "Sample and experiment"
@@ -31,10 +31,10 @@ class DatasetFunding(Entity):
     title: ClassVar = "Funding"
     refs: ClassVar = (Ref("dataset_id", "dataset", "funding_sources"),)
 
-    funding_agency_name: Annotated[str | None, Drawer("Dataset", "Funding agency")] = None
+    funding_agency_name: Annotated[str | None, Drawer("Dataset", "Funding agency"), Search("description")] = None
     """Name of the funding agency."""
 
-    grant_id: Annotated[str | None, Drawer("Dataset", "Grant ID")] = None
+    grant_id: Annotated[str | None, Drawer("Dataset", "Grant ID"), Search("description")] = None
     """Identifier of the grant."""
 
     @staticmethod
@@ -79,10 +79,12 @@ class Dataset(Document, Entity):
     dataset_identifier: Annotated[int, Public("id")]
     """Identifier of the dataset."""
 
-    dataset_title: Annotated[str, Public("title", nullable=False), Drawer("Dataset", "Title")]
+    dataset_title: Annotated[str, Public("title", nullable=False), Drawer("Dataset", "Title"), Search("title")]
     """Title that sums up the experiment."""
 
-    dataset_description: Annotated[str, Public("description", nullable=False), Drawer("Dataset", "Description")]
+    dataset_description: Annotated[
+        str, Public("description", nullable=False), Drawer("Dataset", "Description"), Search("description")
+    ]
     """Short description of the experiment."""
 
     dates: Annotated[Dates, Flat(""), Drawer("Dataset")]
@@ -100,29 +102,38 @@ class Dataset(Document, Entity):
         SampleType,
         Public(nullable=True),
         Drawer(SAMPLE, "Sample type"),
+        Search("sample"),
         Facet("Sample type", "sample-type", "Sample", "F19"),
     ]
     """Kind of sample."""
 
     organism: Annotated[
-        Organism | None, Flat("organism", {"taxonomy_id": "organism_taxid"}), Drawer(SAMPLE, "Organism")
+        Organism | None,
+        Flat("organism", {"taxonomy_id": "organism_taxid"}),
+        Drawer(SAMPLE, "Organism"),
+        Search("sample"),
     ] = None
     """Species the sample comes from."""
 
-    tissue: Annotated[Term | None, Drawer(SAMPLE, "Tissue")] = None
+    tissue: Annotated[Term | None, Drawer(SAMPLE, "Tissue"), Search("sample")] = None
     """Tissue the sample comes from."""
 
-    cell_type: Annotated[Term | None, Flat("cell", {"id": "cell_type_id"}), Drawer(SAMPLE, "Cell")] = None
+    cell_type: Annotated[
+        Term | None, Flat("cell", {"id": "cell_type_id"}), Drawer(SAMPLE, "Cell"), Search("sample")
+    ] = None
     """Cell type the sample comes from."""
 
-    cell_strain: Annotated[Term | None, Drawer(SAMPLE, "Cell line or strain")] = None
+    cell_strain: Annotated[Term | None, Drawer(SAMPLE, "Cell line or strain"), Search("sample")] = None
     """Cell line or strain of the sample."""
 
-    cell_component: Annotated[Term | None, Drawer(SAMPLE, "Cellular component")] = None
+    cell_component: Annotated[Term | None, Drawer(SAMPLE, "Cellular component"), Search("sample")] = None
     """Cellular component that was imaged."""
 
     assay: Annotated[
-        NamedTerm, Flat("assay", {"name": "assay_label", "id": "assay_ontology_id"}), Drawer(SAMPLE, "Assay")
+        NamedTerm,
+        Flat("assay", {"name": "assay_label", "id": "assay_ontology_id"}),
+        Drawer(SAMPLE, "Assay"),
+        Search("sample"),
     ]
     """Experiment that was done."""
 
@@ -130,19 +141,22 @@ class Dataset(Document, Entity):
         NamedTerm,
         Flat("development_stage", {"id": "development_stage_ontology_id"}),
         Drawer(SAMPLE, "Development stage"),
+        Search("sample"),
     ]
     """Development stage of the organism."""
 
-    disease: Annotated[NamedTerm, Flat("disease", {"id": "disease_ontology_id"}), Drawer(SAMPLE, "Disease")]
+    disease: Annotated[
+        NamedTerm, Flat("disease", {"id": "disease_ontology_id"}), Drawer(SAMPLE, "Disease"), Search("sample")
+    ]
     """Disease or normal state of the organism."""
 
-    sample_preparation: Annotated[str | None, Drawer(SAMPLE, "Sample preparation")] = None
+    sample_preparation: Annotated[str | None, Drawer(SAMPLE, "Sample preparation"), Search("preparation")] = None
     """How the sample was prepared."""
 
-    grid_preparation: Annotated[str | None, Drawer(SAMPLE, "Grid preparation")] = None
+    grid_preparation: Annotated[str | None, Drawer(SAMPLE, "Grid preparation"), Search("preparation")] = None
     """How the grid was prepared."""
 
-    other_setup: Annotated[str | None, Drawer(SAMPLE, "Other setup")] = None
+    other_setup: Annotated[str | None, Drawer(SAMPLE, "Other setup"), Search("preparation")] = None
     """Other set-up that matters for the data."""
 
     key_photos: Annotated[KeyPhotos | None, Flat(""), Computed] = None

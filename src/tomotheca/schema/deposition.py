@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.blocks import Author, CrossReferences, Dates, KeyPhotos, Visibility
 from tomotheca.schema.core import Document, Entity
-from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Public, Ref, Rows
+from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Public, Ref, Rows, Search
 from tomotheca.schema.vocabulary import DepositionKind
 
 
@@ -55,13 +55,15 @@ class Deposition(Document, Entity):
     deposition_identifier: Annotated[int, Public("id")]
     """Identifier of the deposition."""
 
-    deposition_title: Annotated[str, Public("title", nullable=False), Drawer("Overview", "Title")]
+    deposition_title: Annotated[str, Public("title", nullable=False), Drawer("Overview", "Title"), Search("title")]
     """Title of the deposition."""
 
-    deposition_description: Annotated[str, Public("description", nullable=False), Drawer("Overview", "Description")]
+    deposition_description: Annotated[
+        str, Public("description", nullable=False), Drawer("Overview", "Description"), Search("description")
+    ]
     """Abstract of the deposition."""
 
-    tag: Annotated[str | None, Drawer("Overview", "Tag")] = None
+    tag: Annotated[str | None, Drawer("Overview", "Tag"), Search("methods")] = None
     """Word that groups depositions."""
 
     cross_references: Annotated[

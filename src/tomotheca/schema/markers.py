@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,26 @@ class Facet:
     section: str
     number: str = ""
     """Stable requirement id, such as ``F17``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Full-text search finds the words of the field. On a block it holds for all its fields; identifiers of terms go to ``terms``."""
+
+    field: Literal[
+        "title",
+        "ids",
+        "name",
+        "objects",
+        "sample",
+        "authors",
+        "terms",
+        "description",
+        "methods",
+        "software",
+        "preparation",
+    ]
+    """Field of the search document that takes the words; see `search.fields` for what each weighs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.context import Context, folder_prefix
 from tomotheca.schema.core import Document, Entity
-from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Key, Private, Public, Ref, Rows
+from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Key, Private, Public, Ref, Rows, Search
 from tomotheca.schema.units import Spacing
 
 
@@ -91,7 +91,11 @@ class Run(Document, Entity):
     )
 
     run_name: Annotated[
-        str, Public("name", nullable=False), Drawer("Run", "Name"), Facet("Run name", "run-name", "Name/ID", "F13")
+        str,
+        Public("name", nullable=False),
+        Drawer("Run", "Name"),
+        Search("name"),
+        Facet("Run name", "run-name", "Name/ID", "F13"),
     ]
     """Name given by the authors."""
 

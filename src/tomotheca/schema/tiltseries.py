@@ -23,6 +23,7 @@ from tomotheca.schema.markers import (
     Public,
     Ref,
     Rows,
+    Search,
 )
 from tomotheca.schema.units import (
     Angstrom,
@@ -51,7 +52,9 @@ class Camera(Block):
     ]
     """Maker of the camera."""
 
-    model: Annotated[str, Drawer("Camera", "Camera model"), Facet("Camera model", "camera", "Hardware", "F32")]
+    model: Annotated[
+        str, Drawer("Camera", "Camera model"), Search("methods"), Facet("Camera model", "camera", "Hardware", "F32")
+    ]
     """Model of the camera."""
 
     acquire_mode: Annotated[Literal["counting", "superresolution", "linear", "cds"] | None, Private] = None
@@ -69,7 +72,10 @@ class Microscope(Block):
     """Maker of the microscope."""
 
     model: Annotated[
-        str, Drawer("Microscope", "Microscope model"), Facet("Microscope model", "microscope", "Hardware", "F33")
+        str,
+        Drawer("Microscope", "Microscope model"),
+        Search("methods"),
+        Facet("Microscope model", "microscope", "Hardware", "F33"),
     ]
     """Model of the microscope."""
 
@@ -221,7 +227,7 @@ class TiltSeries(Document, Entity):
     camera: Camera
     """Camera."""
 
-    data_acquisition_software: Annotated[str, Drawer("Camera", "Data acquisition software")]
+    data_acquisition_software: Annotated[str, Drawer("Camera", "Data acquisition software"), Search("software")]
     """Software that collected the data."""
 
     pixel_spacing: Annotated[

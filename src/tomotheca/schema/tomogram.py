@@ -21,6 +21,7 @@ from tomotheca.schema.markers import (
     Public,
     Ref,
     Rows,
+    Search,
 )
 from tomotheca.schema.units import Spacing
 from tomotheca.schema.vocabulary import FiducialStatus, Processing, ReconstructionMethod
@@ -119,7 +120,7 @@ class Tomogram(Document, Entity):
     is_visualization_default: Annotated[bool | None, Drawer(RECONSTRUCTION, "Default in viewer")] = True
     """Whether the viewer opens this tomogram of the run."""
 
-    reconstruction_software: Annotated[str, Drawer(RECONSTRUCTION, "Reconstruction software"),
+    reconstruction_software: Annotated[str, Drawer(RECONSTRUCTION, "Reconstruction software"), Search("software"),
                                        Facet("Reconstruction software", "reconstruction_software", "Tomogram", "F46")]  # fmt: skip
     """Software that made the reconstruction."""
 
@@ -132,7 +133,7 @@ class Tomogram(Document, Entity):
     ]
     """What was done to the reconstruction."""
 
-    processing_software: Annotated[str | None, Drawer(RECONSTRUCTION, "Processing software")] = None
+    processing_software: Annotated[str | None, Drawer(RECONSTRUCTION, "Processing software"), Search("software")] = None
     """Software that processed the reconstruction."""
 
     tomogram_version: Annotated[float | None, Drawer(RECONSTRUCTION, "Version")] = None
