@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import make_dump
-from tomotheca.catalog import build, swap, totals
+from tomotheca.catalog import build, swap, totals, vectors
 from tomotheca.catalog.database import connect
 from tomotheca.catalog.loaded import About, Dump
 from tomotheca.catalog.replay import Replay
@@ -31,6 +31,7 @@ def fill(url: str, datasets: int = 500, runs: int = 40) -> None:
         refill(connection, tables, None)
         build.make_indexes(connection, tables)
         totals.recount(connection, tables, None)
+        vectors.pack(connection, tables, SCHEMA)
         build.derive(connection, tables)
         build.note(connection, tables, version="1", schema=build.fingerprint(tables))
     swap.tidy(engine, tables, whole=True)

@@ -14,7 +14,8 @@ from tests.web.drawn import points, slice_png
 from tomotheca.catalog import swap
 from tomotheca.catalog.build import make_indexes
 from tomotheca.catalog.catalog import Catalog
-from tomotheca.catalog.totals import recount, refill
+from tomotheca.catalog.totals import recount
+from tomotheca.catalog.vectors import pack, refill
 from tomotheca.schema import SCHEMA
 from tomotheca.settings import Settings
 
@@ -113,6 +114,7 @@ class World:
             connection.execute(sa.update(tables.kinds["dataset"]).values(file_size=sizes))
             make_indexes(connection, tables)
             recount(connection, tables, None)
+            pack(connection, tables, SCHEMA)
             refill(connection, tables, None)
             self._pairs(connection, tables)
             connection.execute(sa.insert(tables.meta), [{"name": "version", "value": "7"}])

@@ -19,6 +19,7 @@ from tomotheca.catalog.gather import Gatherer
 from tomotheca.catalog.replay import Replay, clear
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
 from tomotheca.catalog.totals import recount, refill
+from tomotheca.catalog.vectors import pack
 from tomotheca.desk import export_marks
 from tomotheca.desk.address import reason
 from tomotheca.errors import ConflictError, Finding, NotFoundError
@@ -236,6 +237,7 @@ class Indexer:
                 changed_depositions = [*work.depositions, *(n for kind, n in work.gone if kind == "deposition")]
                 recount(connection, tables, None if everything else changed, changed_depositions)
                 derive(connection, tables)
+                pack(connection, tables, self.schema)
                 tally.findings.extend(dangling(connection, tables))
                 version = self._secure_identifiers(connection, tables)
                 note(connection, tables, version=str(version), schema=fingerprint(tables))

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 
 from tomotheca.catalog import tables as _tables
 from tomotheca.catalog.database import connect
+from tomotheca.catalog.masks import Masks
 from tomotheca.catalog.query import Clause, Compiler
 from tomotheca.catalog.reading import Reading, reading
-from tomotheca.catalog.viewer import Viewer, anything_hidden, now
+from tomotheca.catalog.vectors import World
+from tomotheca.catalog.viewer import Viewer, anything_hidden, hidden_now, now
 from tomotheca.catalog.watch import Watch
 from tomotheca.errors import NotFoundError
 from tomotheca.schema import SCHEMA, Schema
@@ -45,6 +47,7 @@ class Catalog:
     ) -> None:  # fmt: skip
         self.url, self.public_url, self.bucket, self.schema = url, public_url, bucket, schema
         self.query_seconds = query_seconds
+        self._world: World | None = None
         self.tables = _tables.build(schema)
         self.prefixes = {"s3": f"s3://{bucket}/", "https": f"{public_url}/files/"}
 
@@ -79,6 +82,20 @@ class Catalog:
     @cached_property
     def _hidden(self) -> str:
         return anything_hidden(self.tables, self.engine.dialect)
+
+    def masks(self, viewer: Viewer, stamp: str) -> Masks:
+        """Give the catalogue as arrays, in the state that a stamp names.
+
+        Raises
+        ------
+        ChangedError
+            If a column is asked for and the catalogue is in another state by then.
+        """
+        world, version = self._world, int(stamp.partition(".")[0])
+        if world is None or world.version != version:
+            world = self._world = World(self, version)
+        hidden = world.keep(("hidden", stamp.removesuffix("c")), lambda: hidden_now(self.tables, self.rows))
+        return Masks(world, viewer, hidden)
 
     def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
         """Run one statement and give its rows.

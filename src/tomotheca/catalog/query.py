@@ -220,7 +220,7 @@ class Compiler:
         if value is None:
             return None
         if column.type is datetime:
-            return _moment(column, value)
+            return moment(column, value)
         if column.location and operator in SAME:
             prefix = self.prefixes[column.location]
             return value.removeprefix(prefix) if value.startswith(prefix) or "://" in value else f"://{value}"
@@ -288,7 +288,14 @@ class Compiler:
         return value if column.missing is None else sa.func.coalesce(value, sa.literal_column(str(column.missing)))
 
 
-def _moment(column: Column, value: Any) -> str:
+def moment(column: Column, value: Any) -> str:
+    """Give a date as the catalogue writes moments.
+
+    Raises
+    ------
+    QueryError
+        If it is none.
+    """
     try:
         return timestamp(value)
     except (ValueError, OverflowError) as error:

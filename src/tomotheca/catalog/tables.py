@@ -41,6 +41,7 @@ class Tables:
 
     visibility: sa.Table
     deposition_dataset: sa.Table
+    vector: sa.Table
     meta: sa.Table
 
 
@@ -56,6 +57,7 @@ def build(schema: Schema) -> Tables:
         _value_counts(schema, kinds, metadata),
         _visibility(metadata),
         _pairs(metadata),
+        _vector(metadata),
         _meta(metadata),
     )
 
@@ -165,6 +167,17 @@ def _pairs(metadata: sa.MetaData) -> sa.Table:
         sa.Column("deposition_id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("dataset_id", sa.Integer, primary_key=True, autoincrement=False, index=True),
         sqlite_with_rowid=False,
+    )  # fmt: skip
+
+
+def _vector(metadata: sa.MetaData) -> sa.Table:
+    """Declare the columns that are kept as arrays; see `vectors`."""
+    return sa.Table(
+        "vector", metadata,
+        sa.Column("kind", BYTES, primary_key=True),
+        sa.Column("name", BYTES, primary_key=True, comment="Column"),
+        sa.Column("numbers", sa.LargeBinary, nullable=False, comment="Of 32 bits, little-endian, by ascending id of the rows"),
+        sa.Column("known", BYTES, comment="JSON list of values that the numbers are places in"),
     )  # fmt: skip
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,48 @@ def visible(
     if kind in OWN_DEPOSITION:
         return _deposition(tables, row)
     return [row.c._owner.not_in(_hidden(tables, "dataset")), open_gate]
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What is hidden at one moment."""
+
+    datasets: frozenset[int] = frozenset()
+    depositions: frozenset[int] = frozenset()
+    empty: frozenset[int] = frozenset()
+    """Depositions that have nothing in any dataset that can be seen."""
+
+
+def hidden_now(tables: Tables, rows: Callable[[sa.Executable], Sequence[sa.Row[Any]]]) -> Hidden:
+    """Ask the catalogue what is hidden now."""
+    found = {kind: frozenset(r[0] for r in rows(_hidden(tables, kind))) for kind in ("dataset", "deposition")}
+    pair, deposition = tables.deposition_dataset, tables.kinds["deposition"]
+    shown = sa.exists().where(
+        pair.c.deposition_id == deposition.c.id, pair.c.dataset_id.not_in(_hidden(tables, "dataset"))
+    )
+    empty = frozenset(r[0] for r in rows(sa.select(deposition.c.id).where(~shown)))
+    return Hidden(found["dataset"], found["deposition"], empty)
+
+
+def seen(
+    kind: str, owner: NDArray[np.int64], gate: NDArray[np.int64], viewer: Viewer, hidden: Hidden
+) -> NDArray[np.bool_]:
+    """Mark the rows of a kind of entity that a viewer sees: what `visible` says, for rows in memory.
+
+    Parameters
+    ----------
+    owner, gate : array of int64, shape (rows,)
+        The columns ``_owner`` and ``_gate``; -1 where there is none.
+    """
+    if viewer.curator:
+        return np.ones(len(owner), bool)
+    if kind in OWN_DEPOSITION:
+        return ~_among(owner, hidden.depositions | hidden.empty)
+    return ~(_among(owner, hidden.datasets) | _among(gate, hidden.depositions))
+
+
+def _among(numbers: NDArray[np.int64], some: frozenset[int]) -> NDArray[np.bool_]:
+    return np.isin(numbers, np.fromiter(some, np.int64, len(some))) if some else np.zeros(len(numbers), bool)
 
 
 def _deposition(tables: Tables, row: sa.FromClause) -> list[sa.ColumnElement[bool]]:

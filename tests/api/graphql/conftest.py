@@ -16,6 +16,7 @@ from tomotheca.catalog import swap
 from tomotheca.catalog.build import make_indexes
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.totals import recount
+from tomotheca.catalog.vectors import pack
 from tomotheca.schema import SCHEMA
 from tomotheca.settings import Settings
 
@@ -130,6 +131,7 @@ def filled(url: str) -> Catalog:
         connection.execute(tables.visibility.insert(), states)
         make_indexes(connection, tables)
         recount(connection, tables, None)
+        pack(connection, tables, SCHEMA)
     return opened
 
 
