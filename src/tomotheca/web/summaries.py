@@ -62,6 +62,23 @@ def key_of(asked: Asked, address: str | None) -> str:
     return ""
 
 
+def array_entries(asked: Asked, keys: Sequence[str]) -> dict[str, str]:
+    """Give the tags of those files and array directories that the viewer sees."""
+    wanted = [key for key in keys if key]
+    if not wanted:
+        return {}
+    f, c = asked.portal.catalog.tables.file, asked.portal.catalog.compiler(asked.viewer)
+    statement = sa.select(f.c.key, f.c.sha256, f.c.size, f.c.mtime).where(f.c.key.in_(wanted), *c.visible("file", f))
+    return {r["key"]: r["sha256"] or f"{r['size']}-{r['mtime']}" for r in asked.portal.catalog.execute(statement)}
+
+
+def array_entry(asked: Asked, address: str | None) -> tuple[str, str] | None:
+    """Give key and tag of the array directory at an address; None where this server has none that the viewer sees."""
+    key = key_of(asked, address)
+    found = array_entries(asked, [f"{key.rstrip('/')}/"]) if key else {}
+    return next(iter(found.items()), None)
+
+
 def picture(asked: Asked, address: str | None, alt: str, *, width: int = SMALL) -> Picture:
     """Give a picture; without one, a drawing in its place."""
     key = key_of(asked, address)
