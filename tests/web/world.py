@@ -14,8 +14,8 @@ from tests.web.drawn import points, slice_png
 from tomotheca.catalog import swap
 from tomotheca.catalog.build import make_indexes
 from tomotheca.catalog.catalog import Catalog
-from tomotheca.catalog.totals import recount
-from tomotheca.catalog.vectors import pack, refill
+from tomotheca.catalog.totals import recount, refill
+from tomotheca.catalog.vectors import pack
 from tomotheca.schema import SCHEMA
 from tomotheca.settings import Settings
 

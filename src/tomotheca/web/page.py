@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import orjson
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from tomotheca.catalog.vectors import ChangedError
 from tomotheca.catalog.viewer import ANONYMOUS, Viewer
 from tomotheca.errors import GoneError, NotFoundError
 from tomotheca.schema import SCHEMA
@@ -150,7 +151,11 @@ def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], 
     def endpoint(request: Request) -> Response:
         asked = ask(portal, request, json=json)
         as_json = json or _prefers_json(request)
-        found = page.answer(asked)
+        try:
+            found = page.answer(asked)
+        except ChangedError:  # the catalogue has changed since the request came
+            asked = replace(asked, version=portal.catalog.stamp(asked.viewer))
+            found = page.answer(asked)
         if isinstance(found, Moved):
             return RedirectResponse(_twin(found.location) if json else found.location, found.status)
         response = to_json(found) if as_json else to_html(page.template, found, shell(asked, page))

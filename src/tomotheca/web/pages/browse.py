@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-import sqlalchemy as sa
-
 from tomotheca.web import format as formats
-from tomotheca.web.facets import Scope
-from tomotheca.web.filters import Active, compose, registry
+from tomotheca.web import orders
+from tomotheca.web.facets import Scope, matching
+from tomotheca.web.filters import Active, registry
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import TABLE, over, unknown
 from tomotheca.web.pages.rows import DatasetRow, DepositionRow, dataset_rows, deposition_rows
@@ -18,14 +17,9 @@ from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
 from tomotheca.web.tables import (
     Column,
     Order,
-    Sort,
     Table,
-    column,
-    counted,
     heads,
     make_pager,
-    of_related,
-    ordered_ids,
     page_number,
     page_size,
     read_order,
@@ -38,14 +32,11 @@ DATASET_COLUMNS = (
     Column("Tomograms", "tomograms", numeric=True, also=(("Annotations", "annotations"),)), Column("Voxel spacing", "voxel", numeric=True),
     Column("Quality", "quality", help="Given by the dataset authors; compare only inside one dataset."), Column("Size", "size", numeric=True), Column("Released", "released"),
 )  # fmt: skip
-DATASET_SORTS: Mapping[str, Sort] = {
-    "title": column("title"), "id": column("id"), "empiar": lambda _, row: sa.func.nullif(row.c.related_database_entries, ""),
-    "organism": column("organism_name"), "sample": column("sample_type"), "runs": of_related("run", "dataset_id", counted),
-    "objects": of_related("annotation", "_owner", lambda a: sa.func.count(sa.distinct(a.c.object_name))),
-    "annotations": of_related("annotation", "_owner", counted), "tomograms": of_related("tomogram", "_owner", counted),
-    "voxel": of_related("tomogram", "_owner", lambda t: sa.func.min(t.c.voxel_spacing)),
-    "quality": of_related("tiltseries", "_owner", lambda t: sa.func.avg(sa.func.nullif(t.c.tilt_series_quality, 0))),
-    "size": column("file_size"), "released": column("release_date"),
+DATASET_SORTS: Mapping[str, orders.Key] = {
+    "title": orders.column("title"), "empiar": orders.column("related_database_entries"), "organism": orders.column("organism_name"),
+    "sample": orders.column("sample_type"), "runs": orders.counted("run"), "objects": orders.distinct("annotation", "object_name"),
+    "annotations": orders.counted("annotation"), "tomograms": orders.counted("tomogram"), "voxel": orders.least("tomogram", "voxel_spacing"),
+    "quality": orders.mean("tiltseries", "tilt_series_quality", without=0), "size": orders.column("file_size"), "released": orders.column("release_date"),
 }  # fmt: skip
 """What each sort key sorts by."""
 
@@ -55,11 +46,10 @@ DEPOSITION_COLUMNS = (
     Column("Preview", style="preview"), Column("Deposition name", "title", also=(("ID", "id"),), style="name"), Column("Deposition date", "deposition-date"), Column("Release date", "release-date"), Column("Types"),
     Column("Annotations", "annotations", numeric=True), Column("Tomograms", "tomograms", numeric=True), Column("Datasets", "datasets", numeric=True), Column("Objects", "objects"),
 )  # fmt: skip
-DEPOSITION_SORTS: Mapping[str, Sort] = {
-    "title": column("title"), "id": column("id"), "deposition-date": column("deposition_date"), "release-date": column("release_date"),
-    "annotations": of_related("annotation", "deposition_id", counted), "tomograms": of_related("tomogram", "deposition_id", counted),
-    "datasets": of_related("dataset", "deposition_id", counted),
-    "objects": of_related("annotation", "deposition_id", lambda a: sa.func.count(sa.distinct(a.c.object_name))),
+DEPOSITION_SORTS: Mapping[str, orders.Key] = {
+    "title": orders.column("title"), "deposition-date": orders.column("deposition_date"), "release-date": orders.column("release_date"),
+    "annotations": orders.counted("annotation"), "tomograms": orders.counted("tomogram"), "datasets": orders.counted("dataset"),
+    "objects": orders.distinct("annotation", "object_name"),
 }  # fmt: skip
 DEPOSITION_ORDER = (("deposition-date", True), ("id", True))
 
@@ -147,13 +137,17 @@ def _moved(asked: Asked, kind: str) -> Moved | None:
 
 
 def _list(
-    asked: Asked, kind: str, columns: Sequence[Column], sorts: Mapping[str, Sort], default: Sequence[tuple[str, bool]]
+    asked: Asked,
+    kind: str,
+    columns: Sequence[Column],
+    sorts: Mapping[str, orders.Key],
+    default: Sequence[tuple[str, bool]],
 ) -> Listed:
     found = filtered(kind, asked.address, asked.portal.catalog.schema)
     order = read_order(asked.address, columns, default)
-    ids = ordered_ids(asked, kind, compose(kind, found.active), order, sorts)
-    total = asked.portal.catalog.count(kind, asked.viewer) if found.active else len(ids)
-    return Listed(found, order, ids, total)
+    scope = Scope(asked.portal, kind, asked.viewer, asked.version)
+    ids = orders.arranged(scope, matching(scope, found.active), order, sorts)
+    return Listed(found, order, ids, int(scope.listed.sum()))
 
 
 def _past_the_end(asked: Asked, shown: int) -> Moved | None:
@@ -176,12 +170,9 @@ def _tabs(asked: Asked, current: str, shown: int) -> tuple[Crumb, ...]:
             found.append(Crumb(f"{text} {formats.count(shown)}", ""))
             continue
         kept = asked.address.at(path).only({f.parameter for f in registry(schema, kind)})
-        active = filtered(kind, kept, schema).active
+        scope = Scope(asked.portal, kind, asked.viewer, asked.version)
         found.append(
-            Crumb(
-                f"{text} {formats.count(asked.portal.catalog.count(kind, asked.viewer, compose(kind, active)))}",
-                str(kept),
-            )
+            Crumb(f"{text} {formats.count(len(matching(scope, filtered(kind, kept, schema).active)))}", str(kept))
         )
     return tuple(found)
 
@@ -191,7 +182,7 @@ def _suggestions(asked: Asked, kind: str, active: Sequence[Active]) -> tuple[Sug
     found = []
     for a in active[:MOST_SUGGESTIONS]:
         rest = [o for o in active if o is not a]
-        number = asked.portal.catalog.count(kind, asked.viewer, compose(kind, rest))
+        number = len(matching(Scope(asked.portal, kind, asked.viewer, asked.version), rest))
         words = " or ".join(a.filter.words(v) for v in a.values)
         if number:
             found.append(
