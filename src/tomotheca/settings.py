@@ -95,6 +95,9 @@ class Settings(BaseModel):
     memory: int = Field(1 << 30, ge=64 << 20)
     """Bytes that one conversion may use."""
 
+    zip_limit: int = Field(20_000_000_000, ge=0)
+    """Bytes of the largest tree that is sent as one ZIP file; 0 sends none."""
+
     annotation_per_tomogram: str = Field("warning", pattern="^(off|note|warning|error)$")
     """What the doctor says of a tomogram without annotation: `error`, `warning`, `note`, or nothing (`off`)."""
 

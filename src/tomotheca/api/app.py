@@ -10,7 +10,21 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Router
 
-from tomotheca.api import catalog_files, files, graphql, health, login, manifests, rest, s3, slices, thumbs
+from tomotheca.api import (
+    catalog_files,
+    citations,
+    derived,
+    files,
+    graphql,
+    health,
+    login,
+    manifests,
+    rest,
+    s3,
+    slices,
+    thumbs,
+    zips,
+)
 from tomotheca.api.errors import ERROR_STATUS, on_error, on_http_error
 from tomotheca.api.frame import Frame
 from tomotheca.api.fresh import fresh
@@ -69,6 +83,7 @@ class Short:
 def all_routes(portal: Portal, identity: Identity, site: Site, door: ASGIApp) -> list[BaseRoute]:
     """Give every route, those of pages last."""
     return [
-        *files.routes(portal), *s3.routes(portal, identity), *graphql.door_routes(door), *thumbs.routes(portal), *slices.routes(portal, site), *manifests.routes(portal),
+        *files.routes(portal), *s3.routes(portal, identity), *graphql.door_routes(door), *thumbs.routes(portal), *slices.routes(portal, site),
+        *manifests.routes(portal), *zips.routes(portal), *derived.routes(portal), *citations.routes(portal),
         *health.routes(portal), *catalog_files.routes(portal, site), *login.routes(portal, identity), *web.routes(site), *rest.routes(site),
     ]  # fmt: skip

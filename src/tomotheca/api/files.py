@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tomotheca.api import linking
 from tomotheca.api.blob import Blob, BlobResponse, blob_of
+from tomotheca.api.counting import Counted
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 CORS = {
     "access-control-allow-origin": "*",
-    "access-control-expose-headers": "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Last-Modified, X-Request-Id",
+    "access-control-expose-headers": "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Last-Modified, Link, X-Request-Id",
 }
 PREFLIGHT = {
     "access-control-allow-origin": "*",
@@ -81,10 +83,13 @@ class FileDoor:
         key, viewer = key_of(scope, "/files/"), request.state.viewer
         file = await self.portal.lookup.find(key, viewer)
         save = b"download=1" in scope["query_string"] or file.media_type.partition(";")[0] not in SHOWN
-        headers = {**CORS, **INERT, **cache_control(viewer), **disposition(key.rpartition("/")[2], save=save)}
+        named, links = disposition(key.rpartition("/")[2], save=save), linking.links_of(self.portal, key, viewer)
+        headers = {**CORS, **INERT, **cache_control(viewer), **named, **links}
         blob = await blob_of(file, self.portal.files)
         answer = BlobResponse(blob, headers_of(request), headers, elsewhere=elsewhere(self.portal, key, blob))
-        await answer(scope, receive, send)
+        place = linking.place_of(key) if b"download=1" in scope["query_string"] else None
+        counted = Counted(answer, self.portal.counts, *place) if place else answer
+        await counted(scope, receive, send)
 
 
 def routes(portal: Portal) -> list[Route]:

@@ -14,18 +14,20 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tomotheca.api.files import CORS, cache_control
-from tomotheca.api.selection import Selection, files_of, select
-from tomotheca.api.texts import TEXTS, subject
 from tomotheca.catalog.writers import gathered
 from tomotheca.errors import GoneError, NotFoundError
-from tomotheca.store import layout
+from tomotheca.export import derived
+from tomotheca.export.citing import cite
+from tomotheca.export.derived import Derived, derive
+from tomotheca.export.selection import select
+from tomotheca.export.texts import TEXTS
+from tomotheca.export.tree import SUMS, Tree, sum_line
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from tomotheca.api.portal import Portal
     from tomotheca.catalog.files import FileRow
-    from tomotheca.catalog.viewer import Viewer
 
 KINDS = {
     "datasets": "dataset", "runs": "run", "tiltseries": "tiltseries", "tilt-series": "tiltseries", "tomograms": "tomogram",
@@ -51,38 +53,21 @@ class Asked:
     """A manifest that was asked for."""
 
     portal: Portal
-    selection: Selection
-    viewer: Viewer
+    tree: Tree
+    address: str = ""
+    """Where the digests of the same list are."""
+
+    made: Derived | None = None
+    """What is made for the occasion, in the place of files of the archive."""
 
     def items(self) -> Iterator[Item]:
-        """Give the files of the archive, then the texts that go with them."""
-        base = self.portal.catalog.public_url
-        found = files_of(self.portal, self.selection, self.viewer)
-        return chain((_item(base, file) for file in found), self._texts())
-
-    def _texts(self) -> Iterator[Item]:
-        kind, number, folder = self._about()
-        about, base = subject(self.portal, kind, number, self.viewer), self.portal.catalog.public_url
-        for name, write in TEXTS.items():
-            data = write(about).encode()
-            yield Item(
-                folder + name,
-                len(data),
-                hashlib.sha256(data).hexdigest(),
-                f"{base}/api/v1/{kind}s/{number}/texts/{name}",
-            )
-
-    def _about(self) -> tuple[str, int, str]:
-        """Give the dataset that an entity lies in, or the deposition, and its folder."""
-        if self.selection.kind == "deposition":
-            return "deposition", self.selection.id, layout.Deposition(self.selection.id).folder
-        number = self.selection.id
-        if self.selection.kind != "dataset":
-            kind, run = self.selection.kind, self.selection.id
-            if kind != "run":
-                run = self.portal.catalog.get(kind, number, self.viewer)["run_id"]
-            number = self.portal.catalog.get("run", run, self.viewer)["dataset_id"]
-        return "dataset", number, layout.Dataset(number).folder
+        """Give the files of the archive, or what is made of them, then the texts that go with them."""
+        base, made = self.portal.catalog.public_url, self.made
+        found: Iterator[Item] = (_item(base, file) for file in self.tree.files())
+        if made is not None:
+            found = iter([Item(made.folder + made.name, made.size, made.sha256(), base + made.address)])
+        texts = (Item(text.path, len(text.data), text.sha256, text.url) for text in self.tree.texts)
+        return chain(found, texts)
 
 
 def _item(base: str, file: FileRow) -> Item:
@@ -91,9 +76,9 @@ def _item(base: str, file: FileRow) -> Item:
 
 def as_json(asked: Asked) -> Iterator[bytes]:
     """Write an object with one file per line, and the totals at the end."""
-    entity = asked.portal.catalog.schema.kinds[asked.selection.kind]
+    entity = asked.portal.catalog.schema.kinds[asked.tree.selection.kind]
     head = {
-        "id": f"{entity.prefix}{asked.selection.id}",
+        "id": f"{entity.prefix}{asked.tree.selection.id}",
         "kind": entity.kind,
         "server": asked.portal.catalog.public_url,
     }
@@ -113,18 +98,17 @@ def as_sha256(asked: Asked) -> Iterator[bytes]:
             yield sum_line(item.sha256, item.path).encode()
 
 
-def sum_line(sha256: str, path: str) -> str:
-    """Write one line of SHA256SUMS."""
-    escaped = path.replace("\\", "\\\\").replace("\n", "\\n")
-    mark = "\\" if escaped != path else ""
-    return f"{mark}{sha256}  {escaped}\n"
-
-
 def as_curl(asked: Asked) -> Iterator[bytes]:
-    """Write a configuration for ``curl --parallel -fL -K -`` that continues what is there."""
+    """Write a configuration for ``curl --parallel -fL -K -`` that continues what is there.
+
+    The digests come last and are always brought anew. A curator's commands carry the token themselves, which curl
+    forgets after ``next``: those lists have no digests.
+    """
     yield b'create-dirs\ncontinue-at = "-"\n'
     for item in asked.items():
         yield f'url = "{_curl(item.url)}"\noutput = "{_curl(item.path)}"\n'.encode()
+    if not asked.tree.viewer.curator:
+        yield f'next\nfail\nlocation\nurl = "{_curl(asked.address)}"\noutput = "{SUMS}"\n'.encode()
 
 
 def _curl(text: str) -> str:
@@ -142,22 +126,25 @@ def routes(portal: Portal) -> list[Route]:
     """Give the routes of manifests and of the texts in them."""
 
     def manifest(request: Request) -> Response:
-        kind, number = _entity(portal, request)
+        kind, number = entity_of(portal, request)
         media_type, write = WRITERS[request.path_params["form"]]
-        asked = Asked(portal, select(kind, number, request.query_params), request.state.viewer)
+        query, viewer = request.query_params, request.state.viewer
+        made = derive(derived.Asked(portal, kind, number, query, viewer))
+        words = f"?{request.url.query}" if request.url.query else ""
+        path = f"/api/v1/{request.path_params['kinds']}/{number}/manifest.sha256{words}"
+        asked = Asked(portal, Tree(portal, select(kind, number, query), viewer), portal.catalog.public_url + path, made)
         blocks = gathered(write(asked))
         first = next(blocks, b"")  # an error is an answer of its own, not half a list
-        headers = {**CORS, "cache-control": "private, no-store" if asked.viewer.curator else "no-cache"}
+        headers = {**CORS, "cache-control": "private, no-store" if asked.tree.viewer.curator else "no-cache"}
         return StreamingResponse(chain([first], blocks), headers=headers, media_type=media_type)
 
     def text(request: Request) -> Response:
-        kind, number = _entity(portal, request)
+        kind, number = entity_of(portal, request)
         write = TEXTS.get(request.path_params["name"]) if kind in {"dataset", "deposition"} else None
         if write is None:
             message = "There is no such text."
             raise NotFoundError(message)
-        about = subject(portal, kind, number, request.state.viewer)
-        data = write(about).encode()
+        data = write(cite(portal, kind, number, request.state.viewer)).encode()
         headers = {**CORS, **cache_control(request.state.viewer), "etag": f'"{hashlib.sha256(data).hexdigest()}"'}
         return Response(data, headers=headers, media_type="text/plain; charset=utf-8")
 
@@ -176,7 +163,7 @@ def _formed(handler: Callable[[Request], Response], form: str) -> Callable[[Requ
     return handle
 
 
-def _entity(portal: Portal, request: Request) -> tuple[str, int]:
+def entity_of(portal: Portal, request: Request) -> tuple[str, int]:
     """Give kind and number of what the address names.
 
     Raises

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tomotheca.api.counting import Counts
 from tomotheca.api.lookup import Lookup
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.desk import Desk
@@ -24,6 +25,9 @@ class Portal:
     files: Files
     desk: Desk
     lookup: Lookup
+    counts: Counts
+    links: dict[tuple[str, int, str], str] = field(default_factory=dict)
+    """What is said in the headers of files, by what they belong to and the catalogue's stamp."""
 
 
 def open_portal(settings: Settings) -> Portal:
@@ -33,4 +37,5 @@ def open_portal(settings: Settings) -> Portal:
         query_seconds=settings.query_seconds,
     )  # fmt: skip
     files = open_files(settings)
-    return Portal(settings, catalog, files, Desk.open(settings.desk_database), Lookup(catalog, files))
+    desk = Desk.open(settings.desk_database)
+    return Portal(settings, catalog, files, desk, Lookup(catalog, files), Counts(desk))

@@ -17,6 +17,7 @@ from tomotheca.desk import backup, engine
 from tomotheca.desk.address import reason, shown
 from tomotheca.desk.audit import Audit
 from tomotheca.desk.diagnoses import Diagnoses
+from tomotheca.desk.downloads import Downloads
 from tomotheca.desk.journal import Journal
 from tomotheca.desk.tables import COUNTER, FINDING, META, TOMBSTONE
 from tomotheca.errors import ConflictError, Finding, Severity, StorageError
@@ -59,6 +60,7 @@ class Desk:
         self.journal = Journal(self.writing, self.reading, self._insert)
         self.diagnoses = Diagnoses(self.writing, self.reading, self._insert)
         self.audit = Audit(self.writing, self.reading, self._insert)
+        self.downloads = Downloads(self.writing, self.reading, self._insert)
 
     @classmethod
     def open(cls, where: str | Path) -> Self:

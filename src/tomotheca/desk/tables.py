@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -81,6 +81,16 @@ AUDIT = Table(
     Index("audit_subject", "kind", "id"),
 )  # fmt: skip
 """Who did what to a dataset or deposition, and when."""
+
+DOWNLOAD = Table(
+    "download", METADATA,
+    Column("kind", String, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("day", String, primary_key=True),
+    Column("times", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+)  # fmt: skip
+"""How often something was downloaded on a day, and how many bytes of it."""
 
 META = Table(
     "meta", METADATA,

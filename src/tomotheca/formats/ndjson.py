@@ -101,6 +101,24 @@ def read_pieces(path: Path) -> Iterator[Points]:
         raise FormatError(path, f"cannot be read: {error.strerror or error}.") from error
 
 
+def parse_lines(path: Path, first: int, lines: list[bytes]) -> Points | None:
+    """Read some lines of a file that is not on this machine's disk; None if they are empty.
+
+    Parameters
+    ----------
+    path
+        For messages.
+    first
+        Number of the first line.
+
+    Raises
+    ------
+    FormatError
+        As ``rows`` does.
+    """
+    return _piece(path, first, lines)
+
+
 def write(path: Path, points: Points, *, row_type: RowType) -> Member:
     """Write all points as rows of one type, hashing as it goes.
 

@@ -148,6 +148,19 @@ def read_header(path: Path, *, byte_sign: ByteSign | None = None, permissive: bo
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise FormatError(path, f"cannot be read: {error.strerror or error}.") from error
+    return parse_header(path, raw, size, byte_sign=byte_sign, permissive=permissive)
+
+
+def parse_header(
+    path: Path, raw: bytes, size: int, *, byte_sign: ByteSign | None = None, permissive: bool = False
+) -> Header:
+    """Check the first 1024 bytes of an MRC file of `size` bytes, as `read_header` does; ``path`` is for messages.
+
+    Raises
+    ------
+    FormatError
+        As `read_header` does.
+    """
     if raw[:2] in COMPRESSED and raw[208:212] != b"MAP ":
         raise FormatError(path, f"is compressed with {COMPRESSED[raw[:2]]}: unpack it and name the unpacked file.")
     if len(raw) < HEADER_BYTES:

@@ -243,6 +243,20 @@ def write_layout(path: Path, volume: npt.NDArray[np.generic], layout: Layout) ->
         writer.close()
 
 
+UNKNOWN = struct.pack("<f", -1.0)
+RMS = slice(216, 220)
+
+
+def streamed_header(layout: Layout) -> bytes:
+    """Give the header of a little-endian file whose voxels nobody has read yet.
+
+    As the standard has it, a maximum below the minimum, a mean below both and a negative rms say that they are not known.
+    """
+    made = bytearray(_header(replace(layout, byte_order="<"), Moments(1, 0, 0.0, -1.0, -2.0)))
+    made[RMS] = UNKNOWN
+    return bytes(made) + layout.extended
+
+
 def _header(layout: Layout, statistics: Moments) -> bytes:
     """Pack the 1024 bytes."""
     z, y, x = layout.shape
