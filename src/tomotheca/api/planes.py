@@ -16,9 +16,9 @@ from tomotheca.api.blob import blob_of
 from tomotheca.errors import FormatError, NotFoundError
 from tomotheca.formats import blosc
 from tomotheca.formats.omezarr import grid as zarr
-from tomotheca.formats.omezarr.grid import Grid
 
 if TYPE_CHECKING:
+    from tomotheca.formats.omezarr.grid import Grid
     from tomotheca.api.portal import Portal
     from tomotheca.catalog.files import FileRow
     from tomotheca.catalog.viewer import Viewer

@@ -61,7 +61,7 @@ def read_frame(data: bytes) -> Frame | None:
     if len(data) < HEADER.size:
         return None
     *words, size, block, stored = HEADER.unpack_from(data)
-    if words[0] not in VERSIONS or not 0 < block or not HEADER.size <= stored or not size:
+    if words[0] not in VERSIONS or not block > 0 or not HEADER.size <= stored or not size:
         return None
     return Frame((words[0], words[1], words[2], words[3]), size, block, stored)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tomotheca.catalog.catalog import Row
     from tomotheca.settings import Settings
+    from tomotheca.web.meta import Meta
     from tomotheca.web.portal import Portal
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -101,6 +102,9 @@ class Context:
     canonical: str = ""
     overlay: Any = None
     """Open drawer or download dialog."""
+
+    about: Meta | None = None
+    """What machines that read pages are told of the page's record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ class Reader(Protocol):
     def read_bytes(self, key: str) -> bytes:
         """Read a whole file."""
 
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Read up to `length` bytes from `start`."""
+
 
 class Graves(Protocol):
     """The part of the desk that pages use."""

@@ -53,7 +53,7 @@ def routes(served: Served) -> list[Route]:
     """Give every route of the pages, their twins, generated states and static files."""
     portal = portal_of(served)
     pages = [route for page in PAGES for route in page.routes(portal)]
-    return [*static_routes(), *viewing.state_routes(portal), *docs.schema_routes(), *finding.routes(portal), *pages]
+    return [*static_routes(), *viewing.state_routes(portal), *docs.schema_routes(), *finding.routes(portal), *leaf.table_routes(portal), *pages]
 
 
 def static_routes() -> list[Route]:

@@ -115,7 +115,7 @@ def read_grid(path: str, text: bytes) -> Grid:
     """
     document = _json(text)
     try:
-        made = _grid_v3(path, document) if document.get("zarr_format") == 3 else _grid_v2(path, document)  # noqa: PLR2004 - the version
+        made = _grid_v3(path, document) if document.get("zarr_format") == 3 else _grid_v2(path, document)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(path, f"is no array that can be shown: {error}.") from error
     if made.dtype.kind not in "biuf" or made.chunk_bytes > LARGEST_CHUNK or min(*made.shape, *made.chunks) < 1:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import downloads, drawers, links, summaries
+from tomotheca.web import downloads, drawers, links, meta, previews, summaries
 from tomotheca.web import format as formats
-from tomotheca.web.filters import DATA_TYPES, compose
+from tomotheca.web.filters import compose
+from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages import runtables
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import CONTENTS, Content
 from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.panel import filtered
+from tomotheca.web.people import find_people
 from tomotheca.web.tables import Table, natural
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class RunPage(Context):
     dates: str
     hidden: str
     picture: summaries.Picture
+    preview: previews.Preview | None
     quality: Badge
     series: tuple[SeriesSummary, ...]
     voxels: tuple[str, ...]
@@ -136,21 +139,37 @@ def run(asked: Asked) -> RunPage | Moved:
     sizes = summaries.file_roles(asked, "run_id", [number]).get(number, {})
     around = _neighbours(asked, row)
     table, misread = _table(asked, number, tab, things)
+    view = f"/view/runs/{number}" if best and best["s3_omezarr_dir"] else ""
+    preview = _preview(asked, number, best, view)
     alt = f"Central slice of {asked.name('tomogram', best['id'])}, {row['name']}" if best else f"Run {row['name']}"
+    picture = summaries.picture(asked, _photo(best), alt, width=summaries.MIDDLE)
     return RunPage(
         title=row["name"], description=f"Run {row['name']} of {dataset['title']}"[:300],
         crumbs=(Crumb("All datasets", "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", home), Crumb(f"{asked.name('run', number)} {row['name']}")),
-        ignored=(*ignored, *misread, *unknown(asked.address, _known(tab, asked))), canonical=asked.origin + links.page("run", number), overlay=overlay, id=number,
+        ignored=(*ignored, *misread, *unknown(asked.address, _known(tab, asked) | set(previews.PARAMETERS)), *(preview.ignored if preview else ())), canonical=asked.origin + links.page("run", number), overlay=overlay, id=number,
         identifier=asked.name("run", number), dataset=Crumb(dataset["title"], home), dataset_identifier=asked.name("dataset", dataset["id"]),
-        dates=f"Dataset released {formats.date(dataset['release_date'])}", hidden=hidden_note(dataset), picture=summaries.picture(asked, _photo(best), alt, width=summaries.MIDDLE),
+        dates=f"Dataset released {formats.date(dataset['release_date'])}", hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture),
         quality=formats.run_quality([s["tilt_series_quality"] for s in things["tiltseries"]]), series=tuple(_series(asked, s) for s in things["tiltseries"]),
         voxels=tuple(formats.quantity(v, "Å") for v in sorted({t["voxel_spacing"] for t in things["tomogram"]})),
         processing=tuple(dict.fromkeys(label("tomogram_processing_enum", t["processing"]) for t in things["tomogram"])),
         objects=_objects(things), contents=_contents(asked, number, things, sizes), notes=_notes(things),
         size=sum(b.size for b in sizes.values()), files=sum(b.files for b in sizes.values()),
-        view=f"/view/runs/{number}" if best and best["s3_omezarr_dir"] else "", download=downloads.link(asked, "run", number), info=drawers.link(asked, "run"),
+        view=view, preview=preview, download=downloads.link(asked, "run", number), info=drawers.link(asked, "run"),
         previous=around[0], next=around[1], tabs=_tabs(asked, number, things, sizes), tab=tab, table=table,
     )  # fmt: skip
+
+
+def _preview(asked: Asked, number: int, best: Row | None, view: str) -> previews.Preview | None:
+    """Give the slices of the preferred tomogram, with the annotations that can be drawn on it."""
+    if best is None:
+        return None
+    return previews.of_tomogram(asked, best, previews.drawable(asked, number, best["alignment_id"]), href=view)
+
+
+def _about(asked: Asked, row: Row, dataset: Row, picture: summaries.Picture) -> meta.Meta:
+    people = find_people(asked, "dataset", [dataset["id"]])[dataset["id"]]
+    words = (f"{row['name']} ({asked.name('run', row['id'])})", f"Run {row['name']} of {dataset['title']}")
+    return meta.describe(asked, "run", row, words, people=people, picture=picture, part_of=("dataset", dataset), licence=dataset.get("licence"))
 
 
 def _photo(tomogram: Row | None) -> str | None:
