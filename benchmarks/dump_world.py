@@ -14,6 +14,7 @@ from tomotheca.catalog.replay import Replay
 from tomotheca.catalog.tables import build as build_tables
 from tomotheca.catalog.totals import refill
 from tomotheca.schema import SCHEMA
+from tomotheca.search.writing import Writer
 
 PREFIXES = ("s3://tomotheca/", "http://localhost:8000/files/")
 
@@ -33,6 +34,7 @@ def fill(url: str, datasets: int = 500, runs: int = 40) -> None:
         totals.recount(connection, tables, None)
         vectors.pack(connection, tables, SCHEMA)
         build.derive(connection, tables)
+        Writer(connection, tables, SCHEMA, swap.insert).write()
         build.note(connection, tables, version="1", schema=build.fingerprint(tables))
     swap.tidy(engine, tables, whole=True)
     engine.dispose()

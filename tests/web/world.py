@@ -17,6 +17,7 @@ from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.totals import recount, refill
 from tomotheca.catalog.vectors import pack
 from tomotheca.schema import SCHEMA
+from tomotheca.search.writing import Writer
 from tomotheca.settings import Settings
 
 DEFAULTS: dict[type, Any] = {int: 0, float: 0.0, str: "", bool: False, list: "[]"}
@@ -117,6 +118,7 @@ class World:
             pack(connection, tables, SCHEMA)
             refill(connection, tables, None)
             self._pairs(connection, tables)
+            Writer(connection, tables, SCHEMA, swap.insert).write()
             connection.execute(sa.insert(tables.meta), [{"name": "version", "value": "7"}])
         return catalog
 

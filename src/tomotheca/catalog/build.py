@@ -16,6 +16,7 @@ from tomotheca.catalog import collect, swap
 from tomotheca.catalog.dangling import dangling
 from tomotheca.catalog.database import connect
 from tomotheca.catalog.gather import Gatherer
+from tomotheca.catalog.hiding import what_is_hidden
 from tomotheca.catalog.replay import Replay, clear
 from tomotheca.catalog.tables import OWN_DEPOSITION, Tables, build
 from tomotheca.catalog.totals import recount, refill
@@ -24,6 +25,7 @@ from tomotheca.desk import export_marks
 from tomotheca.desk.address import reason
 from tomotheca.errors import ConflictError, Finding, NotFoundError
 from tomotheca.schema import SCHEMA, Schema
+from tomotheca.search.writing import Writer
 from tomotheca.store import tree
 
 if TYPE_CHECKING:
@@ -238,6 +240,8 @@ class Indexer:
                 recount(connection, tables, None if everything else changed, changed_depositions)
                 derive(connection, tables)
                 pack(connection, tables, self.schema)
+                words = Writer(connection, tables, self.schema, swap.insert)
+                words.write(None if everything else changed, changed_depositions)
                 tally.findings.extend(dangling(connection, tables))
                 version = self._secure_identifiers(connection, tables)
                 note(connection, tables, version=str(version), schema=fingerprint(tables))
@@ -366,33 +370,9 @@ def derive(connection: sa.Connection, tables: Tables) -> None:
         )
     )
     connection.execute(tables.visibility.delete())
-    hidden = list(_hidden(connection, tables))
+    hidden = list(what_is_hidden(connection, tables))
     if hidden:
         connection.execute(tables.visibility.insert(), hidden)
-
-
-HIDING = frozenset({"embargoed", "private"})
-
-
-def _hidden(connection: sa.Connection, tables: Tables) -> Iterator[dict[str, Any]]:
-    """List what is not simply public; a dataset is hidden as strictly as its deposition."""
-    d, p = tables.kinds["dataset"], tables.kinds["deposition"]
-    depositions = {
-        r.id: (r.visibility_state, r.visibility_until)
-        for r in connection.execute(sa.select(p.c.id, p.c.visibility_state, p.c.visibility_until).order_by(p.c.id))
-        if r.visibility_state in HIDING
-    }
-    for number, (state, until) in depositions.items():
-        yield {"kind": "deposition", "id": number, "state": state, "until": until}
-    listed = sa.select(d.c.id, d.c.deposition_id, d.c.visibility_state, d.c.visibility_until).order_by(d.c.id)
-    for r in connection.execute(listed):
-        both = ((r.visibility_state, r.visibility_until), depositions.get(r.deposition_id))
-        states = [s for s in both if s and s[0] in HIDING]
-        if not states:
-            continue
-        closed = any(state == "private" or not until for state, until in states)
-        until = None if closed else max(str(u) for _, u in states)
-        yield {"kind": "dataset", "id": r.id, "state": "private" if closed else "embargoed", "until": until}
 
 
 def note(connection: sa.Connection, tables: Tables, **values: str) -> None:

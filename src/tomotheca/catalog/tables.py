@@ -42,6 +42,9 @@ class Tables:
     visibility: sa.Table
     deposition_dataset: sa.Table
     vector: sa.Table
+    search_part: sa.Table
+    search_posting: sa.Table
+    search_word: sa.Table
     meta: sa.Table
 
 
@@ -58,6 +61,7 @@ def build(schema: Schema) -> Tables:
         _visibility(metadata),
         _pairs(metadata),
         _vector(metadata),
+        *_search(metadata),
         _meta(metadata),
     )
 
@@ -179,6 +183,35 @@ def _vector(metadata: sa.MetaData) -> sa.Table:
         sa.Column("numbers", sa.LargeBinary, nullable=False, comment="Of 32 bits, little-endian, by ascending id of the rows"),
         sa.Column("known", BYTES, comment="JSON list of values that the numbers are places in"),
     )  # fmt: skip
+
+
+def _search(metadata: sa.MetaData) -> tuple[sa.Table, sa.Table, sa.Table]:
+    """Declare the index of full-text search; see `search.writing`."""
+    part = sa.Table(
+        "search_part", metadata,
+        sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False, comment="Made of owner and gate"),
+        sa.Column("owner_kind", BYTES, nullable=False, comment="dataset or deposition"),
+        sa.Column("kinds", sa.LargeBinary, nullable=False, comment="Of each document of the part, 8 bits"),
+        sa.Column("ids", sa.LargeBinary, nullable=False, comment="Identifier, or place in names, 32 bits"),
+        sa.Column("lengths", sa.LargeBinary, nullable=False, comment="Words of each document, 32-bit floats"),
+        sa.Column("names", BYTES, nullable=False, comment="JSON: key and words of documents without a number"),
+        sa.Column("_owner", sa.Integer, nullable=False, index=True),
+        sa.Column("_gate", sa.Integer),
+    )  # fmt: skip
+    posting = sa.Table(
+        "search_posting", metadata,
+        sa.Column("term", BYTES, primary_key=True),
+        sa.Column("part", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("occurrences", sa.LargeBinary, nullable=False, comment="Document, field and position of each occurrence, 64 bits"),
+        sqlite_with_rowid=False,
+    )  # fmt: skip
+    word = sa.Table(
+        "search_word", metadata,
+        sa.Column("word", BYTES, primary_key=True),
+        sa.Column("parts", sa.Integer, nullable=False, comment="Parts that have it"),
+        sqlite_with_rowid=False,
+    )  # fmt: skip
+    return part, posting, word
 
 
 def _meta(metadata: sa.MetaData) -> sa.Table:

@@ -1,0 +1,274 @@
+"""A query and the documents that a viewer sees -> what matches, how well, and in which fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tomotheca.search import asking
+from tomotheca.search.fields import CODES, FIELD, FIELDS, INHERITED, KINDS, LOCAL, POSITION, RUN_NAMES, weight_table
+from tomotheca.search.parts import END, GROUND_TRUTH
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tomotheca.catalog.tables import Tables
+    from tomotheca.search.asking import Clause, Query, Word
+    from tomotheca.search.frame import Ask, View
+
+BEGINNINGS = 300
+"""Words that an unfinished word may become; the most used ones."""
+
+OF_BEGINNING, OF_CONCEPT = 0.5, 0.9
+"""Worth of a find by the beginning of a word, and by another name, compared with the word itself."""
+
+SATURATION, LENGTH_SHARE = 6.0, 0.4
+"""Of BM25: weight at which half of a clause's worth is reached, and how much a document's length counts."""
+
+NEARBY = 0.6
+"""Share of a clause's worth for standing right behind the clause before."""
+
+WHOLE_NAME, EXACT_ID, TRUTH = 20.0, 100.0, 0.05
+"""Boosts: the query is the whole name; it is the identifier; share for ground truth."""
+
+LARGE = 60_000
+"""Occurrences beyond which a word is too common for its neighbours to matter."""
+
+NAMES = tuple(FIELDS.index(name) for name in ("title", "name", "objects", "authors"))
+RUN, DATASET = CODES["run"], CODES["dataset"]
+PRIVATE_FIELDS = tuple(FIELDS.index(name) for name in ("objects", "terms"))
+"""What a run does not have from its dataset: objects stand at the runs that have them."""
+
+WEIGHTS = weight_table()
+
+
+@dataclass
+class Finds:
+    """Where a word or concept was found."""
+
+    weights: NDArray[np.float64]
+    """By document; 0 where it was not."""
+
+    keys: NDArray[np.int64]
+    terms: frozenset[str]
+
+
+@dataclass
+class Outcome:
+    """What a query finds."""
+
+    query: Query
+    view: View
+    matched: NDArray[np.bool_]
+    scores: NDArray[np.float64]
+    finds: Sequence[Finds]
+    clauses: Sequence[NDArray[np.bool_]] = ()
+    """Documents that each clause holds for."""
+
+    partial: bool = False
+    """No document has all words; these have some."""
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """Documents by kind."""
+        found = np.bincount(self.view.frame.kinds[self.matched], minlength=len(KINDS))
+        return dict(zip(KINDS, found.tolist(), strict=True))
+
+    @property
+    def total(self) -> int:
+        """Number of documents."""
+        return int(self.matched.sum())
+
+    def best(self, kind: str = "", *, limit: int = 20, offset: int = 0) -> NDArray[np.int64]:
+        """Give documents, the best first; the newest first where they are equally good."""
+        frame = self.view.frame
+        chosen = np.flatnonzero(self.matched & (frame.kinds == CODES[kind]) if kind else self.matched)
+        scores = np.round(self.scores[chosen], 3)
+        if len(chosen) > (end := offset + limit):
+            least = np.partition(scores, len(scores) - end)[len(scores) - end]
+            chosen, scores = chosen[scores >= least], scores[scores >= least]
+        order = np.lexsort((frame.ids[chosen], -frame.released[chosen].astype(np.int64), -scores))
+        return np.asarray(chosen[order][offset : offset + limit])
+
+    def ids(self, kind: str) -> NDArray[np.int64]:
+        """Give the numbers of the matching records of a kind, ascending."""
+        frame = self.view.frame
+        return np.asarray(frame.ids[self.matched & (frame.kinds == CODES[kind])])
+
+    @property
+    def terms(self) -> frozenset[str]:
+        """Every term that was looked for, for marking."""
+        return frozenset().union(*(f.terms for f in self.finds))
+
+    def fields(self, doc: int) -> tuple[str, ...]:
+        """Give the fields of a document in which something was found, the weightiest first."""
+        frame = self.view.frame
+        found: set[int] = set()
+        for finds in self.finds:
+            mine = finds.keys[frame.piece_doc[finds.keys >> LOCAL] == doc]
+            found.update(((mine >> FIELD) & 0xFF).tolist())
+        return tuple(FIELDS[code] for code in sorted(found))
+
+
+@dataclass
+class Search:
+    """Runs one query for one viewer."""
+
+    view: View
+    ask: Ask
+    tables: Tables
+    query: Query
+    direct: Mapping[Word, Sequence[int]] = field(default_factory=dict)
+    """Documents that a word names by their identifier."""
+
+    _postings: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    _becoming: dict[Word, dict[str, float]] = field(default_factory=dict)
+
+    def run(self) -> Outcome:
+        """Find the documents that have every word."""
+        self._fetch()
+        frame, docs = self.view.frame, self.view.docs
+        excluded = np.zeros(frame.size, bool)
+        for word in self.query.excluded:
+            excluded |= self._word(word).weights > 0
+        allowed = docs & ~excluded
+        held, scores, finds = [], np.zeros(frame.size), []
+        for clause in self.query.clauses:
+            weights, found = self._clause(clause)
+            marks = (weights > 0) & allowed
+            held.append(marks)
+            scores += np.where(marks, self._worth(weights, marks), 0)
+            finds += found
+        matched = np.logical_and.reduce(held) if held else np.zeros(frame.size, bool)
+        self._boost(scores, held)
+        return Outcome(self.query, self.view, matched, scores, finds, held)
+
+    def some(self, outcome: Outcome) -> Outcome:
+        """Give the documents that have the most of the words, where none has all."""
+        number = np.sum(outcome.clauses, axis=0) if len(outcome.clauses) else np.zeros(self.view.frame.size, int)
+        most = int(number.max(initial=0))
+        matched = number == most if most else np.zeros(self.view.frame.size, bool)
+        return Outcome(self.query, self.view, matched, outcome.scores, outcome.finds, outcome.clauses, partial=True)
+
+    def _fetch(self) -> None:
+        """Read everything that the query asks for at once."""
+        wanted: set[str] = {GROUND_TRUTH, END}
+        for word in (*self.query.words, *self.query.excluded):
+            for token in word.tokens:
+                wanted.update(asking.exact(token))
+            if start := asking.beginnings(word):
+                found = self.view.frame.beginning(self.ask, self.tables, start, BEGINNINGS)
+                self._becoming[word] = dict.fromkeys(found, OF_BEGINNING)
+                wanted.update(found)
+        for clause in self.query.clauses:
+            wanted.update(clause.concepts)
+        self._postings = self.view.frame.fetch(self.ask, self.tables, wanted)
+
+    def _clause(self, clause: Clause) -> tuple[NDArray[np.float64], list[Finds]]:
+        words = [self._word(w) for w in clause.words]
+        weights = words[0].weights.copy()
+        for other in words[1:]:
+            weights = np.where((weights > 0) & (other.weights > 0), weights + other.weights, 0)
+        if not clause.concepts:
+            return weights, words
+        meant = self._collect([(t, OF_CONCEPT * len(words)) for t in clause.concepts], ())
+        return np.maximum(weights, meant.weights), [*words, meant]
+
+    def _word(self, word: Word) -> Finds:
+        slots: list[dict[str, float]] = [asking.exact(t) for t in word.tokens]
+        slots[-1] = {**self._becoming.get(word, {}), **slots[-1]}
+        found = (
+            self._collect(list(slots[-1].items()), word.fields) if len(slots) == 1 else self._phrase(slots, word.fields)
+        )
+        for doc in self.direct.get(word, ()):
+            found.weights[doc] += WEIGHTS.max()
+        return found
+
+    def _collect(self, terms: Iterable[tuple[str, float]], fields: Sequence[str]) -> Finds:
+        """Add up where terms stand."""
+        listed = [(t, worth, self._postings[t]) for t, worth in terms]
+        keys = np.concatenate([keys for *_, keys in listed])
+        worths = np.repeat([worth for _, worth, _ in listed], [len(keys) for *_, keys in listed])
+        return self._finds(keys, worths, fields, frozenset(t for t, *_ in listed))
+
+    def _phrase(self, slots: Sequence[Mapping[str, float]], fields: Sequence[str]) -> Finds:
+        """Find tokens that follow each other."""
+        keys = self._slot(slots[0])
+        for place, slot in enumerate(slots[1:], 1):
+            keys = keys[np.isin(keys + place, self._slot(slot))]
+        terms = frozenset(t for slot in slots for t in slot)
+        return self._finds(keys, np.full(len(keys), float(len(slots))), fields, terms)
+
+    def _slot(self, slot: Mapping[str, float]) -> NDArray[np.int64]:
+        return np.unique(np.concatenate([self._postings[t] for t in slot]))
+
+    def _finds(self, keys: NDArray[np.int64], worths: NDArray[np.float64], fields: Sequence[str], terms: frozenset[str]) -> Finds:  # fmt: skip
+        frame = self.view.frame
+        chosen = self.view.pieces[keys >> LOCAL]
+        if fields:
+            chosen &= np.isin((keys >> FIELD) & 0xFF, [FIELDS.index(f) for f in fields])
+        keys, worths = keys[chosen], worths[chosen]
+        docs, codes = frame.piece_doc[keys >> LOCAL], (keys >> FIELD) & 0xFF
+        weights = np.bincount(docs, worths * WEIGHTS[frame.kinds[docs], codes], frame.size).astype(np.float64)
+        self._pass_down(weights, docs, codes, worths)
+        return Finds(weights, keys, terms)
+
+    def _pass_down(self, weights: NDArray[np.float64], docs: NDArray[np.int32], codes: NDArray[np.int64], worths: NDArray[np.float64]) -> None:  # fmt: skip
+        """Let runs have what their dataset has, and a dataset the names of its runs."""
+        frame = self.view.frame
+        shared = (frame.kinds[docs] == DATASET) & ~np.isin(codes, PRIVATE_FIELDS)
+        if shared.any():
+            theirs = np.bincount(docs[shared], worths[shared] * WEIGHTS[DATASET, codes[shared]], frame.size)
+            runs = np.flatnonzero(frame.parents >= 0)
+            weights[runs] += INHERITED * theirs[frame.parents[runs]]
+        named = frame.parents[docs[(frame.kinds[docs] == RUN) & (codes == FIELDS.index("name"))]]
+        weights[np.unique(named[named >= 0])] += RUN_NAMES
+
+    def _worth(self, weights: NDArray[np.float64], marks: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Give BM25's worth of a clause; how rare it is counts within each kind."""
+        kinds = self.view.frame.kinds
+        number = np.bincount(kinds[marks], minlength=len(KINDS))
+        rare = np.log1p((self.view.counts - number + 0.5) / (number + 0.5))
+        norm = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * self.view.norms)
+        return np.asarray(rare[kinds] * weights * (SATURATION + 1) / (weights + norm))
+
+    def _boost(self, scores: NDArray[np.float64], held: Sequence[NDArray[np.bool_]]) -> None:
+        truth = self._postings[GROUND_TRUTH] >> LOCAL
+        marked = np.unique(self.view.frame.piece_doc[truth[self.view.pieces[truth]]])
+        scores[marked] *= 1 + TRUTH
+        self._boost_neighbours(scores)
+        self._boost_names(scores)
+        for docs in self.direct.values() if len(self.query.words) == 1 else ():
+            scores[list(docs)] += EXACT_ID
+
+    def _boost_neighbours(self, scores: NDArray[np.float64]) -> None:
+        """Prefer documents where words follow each other as in the query."""
+        words = self.query.words
+        frame = self.view.frame
+        for one, other in pairwise(words):
+            if one.quoted or other.quoted:
+                continue
+            first, second = self._slot(asking.exact(one.tokens[-1])), self._slot(asking.exact(other.tokens[0]))
+            if max(len(first), len(second)) > LARGE:
+                continue
+            near = first[np.isin(first + 1, second)] >> LOCAL
+            docs = np.unique(frame.piece_doc[near[self.view.pieces[near]]])
+            scores[docs] *= 1 + NEARBY / len(words)
+
+    def _boost_names(self, scores: NDArray[np.float64]) -> None:
+        """Prefer documents whose whole name is the query."""
+        tokens = [t for w in self.query.words for t in w.tokens]
+        if not tokens or any(w.fields for w in self.query.words):
+            return
+        keys = self._slot(asking.exact(tokens[0]))
+        keys = keys[(keys & POSITION == 0) & np.isin((keys >> FIELD) & 0xFF, NAMES)]
+        for place, token in enumerate(tokens[1:], 1):
+            keys = keys[np.isin(keys + place, self._slot(asking.exact(token)))]
+        keys = keys[np.isin(keys + len(tokens), self._postings[END])]
+        pieces = keys >> LOCAL
+        scores[np.unique(self.view.frame.piece_doc[pieces[self.view.pieces[pieces]]])] += WHOLE_NAME
