@@ -14,6 +14,7 @@ from tomotheca.api.counting import Counted
 from tomotheca.api.files import CORS, INERT, cache_control, disposition, headers_of
 from tomotheca.api.linking import links_of
 from tomotheca.errors import GoneError, NotFoundError
+from tomotheca.export.crops import Crop
 from tomotheca.export.derived import Asked, Derived, crop, section_table, table
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def _endpoint(portal: Portal, kept: Kept, kind: str, make: Callable[[Asked], Der
         named = disposition(made.name, save=True)
         headers = {**CORS, **INERT, **cache_control(viewer), **named, **links}
         size, source = made.made
-        blob = Blob(size, f'"{made.tag}"', made.media_type, None, source)
+        tag = made.tag if isinstance(source, Crop) else made.sha256()
+        blob = Blob(size, f'"{tag}"', made.media_type, None, source)
         return Counted(BlobResponse(blob, headers_of(request), headers), portal.counts, kind, asked.id)
 
     return endpoint

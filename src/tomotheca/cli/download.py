@@ -19,10 +19,23 @@ To = Annotated[Path, typer.Option("--to", help="Folder to write below.")]
 Only = Annotated[
     str,
     typer.Option(
-        help="Kinds of files, with commas: frames, gains, mdoc, tiltseries, alignments, tomograms, annotations, images, viewer, metadata."
+        help="Kinds of files, with commas: frames, gains, mdoc, tiltseries, angles, alignments, tomograms, annotations, points, images, viewer, metadata."
     ),
 ]
-Format = Annotated[str, typer.Option("--format", help="Volumes as mrc or zarr; both without it.")]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="Volumes as mrc or zarr, both without it; points also as csv or star; sections of a tilt series as csv.",
+    ),
+]
+Box = Annotated[
+    str, typer.Option(help="Box of a tomogram or mask in voxels of level 0: 100:228,0:128,40:168; comes as MRC.")
+]
+Level = Annotated[str, typer.Option(metavar="N", help="Level of the pyramid, 0 is the finest; comes as MRC.")]
+Frame = Annotated[str, typer.Option(help="Coordinates of points as csv or star: voxel, angstrom or centred-angstrom.")]
+File = Annotated[str, typer.Option(metavar="N", help="One file of an annotation, by its number.")]
+Dataset = Annotated[str, typer.Option(metavar="DS-N", help="Of a deposition: only what lies in this dataset.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="List files and bytes, and bring nothing.")]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")]
 Token = Annotated[
@@ -32,8 +45,8 @@ Token = Annotated[
 
 
 def download(
-    ids: Ids, *, source: From, to: To = Path(), only: Only = "", form: Format = "",
-    dry_run: Dry = False, jobs: Jobs = 4, token: Token = "", json: Json = False,
+    ids: Ids, *, source: From, to: To = Path(), only: Only = "", form: Format = "", box: Box = "", level: Level = "",
+    frame: Frame = "", file: File = "", dataset: Dataset = "", dry_run: Dry = False, jobs: Jobs = 4, token: Token = "", json: Json = False,
 ) -> None:  # fmt: skip
     """Bring datasets, runs, tilt series, tomograms, annotations or depositions from a server. Run it again to continue."""
     from tomotheca.cli.fetch import ids as identifiers  # noqa: PLC0415 - heavy
@@ -42,7 +55,8 @@ def download(
 
     wanted = [identifiers.parse(text) for text in ids]
     server = Server(source, token)
-    items = job.unique(item for one in wanted for item in listing.fetch(server, one, only=only, form=form))
+    asks = {"only": only, "format": form, "box": box, "level": level, "frame": frame, "file": file, "dataset": dataset}
+    items = job.unique(item for one in wanted for item in listing.fetch(server, one, asks))
     total = sum(item.size for item in items)
     words = f"{len(items)} files, {size(total)}"
     if dry_run:

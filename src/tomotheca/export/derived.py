@@ -36,6 +36,9 @@ TABLES: Mapping[str, tuple[str, Callable[[Iterable[Points], points.Setting], Ite
 IN_MEMORY = 8 << 20
 """Longest table that is kept in memory."""
 
+HASHED = 64 << 20
+"""Bytes of the largest box that is read for its digest."""
+
 PATHS = {"tiltseries": "tilt-series", "tomogram": "tomograms", "annotation": "annotations"}
 KILO = 1000
 
@@ -84,12 +87,14 @@ class Derived:
         """Bytes."""
         return self.made[0]
 
-    def sha256(self) -> str | None:
-        """Give the digest of a table; that of voxels is not known before they are read."""
+    def sha256(self, most: int = HASHED) -> str | None:
+        """Give the digest, if the file has at most so many bytes or is there already: voxels are read for it."""
         source = self.made[1]
         if isinstance(source, MemorySource):
             return hashlib.sha256(source.data).hexdigest()
-        return source.digest if isinstance(source, _Spool) else None
+        if isinstance(source, _Spool):
+            return source.digest
+        return source.sha256() if isinstance(source, Crop) and self.size <= most else None
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,9 @@ def section_table(asked: Asked) -> Derived:
 
 
 def point_file(asked: Asked) -> tuple[Row, Row]:
-    """Give the annotation file with points that is asked for, else the first, and its entry in the file table.
+    """Give the annotation file with points that is asked for, else one of the same shape, and its entry in the file table.
+
+    Without a wish it is the first.
 
     Raises
     ------
@@ -191,9 +198,11 @@ def _annotation_file(asked: Asked, formats: set[str], what: str) -> tuple[Row, R
     clause = {"annotation_shape": {"annotation_id": {"_eq": asked.row["id"]}}}
     found = asked.site.catalog.find("annotation_file", asked.viewer, where=clause, order=[("id", "asc")])
     listed = {e["key"].rstrip("/"): e for e in asked.entries()}
+    shape = next((one["annotation_shape_id"] for one in found if one["id"] == wanted), None)
+    found.sort(key=lambda one: one["id"] != wanted)
     for one in found:
         entry = listed.get(str(one["s3_path"]).removeprefix(prefix).rstrip("/"))
-        if entry is not None and one["format"] in formats and wanted in {0, one["id"]}:
+        if entry is not None and one["format"] in formats and (not wanted or one["annotation_shape_id"] == shape):
             return one, entry
     message = f"AN-{asked.id} has no file with {what}" + (f" and the number {wanted}" if wanted else "")
     raise NotFoundError(message)

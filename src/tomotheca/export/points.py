@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,6 @@ import orjson
 from tomotheca.errors import QueryError
 from tomotheca.formats import ndjson
 from tomotheca.formats.relionwrite import ANGLES, CENTRED, COORDINATES, GROUP, TOMOGRAM, matrices_to_euler
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tomotheca.formats.points import Points

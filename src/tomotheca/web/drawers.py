@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tomotheca.errors import NotFoundError
 from tomotheca.schema.vocabulary import label
+from tomotheca.web import citing, links
 from tomotheca.web import format as formats
-from tomotheca.web import links
 from tomotheca.web.page import Asked, Crumb
 from tomotheca.web.recordparts import EXTRA
 from tomotheca.web.records import record
@@ -47,7 +47,7 @@ def link(asked: Asked, kind: str, identifier: int | None = None) -> str:
     word = next(w for w, k in KINDS.items() if k == kind)
     name = asked.name(kind, identifier) if identifier is not None else None
     return str(
-        asked.address.without({"dl", "dl-tab", "dl-what", "dl-format"}).set(
+        asked.address.without([name for name in asked.address.names if name == "dl" or name.startswith("dl-")]).set(
             {"metadata": word, "metadata-id": name, "tab": None}
         )
     )
@@ -78,12 +78,12 @@ def open_drawer(asked: Asked, own: tuple[str, int] | None = None) -> tuple[Drawe
 
 def _drawer(asked: Asked, kind: str, row: Row) -> Drawer:
     chosen = asked.address.first("tab")
-    tabs = TABS.get(kind, ())
+    tabs = (*TABS.get(kind, PLAIN), citing.TAB)
     tab = chosen if any(t == chosen for t, _ in tabs) else "metadata"
     shown = tuple(
         Crumb(text, str(asked.address.set({"tab": name if name != "metadata" else None}))) for name, text in tabs
     )
-    made = record(asked, kind, row) if tab == "metadata" else EXTRA[tab](asked, row)
+    made = _sections(asked, kind, row, tab)
     entity = asked.portal.catalog.schema.kinds[kind]
     closed = str(asked.address.without(PARAMETERS))
     current = next((text for name, text in tabs if name == tab), "")
@@ -98,6 +98,18 @@ def _drawer(asked: Asked, kind: str, row: Row) -> Drawer:
         closed,
         links.page(kind, row["id"]),
     )
+
+
+def _sections(asked: Asked, kind: str, row: Row, tab: str) -> tuple[Section, ...]:
+    if tab == citing.TAB[0]:
+        return citing.sections(asked, kind, row)
+    return record(asked, kind, row) if tab == "metadata" else EXTRA[tab](asked, row)
+
+
+def cite_link(asked: Asked, kind: str, identifier: int | None = None) -> str:
+    """Give the address of this page with the drawer open that says how to cite something."""
+    path, _, query = link(asked, kind, identifier).partition("?")
+    return f"{path}?{query}&tab={citing.TAB[0]}"
 
 
 def heading(kind: str, row: Row) -> str:
@@ -116,6 +128,7 @@ def heading(kind: str, row: Row) -> str:
     return str(row["name"])
 
 
+PLAIN = (("metadata", "Metadata"),)
 TABS: Mapping[str, Sequence[tuple[str, str]]] = {
     "run": (("metadata", "Metadata"), ("objectOverview", "Object overview")),
     "tiltseries": (("metadata", "Metadata"), ("sections", "Sections")),

@@ -18,7 +18,7 @@ from tomotheca.catalog.vectors import ChangedError
 from tomotheca.catalog.viewer import ANONYMOUS, Viewer
 from tomotheca.errors import GoneError, NotFoundError
 from tomotheca.schema import SCHEMA
-from tomotheca.web import assets
+from tomotheca.web import assets, legacy
 from tomotheca.web import format as formats
 from tomotheca.web.address import Address
 
@@ -156,16 +156,21 @@ def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], 
         asked = ask(portal, request, json=json)
         as_json = json or _prefers_json(request)
         try:
-            found = page.answer(asked)
+            found = _answer(page, asked)
         except ChangedError:  # the catalogue has changed since the request came
             asked = replace(asked, version=portal.catalog.stamp(asked.viewer))
-            found = page.answer(asked)
+            found = _answer(page, asked)
         if isinstance(found, Moved):
             return RedirectResponse(_twin(found.location) if json else found.location, found.status)
         response = to_json(found) if as_json else to_html(page.template, found, shell(asked, page))
         return guard(response)
 
     return endpoint
+
+
+def _answer(page: Page, asked: Asked) -> Context | Moved:
+    elsewhere = legacy.moved(asked)
+    return Moved(elsewhere) if elsewhere else page.answer(asked)
 
 
 def _twin(location: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,8 +40,13 @@ class Item:
         return folder.joinpath(*parts)
 
 
-def fetch(server: Server, wanted: Wanted, *, only: str = "", form: str = "") -> list[Item]:
+def fetch(server: Server, wanted: Wanted, asks: Mapping[str, str] | None = None) -> list[Item]:
     """Ask a server for the files of an entity.
+
+    Parameters
+    ----------
+    asks : mapping, optional
+        Parameters that choose among them, such as ``only`` and ``format``.
 
     Raises
     ------
@@ -52,7 +57,7 @@ def fetch(server: Server, wanted: Wanted, *, only: str = "", form: str = "") -> 
     FormatError
         If it answers something else than a list of files.
     """
-    query = urlencode({name: value for name, value in (("only", only), ("format", form)) if value})
+    query = urlencode({name: value for name, value in (asks or {}).items() if value})
     url = f"{server.base}/api/v1/{wanted.kinds}/{wanted.number}/manifest.json{'?' + query if query else ''}"
     for attempt in range(TRIES):
         try:
