@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import drawers, links, summaries
+from tomotheca.web import downloads, drawers, links, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import identifier, over, unknown
@@ -85,6 +85,8 @@ class DepositionPage(Context):
     pager: Pager
     runs: int
     info: str
+    cite: str
+    download: str
 
 
 def deposition(asked: Asked) -> DepositionPage | Moved:
@@ -109,7 +111,7 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
         databases=links.listed(row["related_database_entries"]), types=tuple(label("deposition_types_enum", t["type"]) for t in types),
         contents=tuple(Content(NOUNS[k], formats.count(n), amount=n) for k, n in counts.items() if n), methods=_methods(annotations), reconstructions=_reconstructions(tomograms),
         groups=_groups(asked, [r for r in runs if r["id"] in set(page)], annotations, tomograms), pager=make_pager(asked.address, len(runs)), runs=len(runs),
-        info=drawers.link(asked, "deposition"),
+        info=drawers.link(asked, "deposition"), cite=drawers.cite_link(asked, "deposition"), download=downloads.link(asked, "deposition", number),
     )  # fmt: skip
 
 

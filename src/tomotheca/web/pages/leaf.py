@@ -53,6 +53,7 @@ class Leaf(Context):
     view: str
     view_text: str
     download: str
+    cite: str
     run: Crumb
     dataset: Crumb
 
@@ -92,7 +93,7 @@ def _leaf(asked: Asked, kind: str, row: Row) -> Leaf:
         sections=(*leafparts.first_sections(asked, kind, row), *record(asked, kind, row)),
         table=leaftables.table(asked, made) if made and made.rows else None, table_note=_note(kind, made), exports=_exports(kind, row, made),
         view=_view(asked, kind, row), view_text="View this annotation alone" if kind == "annotation" else "View tomogram",
-        download=downloads.link(asked, kind, row["id"]) if kind in downloads.OFFERS else "", run=steps[0], dataset=steps[1],
+        download=downloads.link(asked, kind, row["id"]) if kind in downloads.OFFERS else "", cite=drawers.cite_link(asked, kind, row["id"]), run=steps[0], dataset=steps[1],
     )  # fmt: skip
 
 
