@@ -111,6 +111,7 @@ class RunPage(Context):
     view: str
     download: str
     info: str
+    cite: str
     previous: Crumb | None
     next: Crumb | None
     tabs: tuple[Crumb, ...]
@@ -154,7 +155,7 @@ def run(asked: Asked) -> RunPage | Moved:
         processing=tuple(dict.fromkeys(label("tomogram_processing_enum", t["processing"]) for t in things["tomogram"])),
         objects=_objects(things), contents=_contents(asked, number, things, sizes), notes=_notes(things),
         size=sum(b.size for b in sizes.values()), files=sum(b.files for b in sizes.values()),
-        view=view, preview=preview, download=downloads.link(asked, "run", number), info=drawers.link(asked, "run"),
+        view=view, preview=preview, download=downloads.link(asked, "run", number), info=drawers.link(asked, "run"), cite=drawers.cite_link(asked, "run"),
         previous=around[0], next=around[1], tabs=_tabs(asked, number, things, sizes), tab=tab, table=table,
     )  # fmt: skip
 
