@@ -23,6 +23,9 @@ PARAMETERS = ("axis", "index", "contrast", "overlay")
 
 ANCHOR = "#slices"
 MOST_OVERLAYS = 60
+SHOT, LEAST = 448, 24
+"""Pixels of a volume's longest edge, and the fewest of any, in pictures beside each other: all have one scale."""
+
 WORDS = {-10: "10 back", -1: "Previous", 1: "Next", 10: "10 on"}
 DRAWABLE = {"ndjson": frozenset({"Point", "OrientedPoint", "InstanceSegmentation"}), "zarr": frozenset({"SegmentationMask", "InstanceSegmentationMask"})}
 """Shapes that are drawn on slices, by the format that they are read from."""
@@ -136,11 +139,11 @@ def shots(asked: Asked, tomogram: Row, overlay: str, at: Sequence[float] | None 
     if array_entry(asked, tomogram["s3_omezarr_dir"]) is None:
         return ()
     shape, here = shape_of(tomogram), asked.name("tomogram", tomogram["id"])
-    found = []
-    for place, axis in enumerate(AXES):
+    found, scale = [], SHOT / max(shape)
+    for place, axis in ((0, "z"), (2, "x"), (1, "y")):
         middle = shape[place] // 2 if at is None else round(at[2 - place])
         cut = Cut(axis, min(max(middle, 0), shape[place] - 1), overlay=overlay)
-        width, height = size_of(shape, axis)
+        height, width = (max(LEAST, round(n * scale)) for n in slices.shown_edges(shape, axis))
         page = str(Address(f"/tomograms/{tomogram['id']}").set(dict(cut.query()))) + ANCHOR
         alt = f"{PLANES[axis]} plane of {here} with {overlay}"
         found.append(Shot(slices.picture(tomogram["id"], cut), alt, width, height, page, f"{PLANES[axis]}, {axis} = {cut.index}"))

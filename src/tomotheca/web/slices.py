@@ -14,10 +14,9 @@ PLANES = {"z": "XY", "y": "XZ", "x": "YZ"}
 """What one sees across each axis."""
 
 CONTRASTS = {
-    "normal": "Normal: 1st to 99th percentile of the slices", "soft": "Soft: 0.1th to 99.9th percentile", "strong": "Strong: 5th to 95th percentile",
-    "full": "Full: all values", "volume": "Volume: 1st to 99th percentile of all voxels, the viewer's own",
+    "normal": "Normal, 1 to 99 %", "soft": "Soft, 0.1 to 99.9 %", "strong": "Strong, 5 to 95 %", "full": "Full range", "volume": "As in the viewer",
 }  # fmt: skip
-"""Offered contrasts; what each does."""
+"""Offered contrasts: percentiles of the slices that become black and white; the viewer's are those of all voxels of the finest level."""
 
 DEFAULT_CONTRAST = "normal"
 LONGEST = 768

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from tomotheca.errors import NotFoundError, TomothecaError
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import precomputed
+from tomotheca.web import coarse, layers, precomputed
 from tomotheca.web.format import number
 from tomotheca.web.summaries import key_of, preference
 
@@ -48,7 +48,12 @@ MOST_BYTES = 60_000
 SMALL = 16_000
 """Bytes of a file of points up to which they stand in the state; more are opened piece by piece, where the archive has them so."""
 
-MOST_LAYERS = 12
+MOST_LISTED = 30
+"""Layers that are in the state although they are off; the page names the others."""
+
+POINT_BYTES = 4 << 20
+"""Bytes that are read of a file of points."""
+
 SOURCES = {"dataset_author": 0, "portal_standard": 1, "community": 2}
 POINTS = frozenset({"Point", "OrientedPoint", "InstanceSegmentation"})
 MASKS = frozenset({"SegmentationMask", "InstanceSegmentationMask"})
@@ -84,6 +89,8 @@ class Wanted:
     tomogram: int | None = None
     annotation: int | None = None
     deposition: int | None = None
+    at: tuple[float, float, float] | None = None
+    """Where to look, x, y, z in Å."""
 
 
 @dataclass(frozen=True)
@@ -127,18 +134,20 @@ def state(asked: Asked, wanted: Wanted) -> dict[str, Any]:
     """
     asked.get("run", wanted.run)
     tomogram = choose_tomogram(asked, wanted)
+    shapes = find_shapes(asked, wanted)
     spacing = tomogram["voxel_spacing"]
     dimensions = {axis: [spacing * ANGSTROM, "m"] for axis in "xyz"}
     size = [tomogram[f"size_{axis}"] for axis in "xyz"]
-    layers = [_image(asked, tomogram), *_annotations(asked, wanted, tomogram)]
+    image = _image(asked, tomogram)
+    made = [image, *_annotations(asked, (shapes, layers.choose(asked, shapes, wanted, tomogram)), tomogram)]
     return {
         "title": asked.name("tomogram", tomogram["id"]),
         "dimensions": dimensions,
-        "position": [(n - 1) / 2 for n in size],
+        "position": _position(asked, wanted, (tomogram, shapes)) or [(n - 1) / 2 for n in size],
         "crossSectionScale": max(size[:2]) / 360,
         "projectionScale": max(size) * 1.3,
-        "layers": layers,
-        "selectedLayer": {"visible": False, "layer": layers[0]["name"]},
+        "layers": made,
+        "selectedLayer": {"visible": False, "layer": image["name"]},
         "layout": "4panel",
         "showSlices": True,
         "showAxisLines": False,
@@ -148,18 +157,46 @@ def state(asked: Asked, wanted: Wanted) -> dict[str, Any]:
 
 
 def choose_tomogram(asked: Asked, wanted: Wanted) -> Row:
-    """Give the tomogram asked for, else the run's preferred one."""
-    found = [
-        t
-        for t in asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": wanted.run}})
-        if key_of(asked, t["s3_omezarr_dir"])
-    ]
+    """Give the tomogram asked for, else the run's preferred one; for one annotation the preferred one of those it fits.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none that the viewer can show.
+    """
+    found = find_tomograms(asked, wanted.run)
     if wanted.tomogram is not None:
         found = [t for t in found if t["id"] == wanted.tomogram]
+    elif wanted.annotation is not None:
+        used = {s.file["alignment_id"] for s in find_shapes(asked, wanted)}
+        found = [t for t in found if t["alignment_id"] in used] or found
     if not found:
         message = f"{asked.name('run', wanted.run)} has no tomogram that the viewer can show."
         raise NotFoundError(message)
-    return min(found, key=preference)
+    return found[0]
+
+
+def find_tomograms(asked: Asked, run: int) -> list[Row]:
+    """Give the tomograms of a run that the viewer can show: the preferred one first."""
+    found = asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": run}})
+    return sorted((t for t in found if key_of(asked, t["s3_omezarr_dir"])), key=preference)
+
+
+def _position(asked: Asked, wanted: Wanted, shown: tuple[Row, Sequence[Shape]]) -> list[float]:
+    """Give where to look, in voxels: where the address says, else the middle point of the one annotation asked for."""
+    tomogram, shapes = shown
+    if wanted.at is not None:
+        return [round(a / tomogram["voxel_spacing"], 2) for a in wanted.at]
+    first = next((s for s in shapes if s.shape in POINTS), None)
+    if wanted.annotation is None or first is None:
+        return []
+    points = [p["location"] for p in read_points(asked, key_of(asked, first.file["s3_path"]))]
+    if not points:
+        return []
+    scale = first.spacing / tomogram["voxel_spacing"] if first.spacing else 1.0
+    middle = {axis: sorted(float(p[axis]) for p in points)[len(points) // 2] for axis in "xyz"}
+    near = min(points, key=lambda p: sum((float(p[a]) - middle[a]) ** 2 for a in "xyz"))
+    return [round(float(near[axis]) * scale, 2) for axis in "xyz"]
 
 
 def _source(asked: Asked, address: str) -> str:
@@ -176,24 +213,31 @@ def _image(asked: Asked, tomogram: Row) -> dict[str, Any]:
         "blend": "additive",
     }
     low, high = tomogram["statistics_p1"], tomogram["statistics_p99"]
-    if low is not None and high is not None and high > low:
+    if low is None or high is None or not high > low:
+        low, high = coarse.ends(asked, f"{key_of(asked, tomogram['s3_omezarr_dir']).rstrip('/')}/") or (None, None)
+    if low is not None and high is not None:
         layer["shader"] = IMAGE_SHADER % (f"{low:.6g}", f"{high:.6g}")
     return layer
 
 
-def _annotations(asked: Asked, wanted: Wanted, tomogram: Row) -> Iterator[dict[str, Any]]:
-    shapes = _shapes(asked, wanted)
-    shown = _shown(shapes, wanted, tomogram)
-    room = MOST_BYTES
-    for place, shape in enumerate(shapes):
-        layer = _layer(asked, shape, tomogram, room)
-        if layer is None:
+def _annotations(asked: Asked, chosen: tuple[Sequence[Shape], Sequence[layers.Layer]], tomogram: Row) -> Iterator[dict[str, Any]]:
+    """Give the layers that are on, then as many of the others as there is room for, all in the order of preference."""
+    shapes, decided = chosen
+    room, found = MOST_BYTES, {}
+    on, off = [d.place for d in decided if d.on], [d.place for d in decided if not d.on]
+    for place in (*on, *off[:MOST_LISTED]):
+        small = (shapes[place].file["file_size"] or 0) <= SMALL or bool(shapes[place].folder)
+        if place not in on and not small and shapes[place].shape in POINTS:
             continue
-        room -= len(orjson.dumps(layer))
-        yield {**layer, "visible": place in shown, "archived": False}
+        layer = _layer(asked, shapes[place], tomogram, room)
+        size = len(orjson.dumps(layer)) if layer else 0
+        if layer is not None and size <= room:
+            room -= size
+            found[place] = {**layer, "visible": place in on, "archived": False}
+    yield from (found[place] for place in sorted(found))
 
 
-def _shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
+def find_shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
     catalog = asked.portal.catalog
     where: dict[str, Any] = {"run_id": {"_eq": wanted.run}}
     where |= {"id": {"_eq": wanted.annotation}} if wanted.annotation is not None else {}
@@ -255,29 +299,6 @@ def _newest(annotation: Row) -> int:
     return -int((annotation["deposition_date"] or "0")[:10].replace("-", ""))
 
 
-def _shown(shapes: Sequence[Shape], wanted: Wanted, tomogram: Row) -> set[int]:
-    """Choose the layers that are on: what was asked for, else one per object in the tomogram's alignment, points before masks."""
-    if wanted.annotation is not None or wanted.deposition is not None:
-        return set(range(len(shapes)))
-    fitting = [i for i, s in enumerate(shapes) if s.file["alignment_id"] == tomogram["alignment_id"]]
-    defaults = [i for i in fitting if shapes[i].file["is_visualization_default"]]
-    if not defaults:
-        seen: set[str] = set()
-        for i in sorted(fitting, key=lambda i: shapes[i].shape in MASKS):
-            if (name := shapes[i].annotation["object_id"]) not in seen:
-                seen.add(name)
-                defaults.append(i)
-    return set(_one_per_annotation(shapes, defaults)[:MOST_LAYERS])
-
-
-def _one_per_annotation(shapes: Sequence[Shape], chosen: Sequence[int]) -> list[int]:
-    """Keep one file of each shape of an annotation: the same points need not be drawn twice."""
-    found: dict[int, int] = {}
-    for i in chosen:
-        found.setdefault(shapes[i].annotation["id"], i)
-    return list(found.values())
-
-
 def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] | None:
     a = s.annotation
     name = f"{a['object_name']} · {label('annotation_file_shape_type_enum', s.shape).lower()} ({asked.name('annotation', a['id'])})"
@@ -300,7 +321,7 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
             return {**made, "name": name}
     points = read_points(asked, key_of(asked, s.file["s3_path"]))
     if len(points) > MOST_POINTS:
-        name += f" first {number(MOST_POINTS)} of {number(len(points))}"
+        name += f" first {number(MOST_POINTS)} of {number(max(len(points), a['object_count'] or 0))}"
     scale = s.spacing / tomogram["voxel_spacing"] if s.spacing else 1.0
     marks = list(_marks(points[:MOST_POINTS], scale, tomogram))
     if not marks:
@@ -319,7 +340,8 @@ def read_points(asked: Asked, key: str) -> list[Mapping[str, Any]]:
     if asked.portal.files is None:
         return []
     try:
-        lines = asked.portal.files.read_bytes(key).splitlines()
+        data = asked.portal.files.read_range(key, 0, POINT_BYTES)
+        lines = data.splitlines() if len(data) < POINT_BYTES else data.splitlines()[:-1]
         return [orjson.loads(line) for line in lines if line.strip()]
     except (TomothecaError, OSError, orjson.JSONDecodeError):
         return []

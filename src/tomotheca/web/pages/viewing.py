@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import assets, downloads, drawers, links, summaries, viewer
+from tomotheca.web import assets, downloads, drawers, layers, links, previews, summaries, viewer
 from tomotheca.web import format as formats
 from tomotheca.web.address import Address
 from tomotheca.web.page import Asked, Context, Crumb, Moved, ask, guard
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PARAMETERS = ("tomogram", "annotation", "deposition", "layout", "pos", "tour")
 KINDS = ("tomogram", "annotation", "deposition")
+FARTHEST = 1e9
+"""Å that a place may be away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,18 @@ class Choice:
     note: str
     href: str
     current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An annotation of the run in the viewer: on, or off and why."""
+
+    identifier: str
+    text: str
+    on: bool
+    rule: str
+    href: str
+    """Of a view with this annotation alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +66,10 @@ class View(Context):
     built: bool
     choices: tuple[Choice, ...]
     picture: summaries.Picture
+    preview: previews.Preview | None
+    """What is shown where the viewer cannot be."""
+
+    layers: tuple[Shown, ...]
     only: str
     """What the view is limited to."""
 
@@ -69,9 +87,21 @@ def wanted(asked: Asked, run: int, tomogram: int | None = None) -> tuple[viewer.
         found[kind] = prefixed(asked, kind, given) if given else None
         if given and found[kind] is None:
             ignored.append(f"{kind}={given[:80]}")
+    at = _place(asked.address.first("pos"))
+    if asked.address.first("pos") and at is None:
+        ignored.append(f"pos={asked.address.first('pos')[:80]}")
     return viewer.Wanted(
-        run, tomogram if tomogram is not None else found["tomogram"], found["annotation"], found["deposition"]
+        run, tomogram if tomogram is not None else found["tomogram"], found["annotation"], found["deposition"], at
     ), tuple(ignored)
+
+
+def _place(text: str) -> tuple[float, float, float] | None:
+    """Read three numbers; None if they are none."""
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError:
+        return None
+    return (x, y, z) if all(abs(n) < FARTHEST for n in (x, y, z)) else None
 
 
 def view_run(asked: Asked) -> View | Moved:
@@ -90,19 +120,19 @@ def _view(asked: Asked, number: int, tomogram: int | None) -> View:
     run = asked.get("run", number)
     dataset = asked.get("dataset", run["dataset_id"])
     want, ignored = wanted(asked, number, tomogram)
-    found = [
-        t
-        for t in asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": number}})
-        if t["s3_omezarr_dir"]
-    ]
-    found.sort(key=summaries.preference)
-    current = next((t for t in found if t["id"] == want.tomogram), found[0] if found else None)
+    found = viewer.find_tomograms(asked, number)
+    current = viewer.choose_tomogram(asked, want if any(t["id"] == want.tomogram for t in found) else replace(want, tomogram=None)) if found else None
+    shown, view = _layers(asked, want, current), f"/tomograms/{current['id']}" if current else ""
+    overlay_by = asked.name("annotation", want.annotation) if want.annotation is not None else ""
+    drawn = previews.drawable(asked, number, current["alignment_id"]) if current else {}
+    preview = previews.of_tomogram(asked, current, drawn, href=view, overlay=overlay_by)
     query = {
         k: v
         for k, v in (
             ("tomogram", current["id"] if current else None),
             ("annotation", want.annotation),
             ("deposition", want.deposition),
+            ("pos", asked.address.first("pos") if want.at else None),
         )
         if v is not None
     }
@@ -113,12 +143,26 @@ def _view(asked: Asked, number: int, tomogram: int | None) -> View:
         f"Central slice of {asked.name('tomogram', current['id'])}, {run['name']}" if current else run["name"],
     )
     return View(
-        title=f"Viewer: {run['name']}", crumbs=(), ignored=(*ignored, *misread, *unknown(asked.address, PARAMETERS)), overlay=overlay, noindex=True, identifier=name,
+        title=f"Viewer: {run['name']}", crumbs=(), ignored=(*ignored, *misread, *unknown(asked.address, (*PARAMETERS, *previews.PARAMETERS)), *(preview.ignored if preview else ())), overlay=overlay, noindex=True, identifier=name,
         run=Crumb(run["name"], links.page("run", number)), dataset=Crumb(dataset["title"], links.page("dataset", dataset["id"])),
         frame=assets.viewer_url(state) if current and assets.is_built() else "", state=state, built=assets.is_built(), choices=tuple(_choice(asked, number, t, current) for t in found),
-        picture=summaries.picture(asked, _photo(current), alt, width=summaries.MIDDLE), only=_only(asked, want), reset=f"/view/runs/{number}",
+        picture=summaries.picture(asked, _photo(current), alt, width=summaries.MIDDLE), preview=preview, layers=shown, only=_only(asked, want), reset=f"/view/runs/{number}",
         download=downloads.link(asked, "run", number), info=drawers.link(asked, "run", number),
     )  # fmt: skip
+
+
+def _layers(asked: Asked, want: viewer.Wanted, tomogram: Row | None) -> tuple[Shown, ...]:
+    """List the annotations in the order of preference, those that are on first."""
+    if tomogram is None:
+        return ()
+    shapes = viewer.find_shapes(asked, want)
+    found = []
+    for decided in sorted(layers.choose(asked, shapes, want, tomogram), key=lambda d: not d.on):
+        s = shapes[decided.place]
+        name = asked.name("annotation", s.annotation["id"])
+        text = f"{s.annotation['object_name']}, {label('annotation_file_shape_type_enum', s.shape).lower()}"
+        found.append(Shown(name, text, decided.on, decided.rule, f"/view/runs/{want.run}?annotation={name}"))
+    return tuple(found)
 
 
 def _photo(t: Row | None) -> str | None:

@@ -149,6 +149,12 @@ addEventListener("message", (event) => {
     status.textContent = event.data.message;
     const impossible = /cannot show volumes/.test(event.data.message);
     find("[data-viewer-instead]").hidden = !impossible;
+    const slices = impossible && find("[data-viewer-slices]");
+    if (slices) {
+      find("[data-viewer-instead]").append(slices.content);
+      slices.remove();
+      document.dispatchEvent(new Event("slices"));
+    }
     frame.hidden = impossible;
   }
 });

@@ -65,4 +65,12 @@ function attach(box) {
   find("form > button", box).hidden = true;
 }
 
-for (const box of document.querySelectorAll("[data-slices]")) attach(box);
+function attachAll() {
+  for (const box of document.querySelectorAll("[data-slices]:not([data-attached])")) {
+    box.dataset.attached = "";
+    attach(box);
+  }
+}
+
+document.addEventListener("slices", attachAll);
+attachAll();
