@@ -246,9 +246,9 @@ def _date(frame: Frame, ask: Ask, tables: Tables) -> None:
     for kind in ("dataset", "deposition"):
         table = tables.kinds[kind]
         days = {
-            r[0]: int(r[1][:DAY_LENGTH].replace("-", ""))
+            r.id: int(r.release_date[:DAY_LENGTH].replace("-", ""))
             for r in ask(sa.select(table.c.id, table.c.release_date))
-            if r[1]
+            if r.release_date
         }
         docs = np.flatnonzero(frame.kinds == CODES[kind])
         frame.released[docs] = [days.get(number, 0) for number in frame.ids[docs].tolist()]

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from tomotheca.catalog.viewer import hidden_now
 from tomotheca.search import asking, frame
 from tomotheca.search.engine import Outcome, Search
-from tomotheca.search.fields import LOCAL
+from tomotheca.search.fields import CODES, LOCAL
 from tomotheca.search.parts import Part
 from tomotheca.search.spelling import allowed
 from tomotheca.search.text import singular
@@ -98,6 +98,14 @@ class Library:
             outcome = _Session(self, connection, viewer).search(asking.parse(text)).run()
         found: list[int] = outcome.ids(kind).tolist()
         return found
+
+    def objects(self, identifier: str, viewer: Viewer) -> list[str]:
+        """Give the names of the objects that have an ontology identifier, written as `concepts.normal` does."""
+        with self.catalog.engine.begin() as connection:
+            view = self.view(_Session(self, connection, viewer).ask, viewer)
+        docs = np.flatnonzero(view.docs & (view.frame.kinds == CODES["object"]))
+        names = (view.frame.names[number] for number in view.frame.ids[docs].tolist())
+        return [n.words[0] for n in names if n.key.startswith(f"{identifier}|")]
 
     def view(self, ask: Ask, viewer: Viewer) -> View:
         """Give the documents that a viewer sees, in the state that the transaction sees."""

@@ -32,7 +32,7 @@ def places(text: str, wanted: Collection[str]) -> list[tuple[int, int]]:
             hit[found.start : found.end] = [True] * (found.end - found.start)
     merged: list[tuple[int, int]] = []
     for word, is_hit in zip(words, hit, strict=True):
-        if is_hit and merged and text[merged[-1][1] : word.start].strip(" -_") == "":
+        if is_hit and merged and text[merged[-1][1] : word.start].strip(" .-_") == "":
             merged[-1] = (merged[-1][0], max(word.end, merged[-1][1]))
         elif is_hit:
             merged.append((word.start, word.end))

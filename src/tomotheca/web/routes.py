@@ -11,7 +11,7 @@ from starlette.routing import Route
 from tomotheca.errors import NotFoundError
 from tomotheca.web import assets
 from tomotheca.web.page import Crumb, Page
-from tomotheca.web.pages import browse, dataset, deposition, docs, finding, home, leaf, run, viewing
+from tomotheca.web.pages import browse, dataset, deposition, docs, finding, home, leaf, run, search, viewing
 from tomotheca.web.portal import Served, portal_of
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ PAGES = (
     Page("/alignments/{id}", leaf.leaf("alignment"), "leaf.html"),
     Page("/view/runs/{id}", viewing.view_run, "view.html"),
     Page("/view/tomograms/{id}", viewing.view_tomogram, "view.html"),
+    Page("/search", search.search, "search.html"),
     Page("/docs", docs.text("Docs", "Documentation of this site."), "docs.html"),
     Page("/docs/data-schema", docs.data_schema, "data_schema.html"),
     Page("/docs/download", docs.text("Download guide", "Every way to take data with you.", DOCS), "docs_download.html"),
@@ -53,7 +54,7 @@ def routes(served: Served) -> list[Route]:
     """Give every route of the pages, their twins, generated states and static files."""
     portal = portal_of(served)
     pages = [route for page in PAGES for route in page.routes(portal)]
-    return [*static_routes(), *viewing.state_routes(portal), *docs.schema_routes(), *finding.routes(portal), *leaf.table_routes(portal), *pages]
+    return [*static_routes(), *viewing.state_routes(portal), *docs.schema_routes(), *finding.routes(portal), *leaf.table_routes(portal), *search.routes(portal, PAGES), *pages]
 
 
 def static_routes() -> list[Route]:

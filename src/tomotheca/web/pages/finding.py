@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from tomotheca.web.address import Address
-from tomotheca.web.links import PATHS, page
+from tomotheca.web.links import page
 from tomotheca.web.page import Asked, ask, guard
-from tomotheca.web.pages.common import prefixed
+from tomotheca.web.resolving import resolve
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,36 +19,6 @@ if TYPE_CHECKING:
     from tomotheca.web.portal import Portal
 
 NEWEST = 30
-MOST_DIGITS = 10
-LONGEST_NAME = 200
-
-
-def resolve(asked: Asked, given: str) -> str:
-    """Give the page of whatever an identifier names; a search where it names nothing."""
-    text = re.sub(r"^https?://[^/]+", "", given.strip())
-    for kind, path in PATHS.items():
-        if found := re.fullmatch(rf"{path}/(\d{{1,10}})/?", text):
-            return page(kind, int(found[1]))
-    for kind in PATHS:
-        number = None if text.isdigit() else prefixed(asked, kind, text)
-        if number is not None:
-            return page(kind, number)
-    if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
-        here = [
-            kind
-            for kind in PATHS
-            if abs(int(text)) < 1 << 31 and asked.portal.catalog.count(kind, asked.viewer, {"id": {"_eq": int(text)}})
-        ]
-        if here:
-            return page("dataset" if "dataset" in here else here[0], int(text))
-    runs = (
-        asked.portal.catalog.find("run", asked.viewer, where={"name": {"_eq": text}}, limit=2)
-        if len(text) <= LONGEST_NAME
-        else []
-    )
-    if len(runs) == 1:
-        return page("run", runs[0]["id"])
-    return str(Address("/browse-data/datasets", (("search", text),) if text else ()))
 
 
 def routes(portal: Portal) -> list[Route]:
