@@ -196,7 +196,8 @@ def pairs_of(owners: Sequence[NDArray[np.int64]], columns: Sequence[Coded]) -> P
         coded.append(own[column.codes] if len(own) else column.codes.astype(np.int64))
     owner, codes = np.concatenate(owners), np.concatenate(coded)
     flat, pair = np.unique(owner * max(len(values), 1) + codes, return_inverse=True)
-    return Pairs(tuple(values), pair.astype(np.int32), (flat % max(len(values), 1)).astype(np.int32))
+    wide = max(len(values), 1)
+    return Pairs(tuple(values), pair.astype(np.int32), (flat % wide).astype(np.int32), flat // wide)
 
 
 @dataclass(frozen=True)
@@ -206,10 +207,16 @@ class Pairs:
     values: tuple[Any, ...]
     pair: NDArray[np.int32]
     value_of: NDArray[np.int32]
+    owner_of: NDArray[np.int64]
+
+    def seen(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Mark the pairs that stand in some rows."""
+        found = np.zeros(len(self.value_of), bool)
+        found[self.pair[rows]] = True
+        return found
 
     def count(self, rows: NDArray[np.bool_]) -> Iterator[tuple[Any, int]]:
         """Count the owners of each value among some rows."""
-        seen = np.zeros(len(self.value_of), bool)
-        seen[self.pair[rows]] = True
+        seen = self.seen(rows)
         counts = np.bincount(self.value_of[seen], minlength=len(self.values))
         return ((v, int(n)) for v, n in zip(self.values, counts, strict=True) if n)

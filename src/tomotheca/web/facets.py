@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from tomotheca.catalog.vectors import pairs_of
-from tomotheca.web.filters import DATA_TYPES, Active, Filter, compose
+from tomotheca.web.filters import Active, apart, compose, group_terms
+from tomotheca.web.filterset import DATA_TYPES
+from tomotheca.web.knowing import resolved
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Compiler
     from tomotheca.catalog.viewer import Viewer
+    from tomotheca.web.filtering import Filter
     from tomotheca.web.portal import Portal
 
     Mask = NDArray[np.bool_]
@@ -99,13 +102,14 @@ def carried(values: V, at: Places) -> V:
 
 def matching(scope: Scope, active: Sequence[Active]) -> Places:
     """Give the identifiers of the listed rows that the filters leave."""
-    found = scope.listed & scope.masks.holds(scope.listing, compose(scope.listing, active))
+    found = scope.listed & scope.masks.holds(scope.listing, compose(scope.listing, resolved(scope.masks, active)))
     ids: Places = scope.masks.world.ids(scope.listing)[found]
     return ids
 
 
 def count_options(scope: Scope, filters: Sequence[Filter], active: Sequence[Active]) -> dict[str, Counts]:
     """Give, for each counted filter, the number of rows that each option would leave."""
+    active = resolved(scope.masks, active)
     counted = [f for f in filters if f.widget in COUNTED and (f.kind or f.parameter == "files")]
     return {f.parameter: _count(scope, f, active) for f in counted}
 
@@ -119,12 +123,25 @@ def _count(scope: Scope, f: Filter, active: Sequence[Active]) -> Counts:
     if f.level in LISTED:
         if any(a.filter.level not in LISTED for a in others):
             owners = owners & _holding(scope, _groups(scope, others))
+        if f.level != scope.listing:
+            return _of_parents(scope, f, owners)
         return _tally(scope, f.column, {f.kind: carried(owners, scope.owner_at(f.kind))})
     groups = _groups(scope, others, skip=f.level) & _belonging(scope, owners)
+    sets = apart([a for a in others if a.filter.level == f.level], others)
+    if len(sets) > 1:
+        return _shared(scope, f, groups, sets)
     rows = {f.kind: carried(groups, scope.group_at(f.kind)) & _own(scope, f, others)}
     if f.identified and scope.group == "run" and not any(a.filter.level == f.level for a in others):
         rows["identified_object"] = carried(groups, scope.group_at("identified_object"))
     return _tally(scope, f.column, rows)
+
+
+def _of_parents(scope: Scope, f: Filter, owners: Mask) -> Counts:
+    """Count listed rows by a value of the row that each belongs to."""
+    world = scope.masks.world
+    coded, at = world.column(f.kind, f.column), world.places(scope.listing, f"{f.level}_id", f.level)
+    counts = np.bincount(coded.codes[at[owners & (at >= 0)]], minlength=len(coded.values))
+    return {v: int(n) for v, n in zip(coded.values, counts, strict=True) if n}
 
 
 def _owners(scope: Scope, active: Sequence[Active]) -> Mask:
@@ -151,21 +168,22 @@ def _marked(places: Places, number: int) -> Mask:
 
 def _groups(scope: Scope, active: Sequence[Active], *, skip: str = "") -> Mask:
     """Mark the groups that meet every filter on runs and their parts, one level left out."""
-    masks, found = scope.masks, scope.masks.visible(scope.group)
-    for a in active:
-        if a.filter.level == "run":
-            found = found & masks.holds("run", a.filter.clause(a.values))
-    for level in PARTS:
-        here = [a for a in active if a.filter.level == level]
-        if not here or level == skip:
-            continue
-        clause = {"_and": [a.filter.clause(a.values) for a in here]}
-        holding = _marked(scope.group_at(level)[masks.where(level, clause)], len(found))
-        if scope.group == "run" and all(a.filter.identified for a in here):
-            rows = masks.where("identified_object", clause)
-            holding |= _marked(scope.group_at("identified_object")[rows], len(found))
-        found = found & holding
-    return found
+    terms = group_terms(scope.listing, active, skip=skip)
+    return scope.masks.where(scope.group, {"_and": terms})
+
+
+def _shared(scope: Scope, f: Filter, groups: Mask, sets: Sequence[Sequence[Active]]) -> Counts:
+    """Count the listed rows with a group that has a value once for each of several sets of filters."""
+    world, at = scope.masks.world, scope.group_at(f.kind)
+    pairs = world.keep(
+        ("shared", scope.listing, f.kind, f.column), lambda: pairs_of([at], [world.column(f.kind, f.column)])
+    )
+    rows = carried(groups, at)
+    seen = np.logical_and.reduce([pairs.seen(rows & _own(scope, f, chosen)) for chosen in sets])
+    owners = scope.owner_at(scope.group)[pairs.owner_of[seen]]
+    wide = max(len(pairs.values), 1)
+    counts = np.bincount(np.unique(owners * wide + pairs.value_of[seen]) % wide, minlength=wide)
+    return {v: int(n) for v, n in zip(pairs.values, counts, strict=False) if n}
 
 
 def _own(scope: Scope, f: Filter, active: Sequence[Active]) -> Mask:

@@ -7,84 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.schema.vocabulary import QUALITY, label
+from tomotheca.web.filtering import DATASET_LISTINGS, LEVELS, SECTIONS, Filter, chosen, either
+from tomotheca.web.filterset import WRITTEN, bounds_words, true
 from tomotheca.web.format import NOT_RATED, NOT_RECORDED
-from tomotheca.web.grammar import NONE, Bounds, bounds, check_text, contains, identifiers, words
+from tomotheca.web.grammar import NONE, bounds, check_text, contains
 
 if TYPE_CHECKING:
     from tomotheca.catalog.query import Clause
     from tomotheca.schema import Schema
     from tomotheca.schema.core import Column
     from tomotheca.web.address import Address
-
-Widget = Literal["list", "flag", "text", "range", "least"]
-Level = Literal["dataset", "run", "tiltseries", "tomogram", "annotation", "deposition"]
-
-SECTIONS = (
-    "Contents",
-    "Name/ID",
-    "Sample",
-    "Object",
-    "Annotation",
-    "Hardware",
-    "Tilt series",
-    "Tomogram",
-    "Dates",
-    "Other",
-)
-OPEN = frozenset({"Contents", "Name/ID", "Sample", "Object", "Tomogram"})
-DATASET_LISTINGS = frozenset({"dataset", "run"})
-LEVELS: Mapping[str, tuple[Level, str]] = {
-    "dataset": ("dataset", ""), "run": ("run", ""), "tiltseries": ("tiltseries", ""), "tomogram": ("tomogram", ""),
-    "annotation": ("annotation", ""), "annotation_shape": ("annotation", "annotation_shapes"), "deposition": ("deposition", ""),
-    "deposition_type": ("deposition", "deposition_types"),
-}  # fmt: skip
-"""Where a facet of each kind is asked, and the relation that leads there."""
-
-
-@dataclass(frozen=True)
-class Filter:
-    """One filter."""
-
-    number: str
-    parameter: str
-    label: str
-    section: str
-    level: Level
-    widget: Widget
-    parse: Callable[[str], Any]
-    clause: Callable[[Sequence[Any]], Clause]
-    """From parsed values to the condition on a row of the level."""
-
-    words: Callable[[Any], str] = str
-    """One value as the sentence shows it."""
-
-    on: frozenset[str] = DATASET_LISTINGS
-    """Kinds of rows whose listing offers the filter."""
-
-    kind: str = ""
-    """Kind of entity that the counted column is of, where options are counted."""
-
-    column: str = ""
-    all_required: bool = False
-    identified: bool = False
-    """Holds for identified objects too while no other filter asks about annotations."""
-
-    help: str = ""
-    steps: tuple[str, ...] = ()
-    """Values offered by a `least` widget."""
-
-    unit: str = ""
-
-
-def _in(column: str, values: Sequence[Any]) -> Clause:
-    known = [v for v in values if v != NONE]
-    if NONE not in values:
-        return {column: {"_in": known}}
-    terms: list[Clause] = [{column: {"_is_null": True}}]
-    return {"_or": [*terms, {column: {"_in": known}}]} if known else terms[0]
 
 
 def _below(relation: str, clause: Clause) -> Clause:
@@ -98,35 +33,25 @@ def from_column(kind: str, column: Column) -> Filter:
     level, via = LEVELS[kind]
     name = column.name
     base = Filter(
-        facet.number, facet.parameter, facet.label, facet.section, level, "list", check_text, lambda vs: _below(via, _in(name, vs)),
+        facet.number, facet.parameter, facet.label, facet.section, level, "list", check_text, lambda vs: _below(via, chosen(name, vs)),
         words=lambda v: option_label(column, v), kind=kind, column=name, unit=column.unit,
-        on=frozenset({level}) if level in {"dataset", "deposition"} else DATASET_LISTINGS,
+        on=frozenset({level}) if level == "deposition" else DATASET_LISTINGS,
     )  # fmt: skip
     if column.type is bool:
         return replace(
-            base, widget="flag", parse=_true, clause=lambda _: _below(via, {name: {"_eq": True}}), words=lambda _: "yes"
+            base, widget="flag", parse=true, clause=lambda _: _below(via, {name: {"_eq": True}}), words=lambda _: "yes"
         )
     if column.type in {int, float}:
         return replace(
             base,
             widget="range",
             parse=bounds,
-            clause=lambda vs: _below(via, _any([{name: b.clause} for b in vs])),
-            words=_bounds_words,
+            clause=lambda vs: _below(via, either([{name: b.clause} for b in vs])),
+            words=bounds_words,
         )
     if column.choices:
         return replace(base, parse=_choice(column))
     return base
-
-
-def _bounds_words(value: Bounds) -> str:
-    return value.words
-
-
-def _true(text: str) -> bool:
-    if text.lower() not in {"true", "yes", "1", "on"}:
-        raise ValueError(text)
-    return True
 
 
 def _choice(column: Column) -> Callable[[str], str]:
@@ -149,10 +74,6 @@ def option_label(column: Column | None, value: Any) -> str:
     return label(column.enum, value) if column and column.enum else str(value)
 
 
-def _any(clauses: Sequence[Clause]) -> Clause:
-    return clauses[0] if len(clauses) == 1 else {"_or": list(clauses)}
-
-
 def _score(text: str) -> Any:
     if text == NONE:
         return text
@@ -167,102 +88,7 @@ def score_label(value: Any) -> str:
     return f"{value} – {QUALITY[value][0]}" if value in QUALITY else NOT_RATED.text
 
 
-DATA_TYPES: Mapping[str, tuple[str, str, Clause]] = {
-    "annotation": ("Annotations", "annotations", {}),
-    "tomogram": ("Tomograms", "tomograms", {}),
-    "raw-frames": ("Raw frames", "frames", {"s3_frame_path": {"_is_null": False}}),
-    "tilt-series": ("Tilt series", "tiltseries", {}),
-    "ctf": ("CTF", "per_section_parameters", {"major_defocus": {"_is_null": False}}),
-    "tilt-series-alignment": ("Alignment", "alignments", {}),
-    "gain": ("Gain reference", "gain_files", {}),
-    "mdoc": ("mdoc", "frame_acquisition_files", {}),
-}
-"""What a run may hold: value -> label, relation, condition. The same for filters, contents and completeness."""
-
-
-def _data_type(text: str) -> str:
-    if text not in DATA_TYPES:
-        raise ValueError(text)
-    return text
-
-
-def _files(values: Sequence[str]) -> Clause:
-    return {"_and": [{DATA_TYPES[v][1]: DATA_TYPES[v][2]} for v in values]}
-
-
-def _runs(values: Sequence[Bounds]) -> Clause:
-    return {"runs_aggregate": {"count": {"predicate": values[0].clause}}}
-
-
-def _authors(values: Sequence[str]) -> Clause:
-    return _any([{"authors": {"_and": [{"name": contains(w)} for w in words(v)]}} for v in values])
-
-
-def _search(values: Sequence[str]) -> Clause:
-    return {"_and": [_any([{"title": contains(w)}, {"description": contains(w)}]) for v in values for w in words(v)]}
-
-
-def _search_datasets(values: Sequence[str]) -> Clause:
-    return {"_and": [_word_anywhere(w) for v in values for w in words(v)]}
-
-
-def _word_anywhere(word: str) -> Clause:
-    text = contains(word)
-    columns = (
-        "title",
-        "description",
-        "organism_name",
-        "related_database_entries",
-        "cell_name",
-        "cell_component_name",
-        "sample_preparation",
-    )
-    terms: list[Clause] = [{c: text} for c in columns]
-    objects = _any([{"annotations": {"object_name": text}}, {"identified_objects": {"object_name": text}}])
-    terms += [{"authors": {"name": text}}, {"runs": objects}]
-    if word.upper().removeprefix("DS-").isdigit():
-        terms.append({"id": {"_in": list(_ids_or_none(word))}})
-    return {"_or": terms}
-
-
-def _ids_or_none(word: str) -> tuple[int, ...]:
-    try:
-        return identifiers(word)
-    except ValueError:
-        return ()
-
-
-def _id_words(value: Sequence[int]) -> str:
-    return ", ".join(map(str, value))
-
-
-def _organism_of_deposition(values: Sequence[Any]) -> Clause:
-    dataset = _in("organism_name", values)
-    return _any(
-        [
-            {"datasets": dataset},
-            {"annotations": {"run": {"dataset": dataset}}},
-            {"tomograms": {"run": {"dataset": dataset}}},
-        ]
-    )
-
-
-ANYWHERE = frozenset({"dataset", "run", "annotation"})
-WRITTEN = (
-    Filter(
-        "F1", "files", "Data types", "Contents", "run", "list", _data_type, _files, lambda v: DATA_TYPES[v][0], all_required=True, help="must contain all of the chosen types, in one run"
-    ),
-    Filter("F2", "ground_truth", "Ground truth available", "Contents", "annotation", "flag", _true, lambda _: {"ground_truth_status": {"_eq": True}}, lambda _: "available",
-           on=ANYWHERE, kind="annotation", column="ground_truth_status"),
-    Filter("F3", "runs", "Number of runs", "Contents", "dataset", "least", bounds, _runs, _bounds_words, on=frozenset({"dataset"}), steps=("1", "2", "5", "10", "20", "50", "100")),
-    Filter("F7", "dataset_id", "Dataset IDs", "Name/ID", "dataset", "text", identifiers, lambda vs: {"id": {"_in": [i for v in vs for i in v]}}, _id_words, on=frozenset({"dataset"}), help="one or more, separated by commas"),
-    Filter("F14", "author", "Author", "Name/ID", "dataset", "text", check_text, _authors, on=frozenset({"dataset"})),
-    Filter("F14", "author", "Author", "Name/ID", "deposition", "text", check_text, _authors, on=frozenset({"deposition"})),
-    Filter("F17", "organism", "Organism name", "Sample", "deposition", "text", check_text, _organism_of_deposition, on=frozenset({"deposition"})),
-    Filter("F21", "object", "Object name", "Object", "annotation", "list", check_text, lambda vs: _in("object_name", vs), on=ANYWHERE | {"deposition"}, kind="annotation", column="object_name", identified=True),
-    Filter("S4", "search", "Search", "", "dataset", "text", check_text, _search_datasets, on=frozenset({"dataset"})),
-    Filter("S4", "search", "Search", "", "deposition", "text", check_text, _search, on=frozenset({"deposition"})),
-)  # fmt: skip
+PARTS_TOO = frozenset({"dataset", "run", "annotation"})
 
 
 def _reworked(found: Filter, column: Column) -> Filter:
@@ -273,13 +99,13 @@ def _reworked(found: Filter, column: Column) -> Filter:
             help="Given by the dataset authors; compare only inside one dataset.",
         )  # fmt: skip
     if found.parameter == "run-name":
-        return replace(found, widget="text", clause=lambda vs: _any([{column.name: contains(v)} for v in vs]))
+        return replace(found, widget="text", clause=lambda vs: either([{column.name: contains(v)} for v in vs]))
     if found.parameter == "object-count":
         return replace(found, widget="least", steps=("1", "10", "50", "100", "200", "500", "1000"))
     if found.parameter == "object_shape":
-        return replace(found, on=ANYWHERE)
+        return replace(found, on=PARTS_TOO)
     if found.level == "annotation":
-        return replace(found, on=ANYWHERE)
+        return replace(found, on=PARTS_TOO)
     if found.level == "tomogram":
         return replace(found, on=DATASET_LISTINGS | {"tomogram"})
     return found
@@ -338,29 +164,50 @@ def _terms(active: Sequence[Active], level: str) -> list[Clause]:
     return [a.filter.clause(a.values) for a in active if a.filter.level == level]
 
 
+def _with_parts(active: Sequence[Active], skip: str, *, identified: bool) -> list[Clause]:
+    """Give the conditions on parts: all of one level hold for one and the same part."""
+    terms: list[Clause] = []
+    for level, relation in RELATIONS.items():
+        here = [a for a in active if a.filter.level == level and a.filter.widget != "mode"]
+        if level == skip or not any(a.filter.clause(a.values) for a in here):
+            continue
+        for chosen_ones in apart(here, active) if level == "annotation" else [here]:
+            inner = _terms(chosen_ones, level)
+            there: Clause = {relation: {"_and": inner}}
+            if level == "annotation" and identified and all(a.filter.identified for a in here):
+                there = {"_or": [there, {"identified_objects": {"_and": inner}}]}
+            terms.append(there)
+    return terms
+
+
+def apart(here: Sequence[Active], active: Sequence[Active]) -> list[list[Active]]:
+    """Give the sets of filters that each need a part of their own: one for every object where all named objects are wanted."""
+    here = [a for a in here if a.filter.widget != "mode"]
+    modes = [a.values[-1] for a in active if a.filter.widget == "mode"]
+    separate = [a for a in here if a.filter.separate]
+    if modes != ["all"] or not separate:
+        return [list(here)]
+    rest = [a for a in here if not a.filter.separate]
+    return [
+        [*rest, replace(a, texts=(t,), values=(v,))] for a in separate for t, v in zip(a.texts, a.values, strict=True)
+    ]
+
+
 def run_terms(active: Sequence[Active], *, skip: str = "") -> list[Clause]:
     """Give the conditions that one and the same run must meet; `skip` leaves one level out."""
     terms = [] if skip == "run" else _terms(active, "run")
-    for level, relation in RELATIONS.items():
-        inner = _terms(active, level)
-        if not inner or level == skip:
-            continue
-        there: Clause = {relation: {"_and": inner}}
-        if level == "annotation" and all(a.filter.identified for a in active if a.filter.level == level):
-            there = {"_or": [there, {"identified_objects": {"_and": inner}}]}
-        terms.append(there)
-    return terms
+    return [*terms, *_with_parts(active, skip, identified=True)]
+
+
+def group_terms(listing: str, active: Sequence[Active], *, skip: str = "") -> list[Clause]:
+    """Give the conditions that a row must meet as a whole: a run, or for depositions the deposition itself."""
+    return _with_parts(active, skip, identified=False) if listing == "deposition" else run_terms(active, skip=skip)
 
 
 def compose(listing: str, active: Sequence[Active]) -> Clause:
     """Give the clause of a listing: every filter holds, run-level ones for one and the same run."""
     if listing == "deposition":
-        return {
-            "_and": [
-                *_terms(active, "deposition"),
-                *({r: {"_and": t}} for lv, r in RELATIONS.items() if (t := _terms(active, lv))),
-            ]
-        }
+        return {"_and": [*_terms(active, "deposition"), *group_terms(listing, active)]}
     if listing in RELATIONS:
         return {"_and": _terms(active, listing)}
     runs, datasets = run_terms(active), _terms(active, "dataset")

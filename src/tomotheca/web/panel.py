@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.schema import SCHEMA, Schema
 from tomotheca.schema.vocabulary import QUALITY
 from tomotheca.web.facets import Counts, Scope, count_options
-from tomotheca.web.filters import DATA_TYPES, OPEN, Active, Filter, Sentence, read, registry, sentences
+from tomotheca.web.filtering import OPEN, Filter
+from tomotheca.web.filters import Active, Sentence, read, registry, sentences
+from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.grammar import NONE, Bounds
 
 if TYPE_CHECKING:
@@ -163,6 +165,9 @@ def _control(f: Filter, active: Active | None, counts: Counts, address: Address)
         return replace(
             base, options=tuple(Option(f">={s}", s, None, s == chosen) for s in f.steps), text=texts[0] if texts else ""
         )
+    if f.widget == "choice":
+        chosen = active.values if active else ()
+        return replace(base, options=tuple(Option(o, f.words(o).capitalize(), None, o in chosen) for o in f.options))
     if f.widget == "range":
         return _range(base, active, counts, address)
     return replace(base, text=", ".join(texts))

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from tomotheca.api.rest.query import Query, both
 from tomotheca.web.facets import COUNTED, GROUPS, Scope, count_options
-from tomotheca.web.filters import LEVELS, Active, Filter, Level, compose, option_label
+from tomotheca.web.filtering import LEVELS, Filter, Level
+from tomotheca.web.filters import Active, compose, option_label
 
 if TYPE_CHECKING:
     from tomotheca.api.rest.plans import Plans

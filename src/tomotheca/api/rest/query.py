@@ -15,13 +15,15 @@ from tomotheca.errors import QueryError
 from tomotheca.schema.core import is_matrix
 from tomotheca.schema.vocabulary import QUALITY
 from tomotheca.web.address import Address
-from tomotheca.web.filters import DATA_TYPES, Active, Filter, compose, registry
+from tomotheca.web.filters import Active, compose, registry
+from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.grammar import NONE
 from tomotheca.web.page import MAX_VALUES
 from tomotheca.web.panel import canonical
 
 if TYPE_CHECKING:
     from tomotheca.catalog.query import Clause
+    from tomotheca.web.filtering import Filter
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -100,7 +102,9 @@ class Reader:
 
     @cached_property
     def _filters(self) -> Mapping[str, tuple[Filter, ...]]:
-        return {kind: registry(self.names.schema, kind) for kind in self.names.schema.kinds}
+        return {
+            kind: tuple(f for f in registry(self.names.schema, kind) if not f.rows) for kind in self.names.schema.kinds
+        }
 
     def read(self, kind: str, pairs: Pairs, controls: Sequence[str] = CONTROLS, base: Clause | None = None) -> Query:
         """Read all parameters.

@@ -16,7 +16,7 @@ from tomotheca.web.grammar import LONGEST
 if TYPE_CHECKING:
     from tomotheca.api.rest.names import Names
     from tomotheca.schema.core import Column
-    from tomotheca.web.filters import Filter
+    from tomotheca.web.filtering import Filter
 
 Json = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tomotheca.web import downloads, drawers, links, summaries
+from tomotheca.web import downloads, drawers, links, meta, orders, summaries
 from tomotheca.web import format as formats
-from tomotheca.web.facets import Scope, present
-from tomotheca.web.filters import DATA_TYPES, Active, compose
+from tomotheca.web.facets import Scope, matching, present
+from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import TABLE, identifier, over, unknown
 from tomotheca.web.pages.rows import hidden_note
@@ -19,14 +19,9 @@ from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
 from tomotheca.web.people import People, find_people
 from tomotheca.web.tables import (
     Column,
-    Sort,
     Table,
-    column,
-    counted,
     heads,
     make_pager,
-    of_related,
-    ordered_ids,
     read_order,
     slice_page,
 )  # fmt: skip
@@ -34,6 +29,7 @@ from tomotheca.web.values import Field, Value, field, plain, sections
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
+    from tomotheca.web.filters import Active
     from tomotheca.web.format import Badge
 
 RUN_COLUMNS = (
@@ -42,13 +38,10 @@ RUN_COLUMNS = (
     Column("Voxel spacing", "voxel-spacing", numeric=True), Column("Annotations", "annotations", numeric=True), Column("Objects", "objects", style="objects"),
     Column("Size", "size", numeric=True), Column("", style="actions"),
 )  # fmt: skip
-RUN_SORTS: Mapping[str, Sort] = {
-    "run-name": column("name"), "id": column("id"), "quality": of_related("tiltseries", "run_id", lambda t: sa.func.avg(sa.func.nullif(t.c.tilt_series_quality, 0))),
-    "tilt-series": of_related("tiltseries", "run_id", counted), "tilt-range": of_related("tiltseries", "run_id", lambda t: sa.func.max(t.c.tilt_range)),
-    "tomograms": of_related("tomogram", "run_id", counted), "voxel-spacing": of_related("tomogram", "run_id", lambda t: sa.func.min(t.c.voxel_spacing)),
-    "annotations": of_related("annotation", "run_id", counted),
-    "objects": of_related("annotation", "run_id", lambda a: sa.func.count(sa.distinct(a.c.object_name))),
-    "size": of_related("file", "run_id", lambda f: sa.func.sum(f.c.size)),
+RUN_SORTS: Mapping[str, orders.Key] = {
+    "run-name": orders.column("name"), "quality": orders.mean("tiltseries", "tilt_series_quality", without=0), "tilt-series": orders.counted("tiltseries"),
+    "tilt-range": orders.most("tiltseries", "tilt_range"), "tomograms": orders.counted("tomogram"), "voxel-spacing": orders.least("tomogram", "voxel_spacing"),
+    "annotations": orders.counted("annotation"), "objects": orders.distinct("annotation", "object_name"), "size": orders.size,
 }  # fmt: skip
 
 CONTENTS = {
@@ -116,6 +109,7 @@ class DatasetPage(Context):
     """Name of the deposition that the table is limited to."""
 
     info: str
+    cite: str
     download: str
 
 
@@ -134,17 +128,19 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         summaries.file_sizes(asked, "dataset_id", [number]).get(number, summaries.Bytes()),
     )
     series = asked.portal.catalog.find("tiltseries", asked.viewer, where={"run": {"dataset_id": {"_eq": number}}})
+    people, picture = find_people(asked, "dataset", [number])[number], summaries.pictures(asked, "dataset", [row], width=summaries.MIDDLE)[number]
+    about = meta.describe(asked, "dataset", row, (row["title"], row["description"][:5000]), people=people, picture=picture, licence=row["licence"])
     return DatasetPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *found.parameters})), canonical=asked.origin + links.page("dataset", number),
         overlay=overlay, id=number, identifier=name, licence=row["licence"] or "", released=formats.date(row["release_date"]),
         modified=formats.date(row["last_modified_date"]), hidden=hidden_note(row),
-        picture=summaries.pictures(asked, "dataset", [row], width=summaries.MIDDLE)[number],
-        text=links.pieces(row["description"]), authors=find_people(asked, "dataset", [number])[number], publications=links.listed(row["dataset_publications"]),
+        picture=picture, about=about,
+        text=links.pieces(row["description"]), authors=people, publications=links.listed(row["dataset_publications"]),
         databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, series),
         contents=_contents(asked, number), size=size.size, files=size.files, table=_table(asked, number, found),
         panel=make_panel(Scope(asked.portal, "run", asked.viewer, asked.version, number), found, asked.address), side=asked.portal.settings.filter_side,
-        deposition="", info=drawers.link(asked, "dataset"), download=downloads.link(asked, "dataset", number),
+        deposition="", info=drawers.link(asked, "dataset"), cite=drawers.cite_link(asked, "dataset"), download=downloads.link(asked, "dataset", number),
     )  # fmt: skip
 
 
@@ -227,11 +223,9 @@ def _share(number: int, runs: int) -> str:
 
 def _table(asked: Asked, number: int, found: Filtered) -> Table[RunRow]:
     order = read_order(asked.address, RUN_COLUMNS, (("run-name", False),))
-    clause = {"_and": [{"dataset_id": {"_eq": number}}, compose("run", found.active)]}
-    ids = ordered_ids(asked, "run", clause, order, RUN_SORTS)
-    total = (
-        asked.portal.catalog.count("run", asked.viewer, {"dataset_id": {"_eq": number}}) if found.active else len(ids)
-    )
+    scope = Scope(asked.portal, "run", asked.viewer, asked.version, number)
+    ids = orders.arranged(scope, matching(scope, found.active), order, RUN_SORTS)
+    total = int(scope.listed.sum())
     rows = run_rows(asked, slice_page(ids, asked.address), found.active)
     return Table(
         "Runs",

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
+import numpy as np
 
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web import links, summaries
 from tomotheca.web.address import Address
-from tomotheca.web.filters import compose
+from tomotheca.web.facets import Scope, matching
 from tomotheca.web.people import People, find_people
 
 if TYPE_CHECKING:
@@ -113,13 +113,11 @@ def _matching(asked: Asked, ids: Sequence[int], found: Filtered | None) -> dict[
     """Count the runs of each dataset that meet the filters on runs."""
     if found is None or not found.on_runs:
         return None
-    c = asked.portal.catalog.compiler(asked.viewer)
-    row = c.table("run")
-    clause = compose("run", [a for a in found.active if a.filter.level != "dataset"])
-    statement = sa.select(row.c.dataset_id, sa.func.count().label("n")).where(
-        row.c.dataset_id.in_(ids), *c.visible("run", row), *c.where("run", row, clause)
-    )
-    return {r["dataset_id"]: r["n"] for r in asked.portal.catalog.execute(statement.group_by(row.c.dataset_id))}
+    scope = Scope(asked.portal, "run", asked.viewer, asked.version)
+    runs = matching(scope, [a for a in found.active if a.filter.level != "dataset"])
+    world = scope.masks.world
+    owners = world.numbers("run", "dataset_id")[np.searchsorted(world.ids("run"), runs)]
+    return {i: int((owners == i).sum()) for i in ids}
 
 
 def _with_filters(asked: Asked, path: str, found: Filtered | None) -> str:

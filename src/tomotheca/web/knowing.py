@@ -1,0 +1,83 @@
+"""What is known of runs beyond their columns: how complete they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tomotheca.catalog.masks import COMPARED
+from tomotheca.web.filterset import DATA_TYPES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tomotheca.catalog.masks import Masks
+    from tomotheca.catalog.query import Clause
+    from tomotheca.web.filters import Active
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that a complete run has."""
+
+    label: str
+    weight: int
+    clause: Clause
+
+
+def _typed(name: str, weight: int, more: Sequence[Clause] = ()) -> Item:
+    text, relation, clause = DATA_TYPES[name]
+    own: Clause = {relation: clause}
+    return Item(text, weight, {"_or": [own, *more]} if more else own)
+
+
+ITEMS = (
+    _typed("raw-frames", 20),
+    _typed("gain", 5, [{"frames": {"is_gain_corrected": {"_eq": True}}}]),
+    _typed("mdoc", 10),
+    _typed("tilt-series", 15),
+    Item("Tilt angles", 5, {"tiltseries": {"s3_angle_list": {"_is_null": False}}}),
+    Item("Dose per section", 10, {"frames": {"exposure_dose": {"_is_null": False}}}),
+    _typed("ctf", 10),
+    _typed("tilt-series-alignment", 10),
+    _typed("tomogram", 10),
+    _typed("annotation", 5),
+)
+"""What a complete run has, with weights that add up to 100."""
+
+
+def completeness(masks: Masks) -> NDArray[np.int64]:
+    """Give the completeness of every run, in per cent."""
+
+    def answer() -> NDArray[np.int64]:
+        found = np.zeros(len(masks.world.ids("run")), np.int64)
+        for item in ITEMS:
+            found += item.weight * masks.holds("run", item.clause)
+        return found
+
+    return masks.world.keep(("completeness", masks.viewer.curator, masks.hidden), answer)
+
+
+ROWS: Mapping[str, tuple[str, Callable[[Masks], NDArray[np.int64]]]] = {"completeness": ("run", completeness)}
+"""By name: kind of row, and the number that is known of each."""
+
+
+def resolved(masks: Masks, active: Sequence[Active]) -> tuple[Active, ...]:
+    """Turn filters on what is known in memory into filters on identifiers."""
+    return tuple(_resolved(masks, a) if a.filter.rows else a for a in active)
+
+
+def _resolved(masks: Masks, a: Active) -> Active:
+    kind, known = ROWS[a.filter.rows]
+    numbers = known(masks)
+    found = np.zeros(len(numbers), bool)
+    for value in a.values:
+        one = np.ones(len(numbers), bool)
+        for op, limit in value.comparisons:
+            one &= COMPARED[op](numbers, limit)
+        found |= one
+    clause: dict[str, Any] = {"id": {"_in": masks.world.ids(kind)[found].tolist()}}
+    return replace(a, filter=replace(a.filter, clause=lambda _: clause))
