@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import downloads, drawers, links, summaries
+from tomotheca.web import downloads, drawers, links, meta, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import identifier, over, unknown
@@ -102,12 +102,14 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
     types = catalog.find("deposition_type", asked.viewer, where=where)
     name, runs = asked.name("deposition", number), _runs(asked, number)
     page = slice_page([r["id"] for r in runs], asked.address)
+    people, picture = find_people(asked, "deposition", [number])[number], summaries.pictures(asked, "deposition", [row], width=summaries.MIDDLE)[number]
+    about = meta.describe(asked, "deposition", row, (row["title"], row["description"][:5000]), people=people, picture=picture, licence=row["licence"])
     return DepositionPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All depositions", "/browse-data/depositions"), Crumb(row["title"])),
         ignored=(*ignored, *unknown(asked.address, ("page", "per-page"))), overlay=overlay, canonical=asked.origin + links.page("deposition", number), id=number, identifier=name,
         licence=row["licence"] or "", deposited=formats.date(row["deposition_date"]), released=formats.date(row["release_date"]), modified=formats.date(row["last_modified_date"]),
-        hidden=hidden_note(row), picture=summaries.pictures(asked, "deposition", [row], width=summaries.MIDDLE)[number],
-        text=links.pieces(row["description"]), authors=find_people(asked, "deposition", [number])[number], publications=links.listed(row["deposition_publications"]),
+        hidden=hidden_note(row), picture=picture, about=about,
+        text=links.pieces(row["description"]), authors=people, publications=links.listed(row["deposition_publications"]),
         databases=links.listed(row["related_database_entries"]), types=tuple(label("deposition_types_enum", t["type"]) for t in types),
         contents=tuple(Content(NOUNS[k], formats.count(n), amount=n) for k, n in counts.items() if n), methods=_methods(annotations), reconstructions=_reconstructions(tomograms),
         groups=_groups(asked, [r for r in runs if r["id"] in set(page)], annotations, tomograms), pager=make_pager(asked.address, len(runs)), runs=len(runs),

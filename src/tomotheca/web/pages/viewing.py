@@ -121,7 +121,9 @@ def _view(asked: Asked, number: int, tomogram: int | None) -> View:
     dataset = asked.get("dataset", run["dataset_id"])
     want, ignored = wanted(asked, number, tomogram)
     found = viewer.find_tomograms(asked, number)
-    current = viewer.choose_tomogram(asked, want if any(t["id"] == want.tomogram for t in found) else replace(want, tomogram=None)) if found else None
+    known = want if any(t["id"] == want.tomogram for t in found) else replace(want, tomogram=None)
+    best = viewer.choose_tomogram(asked, known)["id"] if found else 0
+    current = next((t for t in found if t["id"] == best), None)
     shown, view = _layers(asked, want, current), f"/tomograms/{current['id']}" if current else ""
     overlay_by = asked.name("annotation", want.annotation) if want.annotation is not None else ""
     drawn = previews.drawable(asked, number, current["alignment_id"]) if current else {}
