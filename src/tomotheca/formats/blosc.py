@@ -52,8 +52,10 @@ class Frame:
         return HEADER.size, HEADER.size + 4 * self.blocks
 
     def covering(self, start: int, stop: int) -> range:
-        """Give the blocks that hold the decoded bytes from `start` to `stop`."""
-        return range(start // self.block, -(-stop // self.block))
+        """Give the blocks that hold the decoded bytes from `start` to `stop`; a last one that is shorter never stands alone."""
+        first = start // self.block
+        alone = first == self.blocks - 1 and first > 0 and self.size % self.block
+        return range(first - 1 if alone else first, -(-stop // self.block))
 
 
 def read_frame(data: bytes) -> Frame | None:
