@@ -52,6 +52,8 @@ class Scope:
     viewer: Viewer
     version: str
     within: int | None = None
+    counts: str = ""
+    """Column whose different values are what options count, where a listing's rows are not rows of the catalogue."""
 
     @cached_property
     def masks(self) -> Masks:
@@ -61,7 +63,7 @@ class Scope:
     @property
     def group(self) -> str:
         """Kind of the groups."""
-        return GROUPS[self.listing]
+        return GROUPS.get(self.listing, self.listing)
 
     @cached_property
     def listed(self) -> Mask:
@@ -82,6 +84,9 @@ class Scope:
 
     def owner_at(self, kind: str) -> Places:
         """Give the place of the listed row that each row of a kind counts for."""
+        if self.counts:
+            codes = self.masks.world.column(self.listing, self.counts).codes.astype(np.int64)
+            return carried(codes, self.group_at(kind))
         if kind == self.listing:
             return np.arange(len(self.masks.world.ids(kind)))
         world, at = self.masks.world, self.group_at(kind)
@@ -152,7 +157,7 @@ def _owners(scope: Scope, active: Sequence[Active]) -> Mask:
 
 def _belonging(scope: Scope, owners: Mask) -> Mask:
     """Mark the groups of marked rows."""
-    return carried(owners, scope.owner_at(scope.group))
+    return owners if scope.group == scope.listing else carried(owners, scope.owner_at(scope.group))
 
 
 def _holding(scope: Scope, groups: Mask) -> Mask:
@@ -200,7 +205,7 @@ def _tally(scope: Scope, column: str, rows: Mapping[str, Mask]) -> Counts:
     """Count the listed rows of each value among the marked rows; a value seen twice in one counts once."""
     world, kinds = scope.masks.world, tuple(rows)
     pairs = world.keep(
-        ("pairs", scope.listing, kinds, column),
+        ("pairs", scope.listing, scope.counts, kinds, column),
         lambda: pairs_of([scope.owner_at(k) for k in kinds], [world.column(k, column) for k in kinds]),
     )
     marked = np.concatenate([rows[k] & scope.masks.visible(k) for k in kinds])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,22 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from tomotheca.errors import NotFoundError
-from tomotheca.web import assets
+from tomotheca.web import assets, export
 from tomotheca.web.page import Crumb, Page
-from tomotheca.web.pages import browse, dataset, deposition, docs, finding, home, leaf, run, search, viewing
+from tomotheca.web.pages import (
+    browse,
+    dataset,
+    deposition,
+    docs,
+    finding,
+    home,
+    leaf,
+    listing,
+    objects,
+    run,
+    search,
+    viewing,
+)
 from tomotheca.web.portal import Served, portal_of
 
 if TYPE_CHECKING:
@@ -29,6 +43,8 @@ PAGES = (
     Page("/browse-data", browse.browse, "home.html"),
     Page("/browse-data/datasets", browse.datasets, "browse_datasets.html"),
     Page("/browse-data/depositions", browse.depositions, "browse_depositions.html"),
+    Page("/browse-data/runs", browse.runs, "browse_runs.html"),
+    Page("/browse-data/objects", objects.objects, "browse_objects.html"),
     Page("/datasets/{id}", dataset.dataset, "dataset.html"),
     Page("/runs/{id}", run.run, "run.html"),
     Page("/depositions/{id}", deposition.deposition, "deposition.html"),
@@ -49,12 +65,29 @@ PAGES = (
 )
 """Pages by path, with the function that answers and the template that draws."""
 
+TABLES: Mapping[str, export.Rows] = {
+    browse.DATASETS.path: lambda asked: listing.rows(asked, browse.DATASETS),
+    browse.DEPOSITIONS.path: lambda asked: listing.rows(asked, browse.DEPOSITIONS),
+    browse.RUNS.path: lambda asked: listing.rows(asked, browse.RUNS),
+    objects.PATH: objects.rows,
+}
+"""Tables of pages that can be taken away as CSV and TSV."""
+
 
 def routes(served: Served) -> list[Route]:
     """Give every route of the pages, their twins, generated states and static files."""
     portal = portal_of(served)
     pages = [route for page in PAGES for route in page.routes(portal)]
-    return [*static_routes(), *viewing.state_routes(portal), *docs.schema_routes(), *finding.routes(portal), *leaf.table_routes(portal), *search.routes(portal, PAGES), *pages]
+    pages = [*(route for path, rows in TABLES.items() for route in export.routes(portal, path, rows)), *pages]
+    return [
+        *static_routes(),
+        *viewing.state_routes(portal),
+        *docs.schema_routes(),
+        *finding.routes(portal),
+        *leaf.table_routes(portal),
+        *search.routes(portal, PAGES),
+        *pages,
+    ]
 
 
 def static_routes() -> list[Route]:

@@ -1,30 +1,27 @@
-"""Browse datasets and depositions: one table each, with the filter panel."""
+"""Browse datasets, depositions, runs and objects: one table each, with the filter panel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tomotheca.web import format as formats
-from tomotheca.web import orders
-from tomotheca.web.facets import Scope, matching
-from tomotheca.web.filters import Active, registry
-from tomotheca.web.page import Asked, Context, Crumb, Moved
-from tomotheca.web.pages.common import TABLE, over, unknown
+from tomotheca.web import links, orders, summaries
+from tomotheca.web.address import Address
+from tomotheca.web.knowing import completeness
+from tomotheca.web.page import Asked, Moved
+from tomotheca.web.pages import listing
+from tomotheca.web.pages.dataset import RUN_SORTS, RunRow, run_rows
 from tomotheca.web.pages.rows import DatasetRow, DepositionRow, dataset_rows, deposition_rows
-from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
-from tomotheca.web.tables import (
-    Column,
-    Order,
-    Table,
-    heads,
-    make_pager,
-    page_number,
-    page_size,
-    read_order,
-    slice_page,
-)  # fmt: skip
+from tomotheca.web.summaries import find_in_order
+from tomotheca.web.tables import Column
+
+if TYPE_CHECKING:
+    from tomotheca.web.facets import Scope
+    from tomotheca.web.panel import Filtered
 
 DATASET_COLUMNS = (
     Column("Preview", style="preview"), Column("Dataset name", "title", also=(("ID", "id"),), style="name"), Column("Organism", "organism", also=(("Sample type", "sample"),)),
@@ -53,74 +50,83 @@ DEPOSITION_SORTS: Mapping[str, orders.Key] = {
 }  # fmt: skip
 DEPOSITION_ORDER = (("deposition-date", True), ("id", True))
 
-LEGACY_SORTS = {
-    "dataset": {"asc": "title", "desc": "-title"},
-    "deposition": {"asc": "deposition-date", "desc": "-deposition-date"},
-}
-MOST_SUGGESTIONS = 6
+RUN_COLUMNS = (
+    Column("Preview", style="preview"), Column("Run name", "run-name", also=(("ID", "id"),), style="name"), Column("Dataset", "dataset", also=(("Organism", "organism"),)),
+    Column("Quality", "quality", help="Given by the dataset authors; compare only inside one dataset."), Column("Tilt series", "tilt-series", numeric=True, also=(("Tilt range", "tilt-range"),)),
+    Column("Pixel size", "pixel-size", numeric=True, also=(("Dose", "dose"),)), Column("Tomograms", "tomograms", numeric=True, also=(("Smallest voxel", "voxel-spacing"),)),
+    Column("Annotations", "annotations", numeric=True), Column("Objects", "objects", style="objects"), Column("Completeness", "completeness", numeric=True),
+    Column("Size", "size", numeric=True, also=(("Released", "released"),)), Column("", style="actions"),
+)  # fmt: skip
+
+
+def _complete(scope: Scope) -> Any:
+    return completeness(scope.masks).astype(np.float64)
+
+
+BROWSED_SORTS: Mapping[str, orders.Key] = {
+    **RUN_SORTS, "dataset": orders.related("dataset", orders.column("title")), "organism": orders.related("dataset", orders.column("organism_name")),
+    "pixel-size": orders.least("tiltseries", "pixel_spacing"), "dose": orders.most("tiltseries", "total_flux"), "completeness": _complete,
+    "released": orders.related("dataset", orders.column("release_date")),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestion:
-    """What an empty list would show if one filter were taken away."""
+class BrowsedRow:
+    """A run among those of all datasets."""
 
-    text: str
-    href: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What stands around the table of a listing."""
-
-    tabs: tuple[Crumb, ...]
-    panel: Panel
-    side: str
-    suggestions: tuple[Suggestion, ...]
-    empty: bool
+    id: int
+    run: RunRow
+    dataset: str
+    dataset_href: str
+    organism: str
+    organism_href: str
+    pixel: str
+    dose: str
+    completeness: int
+    released: str
 
 
-class Framed(TypedDict):
-    """The fields of a Context that every listing fills alike."""
-
-    title: str
-    description: str
-    crumbs: tuple[Crumb, ...]
-    ignored: tuple[str, ...]
-    noindex: bool
-    canonical: str
-    overlay: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Browse(Context):
-    """A listing page."""
-
-    listing: Listing
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrowseDatasets(Browse):
-    """Browse datasets."""
-
-    table: Table[DatasetRow]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BrowseDepositions(Browse):
-    """Browse depositions."""
-
-    table: Table[DepositionRow]
+def browsed_rows(asked: Asked, ids: Sequence[int], found: Filtered) -> list[BrowsedRow]:
+    """Give runs as Browse runs shows them."""
+    runs = {r["id"]: r for r in find_in_order(asked, "run", ids)}
+    datasets = {d["id"]: d for d in find_in_order(asked, "dataset", sorted({r["dataset_id"] for r in runs.values()}))}
+    masks = asked.portal.catalog.masks(asked.viewer, asked.version)
+    complete = completeness(masks)[np.searchsorted(masks.world.ids("run"), np.array(ids, np.int64))].tolist()
+    measured = {
+        r["owner"]: r
+        for r in summaries.group(
+            asked, "tiltseries", "run_id", ids, ("min", "pixel_spacing"), ("max", "pixel_spacing"), ("min", "total_flux"), ("max", "total_flux")
+        )
+    }  # fmt: skip
+    out = []
+    for row, share in zip(run_rows(asked, ids, found.active), complete, strict=True):
+        d, t = datasets[runs[row.id]["dataset_id"]], measured.get(row.id)
+        organism = d["organism_name"] or ""
+        out.append(
+            BrowsedRow(
+                row.id, row, d["title"], links.page("dataset", d["id"]), organism, str(Address("/browse-data/runs", (("organism", organism),))),
+                formats.span([t["min_pixel_spacing"], t["max_pixel_spacing"]], "Å/px") if t else "",
+                formats.span([t["min_total_flux"], t["max_total_flux"]], "e⁻/Å²") if t else "", share, formats.date(d["release_date"]),
+            )
+        )  # fmt: skip
+    return out
 
 
-@dataclass(frozen=True)
-class Listed:
-    """The ids of a listing in order, and all that was read on the way."""
-
-    found: Filtered
-    order: Order
-    ids: list[int]
-    total: int
+DATASETS = listing.Kind[DatasetRow](
+    "dataset", "/browse-data/datasets", "Datasets", DATASET_COLUMNS, DATASET_SORTS, DATASET_ORDER, dataset_rows
+)
+DEPOSITIONS = listing.Kind[DepositionRow](
+    "deposition", "/browse-data/depositions", "Depositions", DEPOSITION_COLUMNS, DEPOSITION_SORTS, DEPOSITION_ORDER, deposition_rows
+)  # fmt: skip
+RUNS = listing.Kind[BrowsedRow](
+    "run",
+    "/browse-data/runs",
+    "Runs",
+    RUN_COLUMNS,
+    BROWSED_SORTS,
+    (("released", True), ("run-name", False)),
+    browsed_rows,
+)
 
 
 def browse(asked: Asked) -> Moved:
@@ -128,136 +134,16 @@ def browse(asked: Asked) -> Moved:
     return Moved(str(asked.address.at("/browse-data/datasets")))
 
 
-def _moved(asked: Asked, kind: str) -> Moved | None:
-    """Send older and longer forms of an address to its one form."""
-    address = canonical(asked.address, registry(asked.portal.catalog.schema, kind))
-    if (sort := LEGACY_SORTS[kind].get(address.first("sort"))) is not None:
-        address = address.set({"sort": sort})
-    return Moved(str(address)) if address != asked.address else None
-
-
-def _list(
-    asked: Asked,
-    kind: str,
-    columns: Sequence[Column],
-    sorts: Mapping[str, orders.Key],
-    default: Sequence[tuple[str, bool]],
-) -> Listed:
-    found = filtered(kind, asked.address, asked.portal.catalog.schema)
-    order = read_order(asked.address, columns, default)
-    scope = Scope(asked.portal, kind, asked.viewer, asked.version)
-    ids = orders.arranged(scope, matching(scope, found.active), order, sorts)
-    return Listed(found, order, ids, int(scope.listed.sum()))
-
-
-def _past_the_end(asked: Asked, shown: int) -> Moved | None:
-    pages = max(1, -(-shown // page_size(asked.address)))
-    return (
-        Moved(str(asked.address.set({"page": pages if pages > 1 else None})))
-        if page_number(asked.address) > pages
-        else None
-    )
-
-
-def _tabs(asked: Asked, current: str, shown: int) -> tuple[Crumb, ...]:
-    """Give the tabs; a link keeps the filters that the other tab knows."""
-    schema, found = asked.portal.catalog.schema, []
-    for kind, path, text in (
-        ("dataset", "/browse-data/datasets", "Datasets"),
-        ("deposition", "/browse-data/depositions", "Depositions"),
-    ):
-        if kind == current:
-            found.append(Crumb(f"{text} {formats.count(shown)}", ""))
-            continue
-        kept = asked.address.at(path).only({f.parameter for f in registry(schema, kind)})
-        scope = Scope(asked.portal, kind, asked.viewer, asked.version)
-        found.append(
-            Crumb(f"{text} {formats.count(len(matching(scope, filtered(kind, kept, schema).active)))}", str(kept))
-        )
-    return tuple(found)
-
-
-def _suggestions(asked: Asked, kind: str, active: Sequence[Active]) -> tuple[Suggestion, ...]:
-    """Say which filter costs most, when nothing is left."""
-    found = []
-    for a in active[:MOST_SUGGESTIONS]:
-        rest = [o for o in active if o is not a]
-        number = len(matching(Scope(asked.portal, kind, asked.viewer, asked.version), rest))
-        words = " or ".join(a.filter.words(v) for v in a.values)
-        if number:
-            found.append(
-                Suggestion(
-                    f"{a.filter.label}: {words}", str(asked.address.without([a.filter.parameter, "page"])), number
-                )
-            )
-    return tuple(sorted(found, key=lambda s: -s.count))
-
-
-def datasets(asked: Asked) -> BrowseDatasets | Moved:
+def datasets(asked: Asked) -> listing.BrowsePage[DatasetRow] | Moved:
     """Make Browse datasets."""
-    if moved := _moved(asked, "dataset"):
-        return moved
-    listed = _list(asked, "dataset", DATASET_COLUMNS, DATASET_SORTS, DATASET_ORDER)
-    if moved := _past_the_end(asked, len(listed.ids)):
-        return moved
-    rows = dataset_rows(asked, slice_page(listed.ids, asked.address), listed.found)
-    table = Table(
-        "Datasets",
-        heads(asked.address, DATASET_COLUMNS, listed.order),
-        tuple(rows),
-        len(listed.ids),
-        listed.total,
-        make_pager(asked.address, len(listed.ids)),
-    )
-    return BrowseDatasets(listing=_listing(asked, "dataset", listed), **_frame(asked, "dataset", listed), table=table)
+    return listing.page(asked, DATASETS)
 
 
-def depositions(asked: Asked) -> BrowseDepositions | Moved:
+def depositions(asked: Asked) -> listing.BrowsePage[DepositionRow] | Moved:
     """Make Browse depositions."""
-    if moved := _moved(asked, "deposition"):
-        return moved
-    listed = _list(asked, "deposition", DEPOSITION_COLUMNS, DEPOSITION_SORTS, DEPOSITION_ORDER)
-    if moved := _past_the_end(asked, len(listed.ids)):
-        return moved
-    rows = deposition_rows(asked, slice_page(listed.ids, asked.address))
-    table = Table(
-        "Depositions",
-        heads(asked.address, DEPOSITION_COLUMNS, listed.order),
-        tuple(rows),
-        len(listed.ids),
-        listed.total,
-        make_pager(asked.address, len(listed.ids)),
-    )
-    return BrowseDepositions(
-        listing=_listing(asked, "deposition", listed), **_frame(asked, "deposition", listed), table=table
-    )
+    return listing.page(asked, DEPOSITIONS)
 
 
-def _frame(asked: Asked, kind: str, listed: Listed) -> Framed:
-    """Give title, crumbs and the like."""
-    noun = "Datasets" if kind == "dataset" else "Depositions"
-    found, shown = listed.found, len(listed.ids)
-    overlay, ignored = over(asked)
-    said = ", ".join(f"{a.filter.words(v)}" for a in found.active for v in a.values)[:120]
-    return Framed(
-        title=f"{noun}: {said} ({shown})" if said else f"Browse {noun.lower()}",
-        description=f"{formats.count(shown)} {noun.lower()} of cryo-electron tomography.",
-        crumbs=(Crumb("Home", "/"), Crumb(f"All {noun.lower()}")),
-        ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})),
-        noindex=bool(asked.address.pairs),
-        canonical=asked.origin + asked.address.path,
-        overlay=overlay,
-    )
-
-
-def _listing(asked: Asked, kind: str, listed: Listed) -> Listing:
-    """Give tabs and panel, and advice where nothing is left."""
-    shown = len(listed.ids)
-    scope = Scope(asked.portal, kind, asked.viewer, asked.version)
-    return Listing(
-        _tabs(asked, kind, shown),
-        make_panel(scope, listed.found, asked.address),
-        asked.portal.settings.filter_side,
-        _suggestions(asked, kind, listed.found.active) if not shown else (),
-        not listed.total,
-    )
+def runs(asked: Asked) -> listing.BrowsePage[BrowsedRow] | Moved:
+    """Make Browse runs."""
+    return listing.page(asked, RUNS)

@@ -128,7 +128,7 @@ def _with_filters(asked: Asked, path: str, found: Filtered | None) -> str:
     return str(asked.address.at(path).only(carried))
 
 
-def deposition_rows(asked: Asked, ids: Sequence[int]) -> list[DepositionRow]:
+def deposition_rows(asked: Asked, ids: Sequence[int], _: Filtered | None = None) -> list[DepositionRow]:
     """Give depositions as lists show them."""
     counts = {
         kind: summaries.counts(asked, kind, "deposition_id", ids) for kind in ("annotation", "tomogram", "dataset")
