@@ -72,6 +72,9 @@ class Filter:
     options: tuple[str, ...] = ()
     """Values offered by a `choice` widget."""
 
+    rare: bool = False
+    """Stands behind a fold until it is set."""
+
     separate: bool = False
     """Each value may need a row of its own; see ``object-mode``."""
 

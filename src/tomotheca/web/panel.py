@@ -54,6 +54,9 @@ class Control:
     find: bool = False
     """Long enough for a box that finds in the list."""
 
+    rare: bool = False
+    """Stands behind a fold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -153,7 +156,7 @@ def _section(name: str, controls: Sequence[Control], active: Mapping[str, Active
 
 def _control(f: Filter, active: Active | None, counts: Counts, address: Address) -> Control:
     texts = active.texts if active else ()
-    base = Control(f.number, f.parameter, f.label, f.widget, f.help)
+    base = Control(f.number, f.parameter, f.label, f.widget, f.help, rare=f.rare and active is None)
     if f.widget == "list":
         options = list(_options(f, active.values if active else (), counts))
         rare = tuple(o for o in options if not o.count and not o.checked) if len(options) > SHORT else ()

@@ -53,8 +53,9 @@ DEPOSITION_ORDER = (("deposition-date", True), ("id", True))
 RUN_COLUMNS = (
     Column("Preview", style="preview"), Column("Run name", "run-name", also=(("ID", "id"),), style="name"), Column("Dataset", "dataset", also=(("Organism", "organism"),)),
     Column("Quality", "quality", help="Given by the dataset authors; compare only inside one dataset."), Column("Tilt series", "tilt-series", numeric=True, also=(("Tilt range", "tilt-range"),)),
-    Column("Pixel size", "pixel-size", numeric=True, also=(("Dose", "dose"),)), Column("Tomograms", "tomograms", numeric=True, also=(("Smallest voxel", "voxel-spacing"),)),
-    Column("Annotations", "annotations", numeric=True), Column("Objects", "objects", style="objects"), Column("Completeness", "completeness", numeric=True),
+    Column("Pixel size", "pixel-size", numeric=True, also=(("Dose", "dose"),)),
+    Column("Tomograms", "tomograms", numeric=True, also=(("Voxel", "voxel-spacing"), ("Annotations", "annotations"))), Column("Objects", "objects", style="objects"),
+    Column("Complete", "completeness", numeric=True, help="Share of what is needed to work with a run: frames, gain, mdoc, tilt series, angles, dose, CTF, alignment, tomogram, annotations."),
     Column("Size", "size", numeric=True, also=(("Released", "released"),)), Column("", style="actions"),
 )  # fmt: skip
 
