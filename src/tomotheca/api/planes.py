@@ -18,10 +18,10 @@ from tomotheca.formats import blosc
 from tomotheca.formats.omezarr import grid as zarr
 
 if TYPE_CHECKING:
-    from tomotheca.formats.omezarr.grid import Grid
     from tomotheca.api.portal import Portal
     from tomotheca.catalog.files import FileRow
     from tomotheca.catalog.viewer import Viewer
+    from tomotheca.formats.omezarr.grid import Grid
     from tomotheca.formats.omezarr.levels import Triple
 
 Array = npt.NDArray[Any]

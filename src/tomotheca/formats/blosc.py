@@ -6,6 +6,7 @@ C-Blosc 1). Blocks that follow each other become a frame of their own here, whic
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,16 +64,17 @@ def read_frame(data: bytes) -> Frame | None:
     if len(data) < HEADER.size:
         return None
     *words, size, block, stored = HEADER.unpack_from(data)
-    if words[0] not in VERSIONS or not block > 0 or not HEADER.size <= stored or not size:
+    frame = Frame((words[0], words[1], words[2], words[3]), size, block, stored) if block else None
+    if frame is None or words[0] not in VERSIONS or not 0 < block <= size or stored < (HEADER.size + size if frame.is_plain else frame.places[1]):
         return None
-    return Frame((words[0], words[1], words[2], words[3]), size, block, stored)
+    return frame
 
 
 def stretches(frame: Frame, places: bytes, wanted: range) -> dict[int, tuple[int, int]]:
     """Give first and last byte in the frame of each wanted block: they need not lie in order."""
     starts = struct.unpack(f"<{frame.blocks}I", places)
     ordered = [*sorted(starts), frame.stored]
-    following = dict(zip(ordered, ordered[1:], strict=False))
+    following = dict(itertools.pairwise(ordered))
     return {i: (starts[i], following[starts[i]]) for i in wanted}
 
 
@@ -96,11 +98,16 @@ def decode_blocks(frame: Frame, wanted: range, parts: Mapping[int, bytes]) -> by
 def decode(data: bytes) -> bytes:
     """Decode a whole frame.
 
+    The library believes what the header says of the frame's length and reads as far, so it is compared first.
+
     Raises
     ------
     FormatError
-        If it cannot be decoded.
+        If it cannot be decoded, or is shorter or longer than it says.
     """
+    frame = read_frame(data)
+    if frame is None or frame.stored != len(data):
+        raise FormatError("chunk", "cannot be decoded: it is no whole Blosc frame.")
     try:
         return bytes(blosc.decompress(data))
     except (RuntimeError, ValueError, TypeError) as error:

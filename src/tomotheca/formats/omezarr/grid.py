@@ -14,6 +14,7 @@ import numpy.typing as npt
 import orjson
 
 from tomotheca.errors import FormatError
+from tomotheca.formats import blosc
 from tomotheca.formats.omezarr.levels import Triple, triple
 
 Array = npt.NDArray[Any]
@@ -52,7 +53,11 @@ class Grid:
     @property
     def is_blosc(self) -> bool:
         """Whether a part of a chunk can be read."""
-        return self.codec is not None and dict(self.codec)["id"] == "blosc" and self.order == "C"
+        return self._blosc and self.order == "C"
+
+    @property
+    def _blosc(self) -> bool:
+        return self.codec is not None and dict(self.codec)["id"] == "blosc"
 
     @property
     def chunk_bytes(self) -> int:
@@ -79,7 +84,7 @@ class Grid:
             If it cannot be decoded or has another size.
         """
         try:
-            plain = numcodecs.get_codec(dict(self.codec)).decode(data) if self.codec else data
+            plain = data if self.codec is None else blosc.decode(data) if self._blosc else numcodecs.get_codec(dict(self.codec)).decode(data)
         except (RuntimeError, ValueError, TypeError, OSError) as error:
             raise FormatError(self.path, f"has a chunk that cannot be decoded: {error}.") from error
         values: Array = np.frombuffer(plain, self.dtype)
