@@ -143,6 +143,9 @@ def _dialog(asked: Asked, kind: str, made: Made) -> Download:
 
 
 def _times(size: int) -> tuple[str, ...]:
+    """Say how long the bytes take, if that is long enough to wonder."""
+    if size * 8 < SPEEDS[0] * 1e6:
+        return ()
     return tuple(f"{_duration(size * 8 / (speed * 1e6))} at {speed} Mbit/s" for speed in SPEEDS)
 
 
