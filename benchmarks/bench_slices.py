@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from bench_convert import VOXEL, make_input
-
 from tomotheca.catalog.build import Indexer
 from tomotheca.desk import Desk
 from tomotheca.formats.files import sync_tree
@@ -52,7 +51,9 @@ def build(root: Path, shape: tuple[int, int, int]) -> Path:
         "id": DATASET, "deposition_id": 1, "ids": {"dataset_author": {"Ada Fictional": 1}}, "dates": DATES, "dataset_identifier": DATASET,
         "dataset_title": "D", "dataset_description": "D", "sample_type": "in_silico", "authors": PEOPLE,
     }, [])  # fmt: skip
-    documents.write(files, run.document, {"id": 1, "run_name": RUN, "ids": {"tomogram_voxel_spacing": {"10.000": 1}}}, [])
+    documents.write(
+        files, run.document, {"id": 1, "run_name": RUN, "ids": {"tomogram_voxel_spacing": {"10.000": 1}}}, []
+    )
     documents.write(files, alignment.document, {"id": 1, "deposition_id": 1, "alignment_type": "GLOBAL"}, [])
     source = root / "source.mrc"
     make_input(source, shape)
@@ -62,7 +63,10 @@ def build(root: Path, shape: tuple[int, int, int]) -> Path:
     source.unlink()
     sync_tree(zarr)
     z, y, x = shape
-    entries = [manifest.describe(files, place.mrc(RUN), "tomogram"), manifest.describe(files, place.zarr(RUN), "tomogram")]
+    entries = [
+        manifest.describe(files, place.mrc(RUN), "tomogram"),
+        manifest.describe(files, place.zarr(RUN), "tomogram"),
+    ]
     documents.write(files, place.document, {
         "id": TOMOGRAM, "deposition_id": 1, "ids": {"tomogram_author": {"Ada Fictional": 1}}, "run_name": RUN, "authors": PEOPLE, "dates": DATES,
         "voxel_spacing": VOXEL[0], "size": {"x": x, "y": y, "z": z}, "offset": {"x": 0, "y": 0, "z": 0}, "scales": [], "fiducial_alignment_status": "FIDUCIAL",
@@ -127,15 +131,31 @@ def report(root: Path, shape: tuple[int, int, int], base: dict[str, float]) -> N
         idle, draw, found = memory(server.pid), random.Random(1), {}
         for axis, length in zip("zyx", shape, strict=True):
             indices = [length // 2, *draw.sample(range(length), 40)]
-            times = [timed(f"http://127.0.0.1:{port}/tomograms/{TOMOGRAM}/slice.webp?axis={axis}&index={i}") for i in indices]
-            near = [timed(f"http://127.0.0.1:{port}/tomograms/{TOMOGRAM}/slice.webp?axis={axis}&index={i}&contrast=soft") for i in range(length // 2, length // 2 + 40, 2)]
+            times = [
+                timed(f"http://127.0.0.1:{port}/tomograms/{TOMOGRAM}/slice.webp?axis={axis}&index={i}") for i in indices
+            ]
+            near = [
+                timed(f"http://127.0.0.1:{port}/tomograms/{TOMOGRAM}/slice.webp?axis={axis}&index={i}&contrast=soft")
+                for i in range(length // 2, length // 2 + 40, 2)
+            ]
             rest = sorted(times[1:])
             found[axis] = {
                 "first_ms": round(times[0], 1), "anywhere_p50_ms": round(statistics.median(rest), 1), "anywhere_p95_ms": round(rest[int(0.95 * len(rest))], 1),
                 "next_p50_ms": round(statistics.median(near[1:]), 1), "times_faster_than_zarr": round(base["ms"] / statistics.median(rest), 1),
             }  # fmt: skip
             print(axis, json.dumps(found[axis]), flush=True)
-        print(json.dumps({"benchmark": "slices", "shape": shape, "whole_level": base, "axes": found, "idle_mib": idle, "peak_mib": memory(server.pid, "VmHWM")}))
+        print(
+            json.dumps(
+                {
+                    "benchmark": "slices",
+                    "shape": shape,
+                    "whole_level": base,
+                    "axes": found,
+                    "idle_mib": idle,
+                    "peak_mib": memory(server.pid, "VmHWM"),
+                }
+            )
+        )
     finally:
         server.terminate()
         server.wait(20)
@@ -163,7 +183,9 @@ def until(address: str) -> None:
 
 def memory(process: int, what: str = "VmRSS") -> int:
     """Give MiB of the workers of a server."""
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False).stdout.split()
+    children = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False
+    ).stdout.split()
     found = 0
     for pid in [*children, str(process)]:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines() if os.path.exists(f"/proc/{pid}/status") else []  # noqa: PTH110 - a process may end

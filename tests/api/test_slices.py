@@ -67,7 +67,9 @@ def ends(percentiles: tuple[float, float] = (1, 99)) -> tuple[float, float]:
     return float(low), float(high)
 
 
-@pytest.mark.parametrize(("axis", "index"), [("z", 20), ("z", 0), ("z", 39), ("y", 72), ("y", 143), ("x", 5), ("x", 199)])
+@pytest.mark.parametrize(
+    ("axis", "index"), [("z", 20), ("z", 0), ("z", 39), ("y", 72), ("y", 143), ("x", 5), ("x", 199)]
+)
 def test_v11_a_slice_shows_the_plane_it_names(http: TestClient, axis: str, index: int) -> None:
     shown = grey(http, f"?axis={axis}&index={index}")
     cut = np.take(volume(), index, "zyx".index(axis))
@@ -107,7 +109,9 @@ def test_v11_points_are_ringed_near_the_slice_and_not_far_from_it(http: TestClie
         near = changed[max(0, row - 45) : row + 45, max(0, column - 45) : column + 45].any()
         assert near == (z == 20), (x, y, z)
     for axis in "yx":
-        assert not np.array_equal(rgb(http, f"?axis={axis}&index=100"), rgb(http, f"?axis={axis}&index=100&overlay=AN-{ANNOTATION}"))
+        assert not np.array_equal(
+            rgb(http, f"?axis={axis}&index=100"), rgb(http, f"?axis={axis}&index=100&overlay=AN-{ANNOTATION}")
+        )
 
 
 def test_v11_a_mask_colours_its_voxels_and_no_others(http: TestClient) -> None:
@@ -115,9 +119,14 @@ def test_v11_a_mask_colours_its_voxels_and_no_others(http: TestClient) -> None:
     coloured = np.ptp(drawn, axis=2) > 30
     scale = drawn.shape[1] / SHAPE[2]
     z, y, x = BOX
-    rows, columns = slice(int(y.start * scale) + 6, int(y.stop * scale) - 6), slice(int(x.start * scale) + 6, int(x.stop * scale) - 6)
+    rows, columns = (
+        slice(int(y.start * scale) + 6, int(y.stop * scale) - 6),
+        slice(int(x.start * scale) + 6, int(x.stop * scale) - 6),
+    )
     assert coloured[rows, columns].all()
-    coloured[int(y.start * scale) - 6 : int(y.stop * scale) + 6, int(x.start * scale) - 6 : int(x.stop * scale) + 6] = False
+    coloured[int(y.start * scale) - 6 : int(y.stop * scale) + 6, int(x.start * scale) - 6 : int(x.stop * scale) + 6] = (
+        False
+    )
     assert not coloured.any()
     assert np.abs(rgb(http, f"?index=35&overlay=AN-{MASK}") - rgb(http, "?index=35")).max() < 3
     assert z.stop < 35
@@ -131,7 +140,10 @@ def test_n7_a_tag_is_strong_and_known_before_anything_is_drawn(http: TestClient)
     assert first.headers["cache-control"] == "public, max-age=300"
     again = http.get(SLICE + "?index=7", headers={"if-none-match": tag})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-    tags = {http.get(SLICE + q).headers["etag"] for q in ("?index=8", "?index=7&axis=y", "?index=7&contrast=soft", f"?index=7&overlay=AN-{MASK}")}
+    tags = {
+        http.get(SLICE + q).headers["etag"]
+        for q in ("?index=8", "?index=7&axis=y", "?index=7&contrast=soft", f"?index=7&overlay=AN-{MASK}")
+    }
     assert tag not in tags
     assert len(tags) == 4
 
@@ -151,13 +163,17 @@ def test_v11_what_cannot_be_shown_is_refused_in_one_sentence(http: TestClient, q
 
 
 def test_v11_unknown_parameters_change_nothing(http: TestClient) -> None:
-    assert http.get(SLICE + "?index=3&colour=red&page=9").headers["etag"] == http.get(SLICE + "?index=3").headers["etag"]
+    assert (
+        http.get(SLICE + "?index=3&colour=red&page=9").headers["etag"] == http.get(SLICE + "?index=3").headers["etag"]
+    )
 
 
 def test_d_18_hidden_volumes_are_not_there(http: TestClient) -> None:
     hidden = f"/tomograms/{HIDDEN}/slice.webp"
     assert http.get(hidden).status_code == 404
-    assert http.get(hidden).json() == {"error": http.get("/tomograms/999/slice.webp").json()["error"].replace("999", str(HIDDEN))}
+    assert http.get(hidden).json() == {
+        "error": http.get("/tomograms/999/slice.webp").json()["error"].replace("999", str(HIDDEN))
+    }
     seen = http.get(hidden, headers={"authorization": f"Bearer {TOKEN}"})
     assert (seen.status_code, seen.headers["cache-control"]) == (200, "private, no-store")
     assert http.get(SLICE + f"?overlay=AN-{HIDDEN}").status_code == 404
@@ -169,7 +185,9 @@ def test_v11_without_a_volume_there_is_no_picture(http: TestClient) -> None:
 
 
 @pytest.mark.slow
-def test_v11_volumes_in_a_bucket_look_the_same(root: Path, store: Seaweed, http: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_v11_volumes_in_a_bucket_look_the_same(
+    root: Path, store: Seaweed, http: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.upload(root / "archive", "slices", "an archive/")
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
@@ -178,7 +196,12 @@ def test_v11_volumes_in_a_bucket_look_the_same(root: Path, store: Seaweed, http:
         (tmp_path / "state" / file.name).write_bytes(file.read_bytes())
     settings = Settings(root=tmp_path, archive="s3://slices/an archive")
     with TestClient(create_app(settings), base_url="http://portal.test") as far:
-        for query in ("?index=11", "?axis=x&index=77", f"?index=20&overlay=AN-{MASK}", f"?index=20&overlay=AN-{ANNOTATION}"):
+        for query in (
+            "?index=11",
+            "?axis=x&index=77",
+            f"?index=20&overlay=AN-{MASK}",
+            f"?index=20&overlay=AN-{ANNOTATION}",
+        ):
             assert far.get(SLICE + query).content == http.get(SLICE + query).content
 
 
@@ -225,7 +248,15 @@ def test_v11_chunks_that_are_not_stored_are_the_fill_value(root: Path, tmp_path:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("damage", [lambda d: d[: len(d) // 2], lambda d: bytes([9]) + d[1:], lambda d: d[:40] + bytes(len(d) - 40), lambda _: b"short"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda d: d[: len(d) // 2],
+        lambda d: bytes([9]) + d[1:],
+        lambda d: d[:40] + bytes(len(d) - 40),
+        lambda _: b"short",
+    ],
+)
 def test_v11_a_damaged_chunk_is_an_error_and_no_crash(root: Path, tmp_path: Path, damage: Any) -> None:
     values = noise("<f4")
     codec = numcodecs.Blosc(cname="lz4", shuffle=2, blocksize=4096)
@@ -243,7 +274,9 @@ def planes_of(root: Path, tmp_path: Path, values: Any, options: dict[str, Any], 
     folder = tmp_path / "image.zarr"
     volumes.write_image(folder, values, **options)
     if damage:
-        chunk = next(p for p in folder.rglob("0/*") if p.is_file() and not p.name.startswith(".") and p.suffix != ".json")
+        chunk = next(
+            p for p in folder.rglob("0/*") if p.is_file() and not p.name.startswith(".") and p.suffix != ".json"
+        )
         chunk.write_bytes(damage(chunk.read_bytes()))
     portal = open_portal(Settings(root=root))
     planes = Planes(portal)
@@ -278,7 +311,11 @@ def test_v11_what_is_kept_is_bounded() -> None:
 
 def test_v11_blocks_of_a_frame_are_those_of_the_whole() -> None:
     values = np.random.default_rng(5).normal(size=300_000).astype("f4")
-    for codec in (numcodecs.Blosc(cname="lz4", shuffle=2), numcodecs.Blosc(cname="zstd", clevel=9, shuffle=1), numcodecs.Blosc(cname="blosclz", shuffle=0)):
+    for codec in (
+        numcodecs.Blosc(cname="lz4", shuffle=2),
+        numcodecs.Blosc(cname="zstd", clevel=9, shuffle=1),
+        numcodecs.Blosc(cname="blosclz", shuffle=0),
+    ):
         data = codec.encode(values)
         frame = blosc.read_frame(data)
         assert frame is not None
@@ -289,4 +326,6 @@ def test_v11_blocks_of_a_frame_are_those_of_the_whole() -> None:
             places = blosc.stretches(frame, data[slice(*frame.places)], wanted)
             parts = {i: data[a:b] for i, (a, b) in places.items()}
             first = wanted.start * frame.block
-            assert blosc.decode_blocks(frame, wanted, parts)[start - first : stop - first] == values.tobytes()[start:stop]
+            assert (
+                blosc.decode_blocks(frame, wanted, parts)[start - first : stop - first] == values.tobytes()[start:stop]
+            )

@@ -84,7 +84,12 @@ def put_annotations(files: LocalFiles, run: layout.Run) -> None:
     lines = [json.dumps({"type": "point", "location": dict(zip("xyz", p, strict=True))}) for p in POINTS]
     files.write_bytes(path, "\n".join(lines).encode() + b"\n")
     document = documents.read(files, first.document("membrane-1.0"))
-    documents.write(files, first.document("membrane-1.0"), {**document, "object_count": 3}, [manifest.describe(files, path, "annotation")])
+    documents.write(
+        files,
+        first.document("membrane-1.0"),
+        {**document, "object_count": 3},
+        [manifest.describe(files, path, "annotation")],
+    )
     mask = np.zeros(SHAPE, np.int8)
     mask[BOX] = 1
     key = second.shape("shell-1.0", "SegmentationMask", ".zarr/")
@@ -105,9 +110,15 @@ def put_annotations(files: LocalFiles, run: layout.Run) -> None:
 def write_image(folder: Path, values: Array, **options: Any) -> None:
     """Write an image of one level with the zarr library, as other programs do."""
     group = zarr.create_group(str(folder), zarr_format=options.get("zarr_format", 2))
-    array = group.create_array("0", shape=values.shape, dtype=values.dtype, **{k: v for k, v in options.items() if k != "zarr_format"})
+    array = group.create_array(
+        "0", shape=values.shape, dtype=values.dtype, **{k: v for k, v in options.items() if k != "zarr_format"}
+    )
     array[...] = values
     axes: Any = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in "zyx"]
     scale: Any = [{"type": "scale", "scale": [SPACING] * 3}]
-    multiscales: Any = [{"version": "0.4", "axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}]
-    group.attrs["multiscales" if options.get("zarr_format", 2) == 2 else "ome"] = multiscales if options.get("zarr_format", 2) == 2 else {"multiscales": multiscales}
+    multiscales: Any = [
+        {"version": "0.4", "axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
+    ]
+    group.attrs["multiscales" if options.get("zarr_format", 2) == 2 else "ome"] = (
+        multiscales if options.get("zarr_format", 2) == 2 else {"multiscales": multiscales}
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,7 +114,11 @@ def _files(asked: Asked, annotation: Row) -> list[Row]:
     catalog = asked.portal.catalog
     shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_eq": annotation["id"]}})
     kinds = {s["id"]: s["shape_type"] for s in shapes}
-    files = catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}}) if kinds else []
+    files = (
+        catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}})
+        if kinds
+        else []
+    )
     spacings = catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": annotation["run_id"]}})
     edges = {s["id"]: s["voxel_spacing"] for s in spacings}
     return [
@@ -125,12 +130,16 @@ def _files(asked: Asked, annotation: Row) -> list[Row]:
 def _parts(asked: Asked, files: Sequence[Row]) -> tuple[Part, ...]:
     """Keep the files that are here; points that were made from a mask are not drawn over it."""
     keys = {f["id"]: key_of(asked, f["s3_path"]) for f in files}
-    found = array_entries(asked, [f"{keys[f['id']].rstrip('/')}/" if f["shape"] in MASKS else keys[f["id"]] for f in files])
+    found = array_entries(
+        asked, [f"{keys[f['id']].rstrip('/')}/" if f["shape"] in MASKS else keys[f["id"]] for f in files]
+    )
     parts = []
     for f in files:
         key = f"{keys[f['id']].rstrip('/')}/" if f["shape"] in MASKS else keys[f["id"]]
         if key in found:
-            parts.append(Part(key, found[key], f["shape"] in MASKS, f["shape"] == "InstanceSegmentationMask", f["spacing"]))
+            parts.append(
+                Part(key, found[key], f["shape"] in MASKS, f["shape"] == "InstanceSegmentationMask", f["spacing"])
+            )
     return tuple(parts)
 
 
@@ -143,7 +152,7 @@ async def draw(planes: Planes, picture: Image.Image, overlay: Overlay, drawing: 
     for part in overlay.parts:
         if not part.is_mask:
             points = await _read_points(planes, part, overlay.viewer)
-            drawn = await planes.run(lambda d=drawn, p=points, s=part.spacing: _rings(d, p, overlay.colour, (drawing, s)))  # type: ignore[misc]  # defaults bind the loop's values
+            drawn = await planes.run(partial(_rings, drawn, points, overlay.colour, (drawing, part.spacing)))
     return drawn
 
 
@@ -172,7 +181,11 @@ def _coloured(drawn: Image.Image, labels: npt.NDArray[Any], scale: float, style:
     colour, is_instances = style
     there = labels > 0
     chosen = np.array([_rgb(c) for c in (PALETTE if is_instances else (colour,))], np.uint8)
-    pixels = chosen[(labels.astype(np.int64) - 1) % len(chosen)] if is_instances else np.broadcast_to(chosen[0], (*labels.shape, 3))
+    pixels = (
+        chosen[(labels.astype(np.int64) - 1) % len(chosen)]
+        if is_instances
+        else np.broadcast_to(chosen[0], (*labels.shape, 3))
+    )
     alpha = (there * round(255 * OPACITY)).astype(np.uint8)
     layer = Image.fromarray(np.dstack([np.ascontiguousarray(pixels), alpha]), "RGBA")
     size = (max(1, round(layer.width * scale)), max(1, round(layer.height * scale)))
@@ -204,7 +217,9 @@ def parse_points(data: bytes) -> npt.NDArray[np.float32]:
     return np.array(found, np.float32).reshape(-1, 3)
 
 
-def _rings(drawn: Image.Image, points: npt.NDArray[np.float32], colour: str, where: tuple[Drawing, float]) -> Image.Image:
+def _rings(
+    drawn: Image.Image, points: npt.NDArray[np.float32], colour: str, where: tuple[Drawing, float]
+) -> Image.Image:
     """Draw a ring where the slice cuts the ball around a point."""
     drawing, spacing = where
     relative = spacing / drawing.spacing if spacing else 1.0

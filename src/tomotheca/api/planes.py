@@ -163,7 +163,8 @@ class Planes:
             chunk = await self.run(lambda: _checked(grid, data))
             self._decoded.keep(name, chunk, grid.chunk_bytes)
         assert isinstance(chunk, np.ndarray)
-        return np.take(chunk, offset, axis)
+        part: Array = np.take(chunk, offset, axis)
+        return part
 
     async def _section(self, grid: Grid, file: FileRow, offset: int) -> Array:
         """Give one section of a chunk without reading the others."""

@@ -186,7 +186,9 @@ def plan_section(asked: Asked, given: str) -> Plan:
     row, key, entry = _volume(asked, "tiltseries", given)
     most = row["size_z"] - 1 if row["size_z"] else None
     presets = tuple(contrast.PRESETS)
-    cut = Cut("z", _whole(asked, "index", most), _whole(asked, "level", 63), _one_of(asked, "contrast", presets, presets[0]))
+    cut = Cut(
+        "z", _whole(asked, "index", most), _whole(asked, "level", 63), _one_of(asked, "contrast", presets, presets[0])
+    )
     return Plan(key, entry, cut, row, _tag(key, entry, cut, "", row), stack=True)
 
 

@@ -65,7 +65,12 @@ def read_frame(data: bytes) -> Frame | None:
         return None
     *words, size, block, stored = HEADER.unpack_from(data)
     frame = Frame((words[0], words[1], words[2], words[3]), size, block, stored) if block else None
-    if frame is None or words[0] not in VERSIONS or not 0 < block <= size or stored < (HEADER.size + size if frame.is_plain else frame.places[1]):
+    if (
+        frame is None
+        or words[0] not in VERSIONS
+        or not 0 < block <= size
+        or stored < (HEADER.size + size if frame.is_plain else frame.places[1])
+    ):
         return None
     return frame
 

@@ -51,7 +51,9 @@ def read(asked: Asked, key: str) -> Array | None:
                 chunk = grid.decoded(files.read_bytes(key + grid.key(where)))
             except NotFoundError:
                 continue
-            place = tuple(slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(where, grid.chunks, grid.shape, strict=True))
+            place = tuple(
+                slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(where, grid.chunks, grid.shape, strict=True)
+            )
             out[place] = chunk[tuple(slice(0, p.stop - p.start) for p in place)]
     except (FormatError, TomothecaError, OSError):
         return None

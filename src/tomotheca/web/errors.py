@@ -63,7 +63,8 @@ def error_page(request: Request, status: int, message: str) -> Response:
     settings = portal.settings if portal else Settings()
     state = request.scope.get("state", {})
     kind, number = subject(path)
-    grave, near = None, ()
+    grave: Grave | None = None
+    near: tuple[Crumb, ...] = ()
     if portal is not None and kind and status in {MISSING, GONE}:
         grave = _grave(portal, kind, number) if status == GONE else None
         near = _near(portal, state.get("viewer", ANONYMOUS), kind, number)
@@ -72,7 +73,7 @@ def error_page(request: Request, status: int, message: str) -> Response:
         title=HEADINGS.get(status, "Error"), status=status, message=message, asked_for=identify(settings, kind, number) if kind else last, noindex=True, grave=grave, near=near,
         request_id=str(state.get("request_id", "")),
     )  # fmt: skip
-    frame = Shell(settings.site_name, settings.tagline, "", "", curator=False, path=path)
+    frame = Shell(settings.site_name, settings.tagline, "", "", curator=False, path=path, contribute=settings.contribute_link)
     response = guard(to_html("error.html", failure, frame, status))
     response.headers["cache-control"] = "no-store"
     return response
@@ -83,12 +84,20 @@ def subject(path: str) -> tuple[str, int]:
     head, _, rest = path.removeprefix("/view").removeprefix("/").partition("/")
     digits = rest.partition("/")[0].partition(".")[0]
     kind = next((k for k, p in links.PATHS.items() if p == f"/{head}"), "")
-    return (kind, int(digits)) if kind and digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS else ("", 0)
+    return (
+        (kind, int(digits))
+        if kind and digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS
+        else ("", 0)
+    )
 
 
 def _grave(portal: Portal, kind: str, number: int) -> Grave | None:
     stone = portal.desk.tombstone(kind, number) if portal.desk else None
-    return Grave(identify(portal.settings, kind, number), stone.title, stone.reason, str(stone.buried_at)[:10]) if stone else None
+    return (
+        Grave(identify(portal.settings, kind, number), stone.title, stone.reason, str(stone.buried_at)[:10])
+        if stone
+        else None
+    )
 
 
 def _near(portal: Portal, viewer: Viewer, kind: str, number: int) -> tuple[Crumb, ...]:

@@ -66,7 +66,9 @@ class _Choice:
                 if i not in defaults:
                     self.rules[i] = "The authors chose other layers to begin with."
         considered = self._one_each(defaults or fitting, by_object=not only and not defaults)
-        considered.sort(key=lambda i: self.shapes[i].shape not in POINTS)  # so that masks are compared with all points that are on
+        considered.sort(
+            key=lambda i: self.shapes[i].shape not in POINTS
+        )  # so that masks are compared with all points that are on
         for i in considered:
             self._consider(i, check=not only and not defaults)
         return [Layer(i, i in self.on, self.rules.get(i, "")) for i in range(len(self.shapes))]
@@ -119,7 +121,9 @@ class _Choice:
 
     def _mask(self, i: int) -> Bools | None:
         key = key_of(self.asked, self.shapes[i].file["s3_path"])
-        return coarse.mask(self.asked, f"{key.rstrip('/')}/") if key and self.shapes[i].file["format"] == "zarr" else None
+        return (
+            coarse.mask(self.asked, f"{key.rstrip('/')}/") if key and self.shapes[i].file["format"] == "zarr" else None
+        )
 
     def _covered(self, other: int, there: Bools) -> float:
         """Give the share of a layer that lies inside a mask."""

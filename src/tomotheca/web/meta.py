@@ -59,7 +59,13 @@ def describe(asked: Asked, kind: str, row: Row, words: tuple[str, str], **around
     name, address = asked.name(kind, row["id"]), asked.origin + links.page(kind, row["id"])
     image = asked.origin + picture.src if picture and picture.src else ""
     released = (row.get("release_date") or "")[:10]
-    dois = [p.text for n, v in row.items() if n.endswith(("publications", "publication")) and isinstance(v, str) for p in links.pieces(v) if p.text.startswith("10.")]
+    dois = [
+        p.text
+        for n, v in row.items()
+        if n.endswith(("publications", "publication")) and isinstance(v, str)
+        for p in links.pieces(v)
+        if p.text.startswith("10.")
+    ]
     linked: dict[str, Any] = {
         "@context": "https://schema.org", "@type": "Dataset", "@id": address, "url": address, "identifier": name, "name": title, "description": description or title,
         "includedInDataCatalog": {"@type": "DataCatalog", "name": asked.portal.settings.site_name, "url": asked.origin + "/"}, "isAccessibleForFree": True,
@@ -89,4 +95,8 @@ def _part_of(asked: Asked, owner: tuple[str, Row] | None) -> dict[str, str]:
     if owner is None:
         return {}
     kind, row = owner
-    return {"@type": "Dataset", "@id": asked.origin + links.page(kind, row["id"]), "name": str(row.get("title") or row.get("name"))}
+    return {
+        "@type": "Dataset",
+        "@id": asked.origin + links.page(kind, row["id"]),
+        "name": str(row.get("title") or row.get("name")),
+    }

@@ -27,7 +27,10 @@ SHOT, LEAST = 448, 24
 """Pixels of a volume's longest edge, and the fewest of any, in pictures beside each other: all have one scale."""
 
 WORDS = {-10: "10 back", -1: "Previous", 1: "Next", 10: "10 on"}
-DRAWABLE = {"ndjson": frozenset({"Point", "OrientedPoint", "InstanceSegmentation"}), "zarr": frozenset({"SegmentationMask", "InstanceSegmentationMask"})}
+DRAWABLE = {
+    "ndjson": frozenset({"Point", "OrientedPoint", "InstanceSegmentation"}),
+    "zarr": frozenset({"SegmentationMask", "InstanceSegmentationMask"}),
+}
 """Shapes that are drawn on slices, by the format that they are read from."""
 
 
@@ -81,7 +84,9 @@ class Shot:
     text: str
 
 
-def of_tomogram(asked: Asked, tomogram: Row | None, annotations: Mapping[int, str], *, href: str = "", overlay: str = "") -> Preview | None:
+def of_tomogram(
+    asked: Asked, tomogram: Row | None, annotations: Mapping[int, str], *, href: str = "", overlay: str = ""
+) -> Preview | None:
     """Make the preview of a tomogram; None where this server has no volume of it.
 
     Parameters
@@ -146,7 +151,9 @@ def shots(asked: Asked, tomogram: Row, overlay: str, at: Sequence[float] | None 
         height, width = (max(LEAST, round(n * scale)) for n in slices.shown_edges(shape, axis))
         page = str(Address(f"/tomograms/{tomogram['id']}").set(dict(cut.query()))) + ANCHOR
         alt = f"{PLANES[axis]} plane of {here} with {overlay}"
-        found.append(Shot(slices.picture(tomogram["id"], cut), alt, width, height, page, f"{PLANES[axis]}, {axis} = {cut.index}"))
+        found.append(
+            Shot(slices.picture(tomogram["id"], cut), alt, width, height, page, f"{PLANES[axis]}, {axis} = {cut.index}")
+        )
     return tuple(found)
 
 
@@ -155,7 +162,9 @@ def drawable(asked: Asked, run: int, alignment: int | None) -> dict[int, str]:
     catalog = asked.portal.catalog
     shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation": {"run_id": {"_eq": run}}})
     kinds = {s["id"]: s for s in shapes}
-    files = catalog.find("annotation_file", asked.viewer, where={"annotation_shape": {"annotation": {"run_id": {"_eq": run}}}})
+    files = catalog.find(
+        "annotation_file", asked.viewer, where={"annotation_shape": {"annotation": {"run_id": {"_eq": run}}}}
+    )
     wanted = {
         kinds[f["annotation_shape_id"]]["annotation_id"] for f in files
         if f["alignment_id"] in {None, alignment} and kinds[f["annotation_shape_id"]]["shape_type"] in DRAWABLE.get(f["format"], ())
@@ -200,13 +209,19 @@ def _read(address: Address, shape: slices.Triple, drawn: tuple[Mapping[str, str]
     axis = address.first("axis", AXES[0])
     axis = axis if axis in AXES else AXES[0]
     last = shape[AXES.index(axis)] - 1
-    index, chosen, contrast = address.first("index"), address.first("overlay"), address.first("contrast", DEFAULT_CONTRAST)
+    index, chosen, contrast = (
+        address.first("index"),
+        address.first("overlay"),
+        address.first("contrast", DEFAULT_CONTRAST),
+    )
     cut = Cut(
         axis, int(index) if _is_index(index, last) else (last + 1) // 2, contrast=contrast if contrast in CONTRASTS else DEFAULT_CONTRAST,
         overlay=chosen if chosen in names else overlay if not chosen and overlay in names else "",
     )  # fmt: skip
     read = {"axis": cut.axis, "index": str(cut.index), "contrast": cut.contrast, "overlay": cut.overlay}
-    return cut, tuple(f"{n}={address.first(n)[:80]}" for n in PARAMETERS if address.first(n) and address.first(n) != read[n])
+    return cut, tuple(
+        f"{n}={address.first(n)[:80]}" for n in PARAMETERS if address.first(n) and address.first(n) != read[n]
+    )
 
 
 def _steps(base: Address, index: int, reach: tuple[int, int]) -> tuple[Choice, ...]:
@@ -221,7 +236,8 @@ def _steps(base: Address, index: int, reach: tuple[int, int]) -> tuple[Choice, .
 
 def _axes(base: Address, axis: str) -> tuple[Choice, ...]:
     return tuple(
-        Choice(a, PLANES[a], a == axis, str(base.set({"axis": a if a != AXES[0] else None, "index": None})) + ANCHOR) for a in AXES
+        Choice(a, PLANES[a], a == axis, str(base.set({"axis": a if a != AXES[0] else None, "index": None})) + ANCHOR)
+        for a in AXES
     )
 
 
@@ -232,4 +248,3 @@ def _listed(options: Mapping[str, str], chosen: str) -> tuple[Choice, ...]:
 def _hidden(address: Address, cut: Cut) -> Pairs:
     axis = (("axis", cut.axis),) if cut.axis != AXES[0] else ()
     return (*address.without(PARAMETERS).pairs, *axis)
-

@@ -45,6 +45,9 @@ MOST_POINTS = 10_000
 MOST_BYTES = 60_000
 """Bytes of one layer's points; the whole state stays below 64 KiB where it can."""
 
+FRAME = 1200
+"""Bytes of a layer around its points."""
+
 SMALL = 16_000
 """Bytes of a file of points up to which they stand in the state; more are opened piece by piece, where the archive has them so."""
 
@@ -220,16 +223,20 @@ def _image(asked: Asked, tomogram: Row) -> dict[str, Any]:
     return layer
 
 
-def _annotations(asked: Asked, chosen: tuple[Sequence[Shape], Sequence[layers.Layer]], tomogram: Row) -> Iterator[dict[str, Any]]:
+def _annotations(
+    asked: Asked, chosen: tuple[Sequence[Shape], Sequence[layers.Layer]], tomogram: Row
+) -> Iterator[dict[str, Any]]:
     """Give the layers that are on, then as many of the others as there is room for, all in the order of preference."""
     shapes, decided = chosen
-    room, found = MOST_BYTES, {}
+    room = MOST_BYTES
+    found: dict[int, dict[str, Any]] = {}
     on, off = [d.place for d in decided if d.on], [d.place for d in decided if not d.on]
     for place in (*on, *off[:MOST_LISTED]):
         small = (shapes[place].file["file_size"] or 0) <= SMALL or bool(shapes[place].folder)
         if place not in on and not small and shapes[place].shape in POINTS:
             continue
-        layer = _layer(asked, shapes[place], tomogram, room)
+        share = room // (len(on) - len(found)) if place in on else MOST_BYTES
+        layer = _layer(asked, shapes[place], tomogram, share)
         size = len(orjson.dumps(layer)) if layer else 0
         if layer is not None and size <= room:
             room -= size
@@ -238,6 +245,7 @@ def _annotations(asked: Asked, chosen: tuple[Sequence[Shape], Sequence[layers.La
 
 
 def find_shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
+    """Give the shapes of a run, or of what is asked for, that can be shown: in the order of preference."""
     catalog = asked.portal.catalog
     where: dict[str, Any] = {"run_id": {"_eq": wanted.run}}
     where |= {"id": {"_eq": wanted.annotation}} if wanted.annotation is not None else {}
@@ -326,8 +334,12 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
     marks = list(_marks(points[:MOST_POINTS], scale, tomogram))
     if not marks:
         return None
-    if len(orjson.dumps(marks)) > room:
+    if len(orjson.dumps(marks)) > room - FRAME:
         marks = [m for m in marks if m["type"] == "point"]
+        size, number_of = len(orjson.dumps(marks)), len(marks)
+        if size > room - FRAME:
+            marks = marks[: max(1, number_of * (room - FRAME) // size)]
+            name += f" first {number(len(marks))} of {number(max(number_of, a['object_count'] or 0))}"
     spacing = {axis: [tomogram["voxel_spacing"] * ANGSTROM, "m"] for axis in "xyz"}
     return {
         "type": "annotation", "name": name, "source": {"url": "local://annotations", "transform": {"outputDimensions": spacing}},

@@ -84,7 +84,13 @@ class Grid:
             If it cannot be decoded or has another size.
         """
         try:
-            plain = data if self.codec is None else blosc.decode(data) if self._blosc else numcodecs.get_codec(dict(self.codec)).decode(data)
+            plain = (
+                data
+                if self.codec is None
+                else blosc.decode(data)
+                if self._blosc
+                else numcodecs.get_codec(dict(self.codec)).decode(data)
+            )
         except (RuntimeError, ValueError, TypeError, OSError) as error:
             raise FormatError(self.path, f"has a chunk that cannot be decoded: {error}.") from error
         values: Array = np.frombuffer(plain, self.dtype)

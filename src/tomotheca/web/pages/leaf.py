@@ -71,7 +71,11 @@ def leaf(kind: str) -> Callable[[Asked], Leaf | Moved]:
 def _leaf(asked: Asked, kind: str, row: Row) -> Leaf:
     run = asked.get("run", row["run_id"])
     dataset = asked.get("dataset", run["dataset_id"])
-    name, overlay, entity = asked.name(kind, row["id"]), over(asked, (kind, row["id"])), asked.portal.catalog.schema.kinds[kind]
+    name, overlay, entity = (
+        asked.name(kind, row["id"]),
+        over(asked, (kind, row["id"])),
+        asked.portal.catalog.schema.kinds[kind],
+    )
     steps = (
         Crumb(f"{asked.name('run', run['id'])} {run['name']}", links.page("run", run["id"])),
         Crumb(dataset["title"], links.page("dataset", dataset["id"])),
@@ -79,7 +83,9 @@ def _leaf(asked: Asked, kind: str, row: Row) -> Leaf:
     made = CELLS[kind](asked, row) if kind in CELLS else None
     best = row if kind == "tomogram" else leafparts.best_for(asked, row) if kind == "annotation" else None
     preview = leafparts.preview(asked, kind, row)
-    shots = previews.shots(asked, best, name, leafparts.middle(asked, row, best)) if kind == "annotation" and best else ()
+    shots = (
+        previews.shots(asked, best, name, leafparts.middle(asked, row, best)) if kind == "annotation" and best else ()
+    )
     picture = _picture(asked, kind, best, run)
     title = f"{entity.title} {name}: {drawers.heading(kind, row)}"
     description = f"{entity.title} {name} of run {run['name']}, {dataset['title']}"[:300]
@@ -101,7 +107,9 @@ def _about(asked: Asked, kind: str, row: Row, around: tuple[tuple[str, str], Row
     words, run, dataset, picture = around
     owner = (kind, row["id"]) if kind in AUTHORED else ("dataset", dataset["id"])
     people = find_people(asked, owner[0], [owner[1]])[owner[1]]
-    return meta.describe(asked, kind, row, words, people=people, picture=picture, part_of=("run", run), licence=dataset.get("licence"))
+    return meta.describe(
+        asked, kind, row, words, people=people, picture=picture, part_of=("run", run), licence=dataset.get("licence")
+    )
 
 
 def _badges(kind: str, row: Row) -> tuple[Badge, ...]:
@@ -122,13 +130,17 @@ def _picture(asked: Asked, kind: str, best: Row | None, run: Row) -> summaries.P
     if best is None or kind == "alignment":
         return summaries.Picture("", "" if kind != "tomogram" else "No picture")
     alt = f"Central slice of {asked.name('tomogram', best['id'])}, {run['name']}"
-    return summaries.picture(asked, best["key_photo_url"] or best["key_photo_thumbnail_url"], alt, width=summaries.MIDDLE)
+    return summaries.picture(
+        asked, best["key_photo_url"] or best["key_photo_thumbnail_url"], alt, width=summaries.MIDDLE
+    )
 
 
 def _view(asked: Asked, kind: str, row: Row) -> str:
     if kind == "tomogram" and row["s3_omezarr_dir"]:
         return f"/view/tomograms/{row['id']}"
-    return f"/view/runs/{row['run_id']}?annotation={asked.name('annotation', row['id'])}" if kind == "annotation" else ""
+    return (
+        f"/view/runs/{row['run_id']}?annotation={asked.name('annotation', row['id'])}" if kind == "annotation" else ""
+    )
 
 
 def _note(kind: str, made: Cells | None) -> str:
@@ -137,7 +149,11 @@ def _note(kind: str, made: Cells | None) -> str:
     if not made.rows:
         return "No sections are recorded."
     if kind == "annotation":
-        return f"The first {formats.plural(len(made.rows), 'point')} of {formats.count(made.total)}, in voxels of the tomogram they were made on." if made.total > len(made.rows) else "In voxels of the tomogram they were made on."
+        return (
+            f"The first {formats.plural(len(made.rows), 'point')} of {formats.count(made.total)}, in voxels of the tomogram they were made on."
+            if made.total > len(made.rows)
+            else "In voxels of the tomogram they were made on."
+        )
     return f"Not recorded: {', '.join(made.missing).lower()}." if made.missing else ""
 
 
@@ -167,8 +183,16 @@ def table_routes(portal: Portal) -> list[Route]:
             media_type = "text/csv" if form == "csv" else "text/tab-separated-values"
             name = f"{asked.name(kind, number)}_{made.noun.lower()}.{form}"
             headers = {"content-disposition": f'attachment; filename="{name}"'}
-            return guard(StreamingResponse(leaftables.written(made, form), headers=headers, media_type=f"{media_type}; charset=utf-8"))
+            return guard(
+                StreamingResponse(
+                    leaftables.written(made, form), headers=headers, media_type=f"{media_type}; charset=utf-8"
+                )
+            )
 
         return endpoint
 
-    return [Route(f"{links.PATHS[kind]}/{{id:int}}.{form}", answer(kind, form)) for kind in CELLS for form in leaftables.SEPARATORS]
+    return [
+        Route(f"{links.PATHS[kind]}/{{id:int}}.{form}", answer(kind, form))
+        for kind in CELLS
+        for form in leaftables.SEPARATORS
+    ]

@@ -32,7 +32,9 @@ def preview(asked: Asked, kind: str, row: Row) -> previews.Preview | None:
         return previews.of_series(asked, row)
     if kind != "tomogram":
         return None
-    return previews.of_tomogram(asked, row, previews.drawable(asked, row["run_id"], row["alignment_id"]), href=f"/view/tomograms/{row['id']}")
+    return previews.of_tomogram(
+        asked, row, previews.drawable(asked, row["run_id"], row["alignment_id"]), href=f"/view/tomograms/{row['id']}"
+    )
 
 
 def best_for(asked: Asked, annotation: Row) -> Row | None:
@@ -51,9 +53,19 @@ def _files(asked: Asked, annotation: Row) -> list[Row]:
     catalog = asked.portal.catalog
     shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_eq": annotation["id"]}})
     kinds = {s["id"]: s["shape_type"] for s in shapes}
-    files = catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}}) if kinds else []
-    edges = {s["id"]: s["voxel_spacing"] for s in catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": annotation["run_id"]}})}
-    return [{**f, "shape_type": kinds[f["annotation_shape_id"]], "spacing": edges.get(f["tomogram_voxel_spacing_id"])} for f in files]
+    files = (
+        catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}})
+        if kinds
+        else []
+    )
+    edges = {
+        s["id"]: s["voxel_spacing"]
+        for s in catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": annotation["run_id"]}})
+    }
+    return [
+        {**f, "shape_type": kinds[f["annotation_shape_id"]], "spacing": edges.get(f["tomogram_voxel_spacing_id"])}
+        for f in files
+    ]
 
 
 def middle(asked: Asked, annotation: Row, tomogram: Row | None) -> tuple[float, float, float] | None:
@@ -76,15 +88,25 @@ def lineage(asked: Asked, kind: str, row: Row) -> tuple[Crumb, ...]:
         return ()
     catalog, alignment = asked.portal.catalog, row if kind == "alignment" else None
     if kind == "tomogram" and row["alignment_id"]:
-        alignment = next(iter(catalog.find("alignment", asked.viewer, where={"id": {"_eq": row["alignment_id"]}})), None)
+        alignment = next(
+            iter(catalog.find("alignment", asked.viewer, where={"id": {"_eq": row["alignment_id"]}})), None
+        )
     series = alignment["tiltseries_id"] if alignment else None
     frames = catalog.count("frame", asked.viewer, {"run_id": {"_eq": row["run_id"]}})
     tab = f"{links.page('run', row['run_id'])}?table-tab=frames"
     steps = [Crumb(formats.plural(frames, "frame"), tab) if frames else Crumb("Frames: not submitted")]
-    steps.append(Crumb(f"Tilt series {asked.name('tiltseries', series)}", links.page("tiltseries", series)) if series else Crumb("Tilt series: not recorded"))
+    steps.append(
+        Crumb(f"Tilt series {asked.name('tiltseries', series)}", links.page("tiltseries", series))
+        if series
+        else Crumb("Tilt series: not recorded")
+    )
     if kind == "alignment":
         return (*steps, Crumb(f"Alignment {asked.name('alignment', row['id'])}"))
-    steps.append(Crumb(f"Alignment {asked.name('alignment', alignment['id'])}", links.page("alignment", alignment["id"])) if alignment else Crumb("Alignment: not recorded"))
+    steps.append(
+        Crumb(f"Alignment {asked.name('alignment', alignment['id'])}", links.page("alignment", alignment["id"]))
+        if alignment
+        else Crumb("Alignment: not recorded")
+    )
     return (*steps, Crumb(f"Tomogram {asked.name('tomogram', row['id'])}"))
 
 
@@ -105,12 +127,22 @@ def first_sections(asked: Asked, kind: str, row: Row) -> tuple[Section, ...]:
 def _valid(asked: Asked, tomogram: Row) -> Section:
     """Say which annotations lie where they should on a tomogram, and which were made under another alignment."""
     made = _alignments_of(asked, tomogram["run_id"])
-    rows = asked.portal.catalog.find("annotation", asked.viewer, where={"run_id": {"_eq": tomogram["run_id"]}}, order=[("id", "asc")])
+    rows = asked.portal.catalog.find(
+        "annotation", asked.viewer, where={"run_id": {"_eq": tomogram["run_id"]}}, order=[("id", "asc")]
+    )
     fit = [a for a in rows if made.get(a["id"], set()) & {None, tomogram["alignment_id"]}]
     rest = [a for a in rows if made.get(a["id"]) and a not in fit]
     fields = [field("Fit this tomogram", _linked(asked, fit) or NONE)]
     if rest:
-        fields.append(field("Need a transform", [*_linked(asked, rest), plain("Made under another alignment: they would lie in the wrong place here.", style="missing")]))
+        fields.append(
+            field(
+                "Need a transform",
+                [
+                    *_linked(asked, rest),
+                    plain("Made under another alignment: they would lie in the wrong place here.", style="missing"),
+                ],
+            )
+        )
     return Section("Annotations", tuple(fields))
 
 
@@ -120,7 +152,9 @@ def _alignments_of(asked: Asked, run: int) -> dict[int, set[int | None]]:
     shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation": {"run_id": {"_eq": run}}})
     owner = {s["id"]: s["annotation_id"] for s in shapes}
     found: dict[int, set[int | None]] = {}
-    for f in catalog.find("annotation_file", asked.viewer, where={"annotation_shape": {"annotation": {"run_id": {"_eq": run}}}}):
+    for f in catalog.find(
+        "annotation_file", asked.viewer, where={"annotation_shape": {"annotation": {"run_id": {"_eq": run}}}}
+    ):
         found.setdefault(owner[f["annotation_shape_id"]], set()).add(f["alignment_id"])
     return found
 
@@ -159,28 +193,40 @@ def _shapes(asked: Asked, annotation: Row) -> Section:
             to(asked, "alignment", f["alignment_id"]),
         ))  # fmt: skip
     heads = ("Shape", "File", "Size", "Voxel spacing", "Alignment")
-    return Section("Shapes", grid=Grid(heads, tuple(rows))) if rows else Section("Shapes", note="No files are registered.")
+    return (
+        Section("Shapes", grid=Grid(heads, tuple(rows))) if rows else Section("Shapes", note="No files are registered.")
+    )
 
 
 def _siblings(asked: Asked, annotation: Row) -> tuple[Section, ...]:
     """Link the other annotations of the same object in the run."""
     where = {"run_id": {"_eq": annotation["run_id"]}, "object_id": {"_eq": annotation["object_id"]}}
-    found = [a for a in asked.portal.catalog.find("annotation", asked.viewer, where=where, order=[("id", "asc")]) if a["id"] != annotation["id"]]
+    found = [
+        a
+        for a in asked.portal.catalog.find("annotation", asked.viewer, where=where, order=[("id", "asc")])
+        if a["id"] != annotation["id"]
+    ]
     return (Section("Same object in this run", (field("Annotations", _linked(asked, found)),)),) if found else ()
 
 
 def _users(asked: Asked, alignment: Row) -> Section:
     """Link the tomograms and annotations made under an alignment."""
     catalog = asked.portal.catalog
-    tomograms = catalog.find("tomogram", asked.viewer, where={"alignment_id": {"_eq": alignment["id"]}}, order=[("id", "asc")])
+    tomograms = catalog.find(
+        "tomogram", asked.viewer, where={"alignment_id": {"_eq": alignment["id"]}}, order=[("id", "asc")]
+    )
     used = [i for i, made in _alignments_of(asked, alignment["run_id"]).items() if alignment["id"] in made]
     annotations = summaries.find_in_order(asked, "annotation", sorted(used))
     shown = [to(asked, "tomogram", t["id"], formats.quantity(t["voxel_spacing"], "Å")) for t in tomograms]
-    return Section("Used by", (field("Tomograms", shown or NONE), field("Annotations", _linked(asked, annotations) or NONE)))
+    return Section(
+        "Used by", (field("Tomograms", shown or NONE), field("Annotations", _linked(asked, annotations) or NONE))
+    )
 
 
 def _alignments(asked: Asked, series: Row) -> Section:
     """Link the alignments of a tilt series."""
-    found = asked.portal.catalog.find("alignment", asked.viewer, where={"tiltseries_id": {"_eq": series["id"]}}, order=[("id", "asc")])
+    found = asked.portal.catalog.find(
+        "alignment", asked.viewer, where={"tiltseries_id": {"_eq": series["id"]}}, order=[("id", "asc")]
+    )
     shown = [to(asked, "alignment", a["id"], label("alignment_type_enum", a["alignment_type"] or "")) for a in found]
     return Section("Alignments", (field("Alignments", shown or NONE),))

@@ -61,7 +61,14 @@ def table(asked: Asked, cells: Cells) -> Table[Line]:
     wanted, found = slice_page([r["id"] for r in ranked], asked.address), by_id(ranked)
     lines = tuple(Line(cells.show(found[i])) for i in wanted)
     amount = len(cells.rows)
-    return Table(cells.noun, heads(asked.address, cells.columns, order), lines, amount, cells.total or amount, make_pager(asked.address, amount))
+    return Table(
+        cells.noun,
+        heads(asked.address, cells.columns, order),
+        lines,
+        amount,
+        cells.total or amount,
+        make_pager(asked.address, amount),
+    )
 
 
 def written(cells: Cells, form: str) -> Iterator[str]:
@@ -77,7 +84,12 @@ def written(cells: Cells, form: str) -> Iterator[str]:
 def series_sections(asked: Asked, series: Row) -> Cells:
     """Give the sections of a tilt series with the dose of their frames and how they are aligned."""
     catalog = asked.portal.catalog
-    sections = catalog.find("per_section_parameters", asked.viewer, where={"tiltseries_id": {"_eq": series["id"]}}, order=[("z_index", "asc")])
+    sections = catalog.find(
+        "per_section_parameters",
+        asked.viewer,
+        where={"tiltseries_id": {"_eq": series["id"]}},
+        order=[("z_index", "asc")],
+    )
     frames = by_id(catalog.find("frame", asked.viewer, where={"run_id": {"_eq": series["run_id"]}})) if sections else {}
     aligned = _aligned(asked, series) if sections else {}
     rows = [
@@ -108,7 +120,9 @@ def _aligned(asked: Asked, series: Row) -> dict[int, Row]:
 def alignment_sections(asked: Asked, alignment: Row) -> Cells:
     """Give the sections of an alignment."""
     kind = "per_section_alignment_parameters"
-    rows = asked.portal.catalog.find(kind, asked.viewer, where={"alignment_id": {"_eq": alignment["id"]}}, order=[("z_index", "asc")])
+    rows = asked.portal.catalog.find(
+        kind, asked.viewer, where={"alignment_id": {"_eq": alignment["id"]}}, order=[("z_index", "asc")]
+    )
     return _joined("Sections", [(kind, f) for f in _fields(asked, kind)], [{kind: r} for r in rows])
 
 
@@ -160,7 +174,16 @@ def first_points(asked: Asked, key: str) -> list[dict[str, Any]]:
     for line in lines[:FIRST_POINTS]:
         try:
             point = orjson.loads(line)
-            found.append({"x": float(point["location"]["x"]), "y": float(point["location"]["y"]), "z": float(point["location"]["z"]), "instance_id": point.get("instance_id"), MATRIX: point.get(MATRIX), "type": point.get("type")})
+            found.append(
+                {
+                    "x": float(point["location"]["x"]),
+                    "y": float(point["location"]["y"]),
+                    "z": float(point["location"]["z"]),
+                    "instance_id": point.get("instance_id"),
+                    MATRIX: point.get(MATRIX),
+                    "type": point.get("type"),
+                }
+            )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             continue
     return found
@@ -170,7 +193,10 @@ def _points(found: Sequence[Mapping[str, Any]], total: int) -> Cells:
     """Make cells of points; what none of them has is left out."""
     labels = {"number": "Point", "x": "x", "y": "y", "z": "z", "instance_id": "Instance", MATRIX: "Rotation matrix"}
     known = [n for n in labels if n == "number" or any(p[n] is not None for p in found)]
-    rows = [{"id": n, "number": n + 1, **{k: orjson.dumps(v).decode() if k == MATRIX and v else v for k, v in p.items()}} for n, p in enumerate(found)]
+    rows = [
+        {"id": n, "number": n + 1, **{k: orjson.dumps(v).decode() if k == MATRIX and v else v for k, v in p.items()}}
+        for n, p in enumerate(found)
+    ]
 
     def show(row: Row) -> tuple[Value, ...]:
         return tuple(_point_value(row[n]) for n in known)
