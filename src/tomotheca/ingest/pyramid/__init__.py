@@ -7,10 +7,14 @@ from pathlib import Path
 
 from tomotheca.formats import mrc, omezarr
 from tomotheca.formats.files import sync_tree
+from tomotheca.ingest.pyramid import choices
+from tomotheca.ingest.pyramid.coarse import Coarse, hindrance
 from tomotheca.ingest.pyramid.job import Job
-from tomotheca.ingest.pyramid.recipe import Conversion, Kind, LevelSize, Recipe, Statistics, Target
+from tomotheca.ingest.pyramid.recipe import Conversion, Kind, LevelSize, Pyramid, Recipe, Statistics, Target
 
-__all__ = ["Conversion", "Kind", "LevelSize", "Recipe", "Statistics", "Target", "convert", "open_source", "sync_tree"]
+__all__ = [
+    "Conversion", "Kind", "LevelSize", "Pyramid", "Recipe", "Statistics", "Target", "coarsen", "convert", "hindrance", "open_source", "sync_tree",
+]  # fmt: skip
 
 
 def open_source(path: Path) -> mrc.Reader | omezarr.Reader:
@@ -44,9 +48,25 @@ def convert(
     StorageError
         If the disk refuses; the message names the file.
     """
-    volume = open_source(source)
+    volume, recipe = choices.rescaled(open_source(source), recipe or Recipe())
     try:
-        with Job(volume, target, recipe or Recipe()) as job:
+        with Job(volume, target, recipe) as job:
             return job.run(progress or (lambda _: None))
     finally:
         volume.close()
+
+
+def coarsen(
+    source: Path, zarr: Path, recipe: Recipe | None = None, *, progress: Callable[[int], None] | None = None
+) -> Pyramid:
+    """Write the coarse levels of an MRC file that stays where it is, and describe its level 0; see `convert`.
+
+    Raises
+    ------
+    FormatError
+        If the source is broken, or nothing says its voxel size. See `hindrance` before.
+    StorageError
+        If the disk refuses; the message names the file.
+    """
+    with mrc.Reader(source) as volume, Coarse(volume, zarr, recipe or Recipe()) as job:
+        return job.make(progress or (lambda _: None))
