@@ -57,8 +57,22 @@ class FormatError(TomothecaError, ValueError):
 
     def __init__(self, path: object, message: str) -> None:
         self.path = str(path)
-        self.reason = message
-        super().__init__(f"{path}: {message}")
+        self.reason = one_line(message)
+        super().__init__(f"{path}: {self.reason}")
+
+
+LONGEST = 500
+"""Characters of a message that repeats what stood in a file."""
+
+
+def one_line(text: str) -> str:
+    """Give a message that prints on one line, whatever a broken file has put into it: its middle is left out if it is long."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
+    words = " ".join(text.split())
+    return words if words.isprintable() else "".join(c if c.isprintable() else "?" for c in words)
 
 
 class NotFoundError(TomothecaError, LookupError):
@@ -97,6 +111,16 @@ class AccessError(TomothecaError, PermissionError):
 
 class StorageError(TomothecaError, OSError):
     """The disk or object store refused: full, read-only, unreachable."""
+
+
+class ChangedSourceError(StorageError):
+    """A file that stays in its place is not the one that was taken in: what is known of it is not true of it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{key} lies outside the archive and has changed since it was taken in; its operator can run the ingest again, or put the old file back"
+        )
 
 
 class MissingExtraError(TomothecaError, ImportError):
