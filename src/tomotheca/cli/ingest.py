@@ -124,7 +124,7 @@ def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json
     _ = settings.archive_folder  # an object store is refused before anything is read
     with opened(settings, create=True) as portal:
         try:
-            done = take_in(portal, options, quiet=json)
+            done = take_in(portal, options, quiet=json, events=json)
         except ConfigurationError as error:
             return _refused(error, json=json)
         version = index_touched(portal, [done], quiet=json) if index else None

@@ -28,6 +28,7 @@ from tomotheca.store import layout
 
 if TYPE_CHECKING:
     from tomotheca.ingest.config import Configuration
+    from tomotheca.ingest.workers import Team
     from tomotheca.store.files import Files
 
 ONLY = {
@@ -66,7 +67,7 @@ class IngestOptions:
     """Hide what is described here until it is published."""
 
     workers: int = 1
-    """Processes."""
+    """Processes, and cores that they use together."""
 
     memory: int = 1 << 30
     """Bytes that all processes together may use."""
@@ -76,6 +77,9 @@ class IngestOptions:
 
     keep: bool = False
     """Leave in the archive what the configuration does not produce any more."""
+
+    team: Team | None = None
+    """Who does the steps; None takes processes of this machine."""
 
     @property
     def whole(self) -> bool:

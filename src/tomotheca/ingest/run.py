@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tomotheca.desk import Deed
 from tomotheca.desk.audit import signed
 from tomotheca.desk.marks import export_marks, restore_from
 from tomotheca.errors import ConfigurationError, Finding, FindingsError, FormatError, StorageError
+from tomotheca.ingest import workers
 from tomotheca.ingest.commit import Identifiers, commit
 from tomotheca.ingest.plan import IngestOptions, plan
+from tomotheca.ingest.progress import Progress, Silent
 from tomotheca.ingest.removal import Paper, Removed, Why, finish, read, remove
 from tomotheca.ingest.stale import CONFIGURATION, INGEST, SHA256, versions_of
 from tomotheca.ingest.work import Context, Draft, Plan, Step
@@ -26,46 +25,11 @@ if TYPE_CHECKING:
     from tomotheca.desk.desk import Desk
     from tomotheca.store.files import Files
 
-WORTH_A_PROCESS = 256 << 20
-"""Bytes below which starting processes takes longer than the work: a conversion has threads of its own."""
-
 PAGES = 2
 """First stage of the steps that look at the whole dataset: what is to go has gone by then."""
 
 BATCH = 50
 """Finished steps that are written into the journal at once."""
-
-
-class Progress(Protocol):
-    """Somebody who wants to know how far an ingest is."""
-
-    def start(self, steps: int, size: int) -> None:
-        """Begin: so many steps that read so many bytes."""
-
-    def step(self, name: str) -> None:
-        """Begin or finish a step of this name."""
-
-    def advance(self, size: int) -> None:
-        """So many more bytes were read."""
-
-    def finish(self) -> None:
-        """End, also after an error."""
-
-
-class Silent:
-    """Nobody wants to know."""
-
-    def start(self, steps: int, size: int) -> None:
-        """Do nothing."""
-
-    def step(self, name: str) -> None:
-        """Do nothing."""
-
-    def advance(self, size: int) -> None:
-        """Do nothing."""
-
-    def finish(self) -> None:
-        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,20 +218,17 @@ class _Run:
 
     def _outcomes(self, steps: list[Step], progress: Progress) -> Iterator[tuple[Step, Callable[[], Draft | None]]]:
         """Give steps as they finish, with a function that gives their draft or raises."""
-        context = Context(self.files, self.plan.origin, self.options.memory, force=self.options.force)
-        workers = min(self.options.workers, len(steps))
-        if workers <= 1 or sum(step.bytes for step in steps) < WORTH_A_PROCESS:
-            for step in steps:
-                progress.step(step.natural)
-                seen = _Counted(progress, step.bytes)
-                inline = replace(context, progress=seen)
-                yield step, lambda step=step, inline=inline: step.work.draft(inline)  # type: ignore[misc]
-                seen.complete()
-            return
-        cores = max(1, (os.cpu_count() or 1) // workers)
-        shared = replace(context, threads=cores, memory=self.options.memory // workers)
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from _pooled(pool, 2 * workers, _Jobs(tuple(steps), shared), progress)
+        options = self.options
+        context = Context(self.files, self.plan.origin, options.memory, threads=options.workers, force=options.force)
+        team = options.team
+        if (
+            team is None
+            and options.workers > 1
+            and len(steps) > 1
+            and sum(s.bytes for s in steps) >= workers.WORTH_A_PROCESS
+        ):
+            team = workers.Processes(min(options.workers, len(steps)))
+        yield from workers.outcomes(steps, context, team, progress)
 
     def _draft(self, step: Step, outcome: Callable[[], Draft | None]) -> Draft | None:
         try:
@@ -323,53 +284,3 @@ class _Run:
                 f"ingest {dataset} {self.options.config.name}",
                 list(dict.fromkeys([*self.plan.findings, *self.findings])),
             )
-
-
-class _Counted:
-    """Passes bytes on, and brings a step to its full size in the end."""
-
-    def __init__(self, progress: Progress, size: int) -> None:
-        self.progress, self.left = progress, size
-
-    def __call__(self, size: int) -> None:
-        size = min(size, self.left)
-        self.left -= size
-        if size:
-            self.progress.advance(size)
-
-    def complete(self) -> None:
-        self(self.left)
-
-
-@dataclass(frozen=True, slots=True)
-class _Jobs:
-    """Steps for a pool, and what they share."""
-
-    steps: tuple[Step, ...]
-    context: Context
-
-
-def perform(step: Step, context: Context) -> Draft | None:
-    """Do a step; this is what runs in another process."""
-    return step.work.draft(context)
-
-
-def _pooled(
-    pool: ProcessPoolExecutor, ahead: int, jobs: _Jobs, progress: Progress
-) -> Iterator[tuple[Step, Callable[[], Draft | None]]]:
-    """Give the largest steps out first, a few ahead of what is running."""
-    waiting = sorted(jobs.steps, key=lambda s: -s.bytes)
-    running: dict[Future[Draft | None], Step] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < ahead:
-                step = waiting.pop(0)
-                running[pool.submit(perform, step, jobs.context)] = step
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                step = running.pop(future)
-                progress.step(step.natural)
-                progress.advance(step.bytes)
-                yield step, future.result
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
