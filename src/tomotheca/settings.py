@@ -95,6 +95,9 @@ class Settings(BaseModel):
     memory: int = Field(1 << 30, ge=64 << 20)
     """Bytes that one conversion may use."""
 
+    in_place: bool = False
+    """Leave volumes where they are when they are ingested, as far as they can be served from there (`ingest --in-place`)."""
+
     annotation_per_tomogram: str = Field("warning", pattern="^(off|note|warning|error)$")
     """What the doctor says of a tomogram without annotation: `error`, `warning`, `note`, or nothing (`off`)."""
 

@@ -9,6 +9,7 @@ from tomotheca.cli.options import Json, Root, load
 from tomotheca.cli.output import emit, plain, show_findings, size
 
 if TYPE_CHECKING:
+    from tomotheca.ingest.inplace import Staying
     from tomotheca.ingest.pictures import Elsewhere
     from tomotheca.ingest.plan import IngestOptions
     from tomotheca.ingest.work import Plan
@@ -40,12 +41,20 @@ Fetch = Annotated[bool, typer.Option("--fetch", help="Fetch key photos from the 
 Keep = Annotated[
     bool, typer.Option("--keep", help="Leave in the archive what the configuration does not produce any more.")
 ]
+InPlace = Annotated[
+    bool | None,
+    typer.Option(
+        "--in-place/--copy",
+        help="Leave MRC volumes where they are and serve them from there; only coarse levels are written. Default: the setting in_place.",
+        show_default=False,
+    ),
+]
 NoIndex = Annotated[bool, typer.Option("--no-index", help="Leave the catalogue as it is.")]
 
 
 def ingest(
     config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False,
-    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, no_index: NoIndex = False, root: Root = None, json: Json = False,
+    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, in_place: InPlace = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
     from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415 - heavy
@@ -54,11 +63,21 @@ def ingest(
     words = tuple(part.strip() for part in only.split(",") if part.strip())
     options = IngestOptions(
         config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory,
-        elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep,
+        elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep, staying=_staying(settings, in_place),
     )  # fmt: skip
     code = _plan(settings, options, json=json) if plan else _ingest(settings, options, index=not no_index, json=json)
     if code:
         raise typer.Exit(code)
+
+
+def _staying(settings: "Settings", wanted: bool | None) -> "Staying | None":
+    """Give the wish that volumes stay where they are; what belongs to the portal itself is never served as a source."""
+    from tomotheca.ingest.inplace import Staying  # noqa: PLC0415 - heavy
+
+    if not (settings.in_place if wanted is None else wanted):
+        return None
+    own = [settings.state_folder, settings.loaded_folder, *([] if settings.archive_is_remote else [settings.archive_folder])]
+    return Staying(tuple(own))
 
 
 def _elsewhere(bucket: list[str] | None, fetched: Path | None) -> "Elsewhere":

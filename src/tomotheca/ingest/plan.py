@@ -28,6 +28,7 @@ from tomotheca.store import layout
 
 if TYPE_CHECKING:
     from tomotheca.ingest.config import Configuration
+    from tomotheca.ingest.inplace import Staying
     from tomotheca.ingest.workers import Team
     from tomotheca.store.files import Files
 
@@ -78,6 +79,9 @@ class IngestOptions:
     keep: bool = False
     """Leave in the archive what the configuration does not produce any more."""
 
+    staying: Staying | None = None
+    """The wish that volumes stay where they are; None copies them."""
+
     team: Team | None = None
     """Who does the steps; None takes processes of this machine."""
 
@@ -116,7 +120,7 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
         alone=alone,
         elsewhere=options.elsewhere,
     )
-    scene.memory = options.memory
+    scene.memory, scene.staying = options.memory, options.staying
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()
     scene.findings += _escaped(listing)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from tomotheca.errors import FormatError
-from tomotheca.formats import omezarr
+from tomotheca.formats import mrc, omezarr
 
 SLAB = 40
 """Sections of level 0 that are averaged."""
@@ -78,7 +78,9 @@ class Slab:
     """Sections of level 0 in the tomogram."""
 
 
-def photos(zarr: Path, *, spacing: float, overlays: Sequence[Overlay] = ()) -> dict[str, bytes]:
+def photos(
+    zarr: Path, *, spacing: float, overlays: Sequence[Overlay] = (), level0: Path | None = None
+) -> dict[str, bytes]:
     """Make the four pictures of a tomogram.
 
     Parameters
@@ -89,13 +91,15 @@ def photos(zarr: Path, *, spacing: float, overlays: Sequence[Overlay] = ()) -> d
         Edge of a voxel in Å.
     overlays
         Points to draw, those within the slab.
+    level0
+        MRC file that is level 0, where the directory only describes it.
 
     Returns
     -------
     dict
         PNG files by size: original (uncropped), snapshot, thumbnail, expanded.
     """
-    slab = _slab(zarr, spacing)
+    slab = _slab(zarr, spacing, level0)
     plain = _upscaled(Image.fromarray(contrast(slab.image)))
     scale = plain.width / slab.image.shape[1] / slab.factor
     drawn = _with_points(plain.convert("RGB"), overlays, slab, scale)
@@ -147,12 +151,14 @@ def contrast(image: Grey) -> npt.NDArray[np.uint8]:
     return np.asarray(np.clip((np.nan_to_num(image, nan=float(low)) - low) / span, 0, 1) * 255, np.uint8)
 
 
-def _slab(zarr: Path, spacing: float) -> Slab:
+def _slab(zarr: Path, spacing: float, level0: Path | None) -> Slab:
     with omezarr.Reader(zarr) as volume:
         depth, height, width = volume.shape
     level, factor = 0, 1
     while max(width, height) / (2 * factor) >= BASE:
         level, factor = level + 1, factor * 2
+    if level == 0 and level0 is not None:
+        return Slab(mrc.central_slab(level0, depth=SLAB), factor, spacing, depth)
     return Slab(omezarr.central_slab(zarr, level=level, depth=SLAB), factor, spacing, depth)
 
 

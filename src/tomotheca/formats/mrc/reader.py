@@ -161,3 +161,21 @@ class Reader:
         """Read exactly the buffer's bytes, ``offset`` counted from the first voxel."""
         if read_all(self._descriptor, buffer, self.header.data_offset + offset) < len(buffer):
             raise FormatError(self.path, "became shorter while it was read: keep the source still and run again.")
+
+
+def central_slab(path: Path, *, depth: int = 40) -> npt.NDArray[np.float32]:
+    """Average the central planes along z, for a picture; one after the other, so that a volume of any size can be asked.
+
+    Returns
+    -------
+    npt.NDArray[np.float32]
+        Shape ``(y, x)``.
+    """
+    with Reader(path) as volume:
+        planes, height, width = volume.shape
+        thick = min(planes, depth)
+        first = (planes - thick) // 2
+        total = np.zeros((height, width), np.float64)
+        for z in range(first, first + thick):
+            total += volume.read((slice(z, z + 1), slice(0, height), slice(0, width)))[0].astype(np.float64)
+    return np.asarray(total / thick, np.float32)

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 NOWHERE = Path("/nonexistent")
 
 
-def hindrance(header: mrc.Header) -> str:
-    """Say why the numbers of an MRC file cannot be an array as they lie; empty where they can.
+def hindrance(opened: object) -> str:
+    """Say why the numbers of a volume that was opened cannot be an array as they lie; empty where they can.
 
-    They can where columns, rows and sections run along x, y and z: a section is then a chunk ``(1, y, x)``. Every number that
-    `mrc.read_header` lets pass, in either byte order, is one that Zarr has.
+    Those of an MRC file can, where columns, rows and sections run along x, y and z: a section is then a chunk ``(1, y, x)``. Every
+    number that `mrc.read_header` lets pass, in either byte order, is one that Zarr has.
     """
-    if header.axes != (1, 2, 3):
+    if not isinstance(opened, mrc.Reader):
+        return "only MRC files can be served from where they lie"
+    if opened.header.axes != (1, 2, 3):
         return "its columns, rows and sections do not run along x, y, z"
     return ""
 

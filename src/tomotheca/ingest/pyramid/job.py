@@ -102,7 +102,7 @@ class Job:
         """Finish the OME-Zarr directory and say what it is."""
         stored = [self.zarr.stored_bytes(level) for level in self.levels]
         name = self.recipe.name or self.target.zarr.stem
-        labels = tuple(np.flatnonzero(self._seen[1:]) + 1)
+        labels = tuple((np.flatnonzero(self._seen[1:]) + 1).tolist())
         members = self.zarr.finish(name, self.method, is_label=self.method != "mean", labels=labels)
         return Pyramid(
             zarr=members,
