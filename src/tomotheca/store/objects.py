@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import ConflictError, NotFoundError, SettingsError, StorageError
 from tomotheca.store import keys, layout
+from tomotheca.store.branches import Branch, KeysBranch, Writable
 from tomotheca.store.files import Children, Stat
 from tomotheca.store.sources import Source, pieces, unreadable
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 PIECE = 4 << 20
 """Bytes of one request while a long stretch is streamed; the next piece is on its way while one is being sent."""
+
+PART = 8 << 20
+PARTS_AT_ONCE = 4
+"""Bytes of one part of what is written, and how many are on their way: 32 MB of memory. S3 takes 10,000 parts."""
 
 BLOCK = 1 << 16
 MOST_BLOCKS = 512
@@ -159,6 +164,20 @@ class ObjectFiles:
             else:
                 yield folder + slash + name
 
+    def stats(self, folder: str = "") -> Iterator[tuple[str, Stat]]:
+        """Give every file below a folder with what is known of it, in byte order; the names are in memory for a moment."""
+        import obstore  # noqa: PLC0415 - an extra
+
+        keys.check(folder, root=True)
+        with _store_errors(folder):
+            found = [
+                (str(item["path"]), Stat(item["size"], int(item["last_modified"].timestamp() * 1e9)))
+                for chunk in obstore.list(self._store, folder.rstrip("/") or None)
+                for item in chunk
+            ]
+        hidden = () if folder else (f"{layout.INTERNAL}/",)
+        yield from sorted((f for f in found if not f[0].startswith(hidden)), key=lambda f: f[0].encode())
+
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write a file: one request, after which readers see the new one and never half of it."""
         import obstore  # noqa: PLC0415 - an extra
@@ -166,6 +185,32 @@ class ObjectFiles:
         self.forget()
         with _store_errors(key):
             obstore.put(self._store, keys.check(key), data)
+
+    @contextmanager
+    def writer(self, key: str) -> Iterator[Writable]:
+        """Give a stream that is sent in parts while it is written; readers see the file when all of it is there.
+
+        A crash leaves the old file or the new one, and parts that the store throws away by its own rules.
+        """
+        import obstore  # noqa: PLC0415 - an extra
+
+        self.forget()
+        with _store_errors(key):
+            stream = obstore.open_writer(self._store, keys.check(key), buffer_size=PART, max_concurrency=PARTS_AT_ONCE)
+        yield _Sent(stream, key)
+        with _store_errors(key):
+            stream.close()
+
+    @contextmanager
+    def branch(self, key: str) -> Iterator[Branch]:
+        """Take a directory in file by file; what was there and was not written again goes in the end.
+
+        Each file is the old one or the new one. The directory is not replaced in one step: what is served of it is what the list of
+        its members says, which is written after it.
+        """
+        branch = KeysBranch(self, key)
+        yield branch
+        branch.sweep((found for found, _ in self.stats(key)), self.remove)
 
     def stage(self, key: str) -> AbstractContextManager[Path]:
         """Refuse: array directories cannot be put in place in one step here.
@@ -234,6 +279,19 @@ class ObjectFiles:
     def forget(self) -> None:
         """Ask the store again for what may have changed."""
         self._listings = _Listings()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A file on its way to the store."""
+
+    stream: Any
+    key: str
+
+    def write(self, data: bytes | memoryview, /) -> None:
+        """Send the next bytes."""
+        with _store_errors(self.key):
+            self.stream.write(data)
 
 
 @dataclass
