@@ -61,7 +61,7 @@ class Resampled:
         """Close the source."""
         self.source.close()
 
-    def read(self, box: Box, *, out: memoryview | None = None) -> Array:  # noqa: ARG002 - nothing is read as it stands
+    def read(self, box: Box, *, out: memoryview | None = None) -> Array:
         """Read one box: slices in order z, y, x; the result is ``(z, y, x)``, C order, native.
 
         Raises

@@ -18,9 +18,9 @@ from tomotheca.ingest.language import (
     Container,
     Filters,
     ParentFilters,
-    Shape,
     Standardization,
 )
+from tomotheca.ingest.language_shapes import Shape
 from tomotheca.schema.configuration import TEMPLATE, Strict, names, nested, relaxed
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tomotheca.ingest import language
 from tomotheca.ingest.finders import FILTERED
-from tomotheca.ingest.language import CONTAINERS, Shape
+from tomotheca.ingest.language import CONTAINERS
+from tomotheca.ingest.language_shapes import Shape
 from tomotheca.ingest.listing import segments_of
 from tomotheca.ingest.maps import PAIRS
 from tomotheca.ingest.template import FIELD, named

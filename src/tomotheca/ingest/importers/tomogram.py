@@ -12,7 +12,7 @@ from tomotheca.ingest.discover import Item, variables
 from tomotheca.ingest.headers import Look, Triple, compare, look
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.importers.points import Frame, PointFile, point_file
-from tomotheca.ingest.language import OrientedPointShape, PointShape
+from tomotheca.ingest.language_shapes import OrientedPointShape, PointShape
 from tomotheca.ingest.template import UnknownVariableError, fill
 from tomotheca.ingest.transfer import Brought, Past, Volume, put
 from tomotheca.ingest.work import Context, Draft, Input, Step
