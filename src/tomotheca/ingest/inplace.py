@@ -120,10 +120,11 @@ def _keep(context: Context, volume: InPlace) -> Converted:
         if (now.st_size, now.st_mtime_ns) != (volume.source.size, volume.source.mtime):
             raise FormatError(local, "changed while it was taken in: keep it still and run again.")
     array = manifest.describe_members(files, volume.zarr, volume.role, _members(made, header, volume))
-    where = {"source": str(local.resolve()), "mtime": volume.source.mtime}
-    file = Entry(volume.mrc, header.size, None, manifest.media_type(volume.mrc), volume.role, **where)
+    file = Entry(volume.mrc, header.size, None, manifest.media_type(volume.mrc), volume.role)
+    path, mtime = str(local.resolve()), volume.source.mtime
+    entries = tuple(replace(entry, source=path, mtime=mtime) for entry in (file, array))
     written = sum(member.size for member in made.zarr)
-    return Converted(Brought((file, replace(array, **where)), written), facts(volume, made), made.notes)
+    return Converted(Brought(entries, written), facts(volume, made), made.notes)
 
 
 def _members(made: pyramid.Pyramid, header: mrc.Header, volume: InPlace) -> Iterator[Member]:
