@@ -76,7 +76,11 @@ def _staying(settings: "Settings", wanted: bool | None) -> "Staying | None":
 
     if not (settings.in_place if wanted is None else wanted):
         return None
-    own = [settings.state_folder, settings.loaded_folder, *([] if settings.archive_is_remote else [settings.archive_folder])]
+    own = [
+        settings.state_folder,
+        settings.loaded_folder,
+        *([] if settings.archive_is_remote else [settings.archive_folder]),
+    ]
     return Staying(tuple(own))
 
 
@@ -92,10 +96,10 @@ def _elsewhere(bucket: list[str] | None, fetched: Path | None) -> "Elsewhere":
 def _plan(settings: "Settings", options: "IngestOptions", *, json: bool) -> int:
     from tomotheca.errors import ConfigurationError  # noqa: PLC0415 - heavy
     from tomotheca.ingest.plan import plan  # noqa: PLC0415
-    from tomotheca.store.files import LocalFiles  # noqa: PLC0415
+    from tomotheca.store.opening import open_files  # noqa: PLC0415
 
     try:
-        planned = plan(options, LocalFiles(settings.archive_folder))
+        planned = plan(options, open_files(settings))
     except ConfigurationError as error:
         return _refused(error, json=json)
     if not json:
@@ -140,7 +144,6 @@ def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json
     if not options.config.is_file():
         message = f"there is no configuration {options.config}"
         raise typer.BadParameter(message)
-    _ = settings.archive_folder  # an object store is refused before anything is read
     with opened(settings, create=True) as portal:
         try:
             done = take_in(portal, options, quiet=json, events=json)

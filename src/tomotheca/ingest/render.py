@@ -154,12 +154,18 @@ def contrast(image: Grey) -> npt.NDArray[np.uint8]:
 def _slab(zarr: Path, spacing: float, level0: Path | None) -> Slab:
     with omezarr.Reader(zarr) as volume:
         depth, height, width = volume.shape
-    level, factor = 0, 1
-    while max(width, height) / (2 * factor) >= BASE:
-        level, factor = level + 1, factor * 2
-    if level == 0 and level0 is not None:
+    number, factor = level(height, width)
+    if number == 0 and level0 is not None:
         return Slab(mrc.central_slab(level0, depth=SLAB), factor, spacing, depth)
-    return Slab(omezarr.central_slab(zarr, level=level, depth=SLAB), factor, spacing, depth)
+    return Slab(omezarr.central_slab(zarr, level=number, depth=SLAB), factor, spacing, depth)
+
+
+def level(height: int, width: int) -> tuple[int, int]:
+    """Choose the level that pictures are made from; give it with how much coarser it is than level 0."""
+    number, factor = 0, 1
+    while max(width, height) / (2 * factor) >= BASE:
+        number, factor = number + 1, factor * 2
+    return number, factor
 
 
 def _upscaled(image: Image.Image) -> Image.Image:

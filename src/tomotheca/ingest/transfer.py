@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from tomotheca.store.members import Member
 
 if TYPE_CHECKING:
     from tomotheca.ingest.work import Context, Input
+    from tomotheca.formats.files import Member as Written
     from tomotheca.store.files import Files
 
 BLOCK = 4 << 20
@@ -138,7 +139,7 @@ def _copy(files: Files, one: Copy) -> Entry:
         raise FormatError(one.source.local, f"cannot be read: {error.strerror or error}.") from error
     state = hashlib.sha256()
     size = 0
-    with source, files.stage(one.key) as path, path.open("wb") as target:
+    with source, files.writer(one.key) as target:
         while block := source.read(BLOCK):
             state.update(block)
             target.write(block)
@@ -208,15 +209,36 @@ def convert(context: Context, volume: Volume) -> Converted:
         name=volume.zarr.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), memory=context.memory, workers=context.threads,
     )  # fmt: skip
     seen = _Bytes(context, volume)
+    if files.local_path(volume.mrc) is None:
+        return _convert_far(files, volume, recipe, seen)
     with ExitStack() as stack:
         mrc, zarr = (stack.enter_context(files.stage(key)) for key in (volume.mrc, volume.zarr))
         zarr.rmdir()
         made = pyramid.convert(volume.source.local, pyramid.Target(mrc, zarr), recipe, progress=seen)
         if volume.kind in {"mask", "labels"} and not made.statistics.max:
             raise EmptyMaskError(volume.source.path)
+    return _converted(files, volume, made, made.mrc)
+
+
+def _convert_far(files: Files, volume: Volume, recipe: pyramid.Recipe, seen: Callable[[int], None]) -> Converted:
+    """Convert a volume into a store that is not on this machine; see `pyramid.Far`."""
+    with (
+        pyramid.opened(volume.source.local, recipe) as (source, settled),
+        files.branch(volume.zarr) as branch,
+        pyramid.Far(source, branch.write_bytes, settled) as job,
+    ):
+        made = job.pyramid(seen)
+        if volume.kind in {"mask", "labels"} and not made.statistics.max:
+            raise EmptyMaskError(volume.source.path)
+        with files.writer(volume.mrc) as stream:
+            file = job.write_mrc(stream, volume.mrc)
+    return _converted(files, volume, made, file)
+
+
+def _converted(files: Files, volume: Volume, made: pyramid.Pyramid, mrc: Written) -> Converted:
     members = [Member(m.path, m.size, m.sha256) for m in sorted(made.zarr, key=lambda m: m.path.encode())]
     array = manifest.describe_members(files, volume.zarr, volume.role, members)
-    file = Entry(volume.mrc, made.mrc.size, made.mrc.sha256, manifest.media_type(volume.mrc), volume.role)
+    file = Entry(volume.mrc, mrc.size, mrc.sha256, manifest.media_type(volume.mrc), volume.role)
     brought = Brought((file, array), file.size + array.size)
     return Converted(brought, facts(volume, made), made.notes, len(made.labels))
 

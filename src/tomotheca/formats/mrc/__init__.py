@@ -6,7 +6,7 @@ https://bio3d.colorado.edu/imod/doc/mrc_format.txt.
 
 from tomotheca.formats.mrc.header import ByteSign, Header, read_extended, read_header
 from tomotheca.formats.mrc.reader import Reader, central_slab
-from tomotheca.formats.mrc.writer import Layout, Twin, Writer, label, storable, write
+from tomotheca.formats.mrc.writer import Layout, Twin, Writer, head, label, storable, write
 
 __all__ = [
     "ByteSign",
@@ -16,6 +16,7 @@ __all__ = [
     "Twin",
     "Writer",
     "central_slab",
+    "head",
     "label",
     "read_extended",
     "read_header",

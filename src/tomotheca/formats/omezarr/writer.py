@@ -6,9 +6,10 @@ The chunks are encoded with numcodecs and written here rather than through the z
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,9 @@ def codec(dtype: np.dtype[np.generic]) -> Blosc:
     return Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
 
 
+Put = Callable[[str, bytes], None]
+
+
 class Writer:
     """A new OME-Zarr directory; chunks may be written in any order and from many threads.
 
@@ -57,6 +61,8 @@ class Writer:
     in_place
         Level 0 is described and not written: its chunks are stretches of another file, plain numbers of exactly this dtype.
         The other levels have its byte order, as readers expect of one image.
+    put
+        Takes each file, by its path in the directory, instead of the disk: ``path`` is then only a name.
 
     Raises
     ------
@@ -67,7 +73,13 @@ class Writer:
     """
 
     def __init__(
-        self, path: Path, levels: Sequence[Level], dtype: np.dtype[np.generic], *, in_place: bool = False
+        self,
+        path: Path,
+        levels: Sequence[Level],
+        dtype: np.dtype[np.generic],
+        *,
+        in_place: bool = False,
+        put: Put | None = None,
     ) -> None:
         self.path, self.levels, self.in_place = path, tuple(levels), in_place
         self.dtype = np.dtype(dtype if in_place else dtype.newbyteorder("<"))
@@ -75,6 +87,9 @@ class Writer:
             raise FormatError(path, f"{dtype} is not written to OME-Zarr: give one of {', '.join(DTYPES)}.")
         self._codec = codec(self.dtype)
         self._members: list[Member] = []
+        self._put = put
+        if put is not None:
+            return
         with writing(path):
             path.mkdir()
             for level in self.levels:
@@ -99,7 +114,7 @@ class Writer:
             chunk[tuple(slice(0, n) for n in block.shape)] = block
         name = "/".join((level.path, *map(str, index)))
         encoded = self._codec.encode(chunk)
-        self._members.append(write_file(self.path / name, encoded, name=name, write=write_whole))
+        self._write(name, encoded, write_whole)
 
     def finish(
         self, name: str, method: Method, *, is_label: bool = False, labels: Sequence[int] = ()
@@ -126,8 +141,15 @@ class Writer:
         documents |= {f"{level.path}/.zarray": self._array(level) for level in self.levels}
         for key, document in documents.items():
             text = json.dumps(document, indent=None if len(labels) > MANY else 2, sort_keys=True) + "\n"
-            self._members.append(write_file(self.path / key, text.encode(), name=key))
+            self._write(key, text.encode())
         return tuple(sorted(self._members))
+
+    def _write(self, name: str, data: bytes, write: Callable[[Path, int, memoryview], None] | None = None) -> None:
+        if self._put is None:
+            self._members.append(write_file(self.path / name, data, name=name, write=write))
+            return
+        self._put(name, data)
+        self._members.append(Member(name, len(data), hashlib.sha256(data).hexdigest()))
 
     def stored_bytes(self, level: Level) -> int:
         """Bytes of the level's chunks on the disk so far."""

@@ -66,6 +66,11 @@ class Bringer:
         )
 
     def _entry(self, item: Item, theirs: Entry | None, ours: Entry | None) -> Entry:
+        if self.options.mode != "same" and theirs is not None and theirs.source is not None:
+            message = (
+                f"the bytes of {item.key} are not all in the folder but in {theirs.source}: take that in from there"
+            )
+            raise ChangedError(message)
         if ours is not None and self._stands(item, ours):
             self.advance(item.size)
             made = ours
@@ -94,12 +99,14 @@ class Bringer:
 
     def _stands(self, item: Item, entry: Entry) -> bool:
         """Whether the archive has a file already as it is in the tree."""
+        if self.options.mode == "same" and entry.source is not None:
+            return entry.members == item.members or not Path(entry.source).is_dir()
         if (entry.size, entry.members) != (item.size, item.members) or (
             entry.members is not None and not self.files.exists(layout.members_key(entry.key))
         ):
             return False
         if self.options.mode == "same":
-            return entry.source is None and entry.sha256 is not None
+            return entry.sha256 is not None
         if self.options.mode == "in place" and item.role != "objects":
             known = entry.sha256 is not None or not self.options.hashed
             return known and (entry.source, entry.mtime) == (self._source(item), item.mtime)

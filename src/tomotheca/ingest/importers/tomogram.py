@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.errors import FormatError
 from tomotheca.ingest import archive, inplace, render
 from tomotheca.ingest.discover import Item, variables
+from tomotheca.ingest.fetched import middle
 from tomotheca.ingest.headers import Look, Triple, compare, look
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.importers.points import Frame, PointFile, point_file
@@ -85,12 +86,10 @@ class TomogramWork:
         if picture is not None:
             made = render.from_picture(picture.local)
         else:
-            zarr = context.files.local_path(self.volume.zarr)
-            if zarr is None:
-                raise FormatError(self.volume.zarr, "has no path on this machine: pictures cannot be made.")
             drawn = [render.Overlay(o.read(memory=context.memory, bare=True).locations) for o in overlays]
             level0 = self.volume.source.local if isinstance(self.volume, inplace.InPlace) else None
-            made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn, level0=level0)
+            with middle(context.files, self.volume.zarr) as zarr:
+                made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn, level0=level0)
         return put(context.files, {key: made[size] for size, key in keys.items()}, "image")
 
 

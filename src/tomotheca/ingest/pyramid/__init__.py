@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tomotheca.formats import mrc, omezarr
 from tomotheca.formats.files import sync_tree
 from tomotheca.ingest.pyramid import choices
 from tomotheca.ingest.pyramid.coarse import Coarse, hindrance
+from tomotheca.ingest.pyramid.far import Far
 from tomotheca.ingest.pyramid.job import Job
 from tomotheca.ingest.pyramid.recipe import Conversion, Kind, LevelSize, Pyramid, Recipe, Statistics, Target
 
 __all__ = [
-    "Conversion", "Kind", "LevelSize", "Pyramid", "Recipe", "Statistics", "Target", "coarsen", "convert", "hindrance", "open_source", "sync_tree",
+    "Conversion", "Far", "Kind", "LevelSize", "Pyramid", "Recipe", "Statistics", "Target", "coarsen", "convert", "hindrance", "open_source", "opened", "sync_tree",
 ]  # fmt: skip
 
 
@@ -48,10 +50,16 @@ def convert(
     StorageError
         If the disk refuses; the message names the file.
     """
-    volume, recipe = choices.rescaled(open_source(source), recipe or Recipe())
+    with opened(source, recipe or Recipe()) as (volume, settled), Job(volume, target, settled) as job:
+        return job.run(progress or (lambda _: None))
+
+
+@contextmanager
+def opened(source: Path, recipe: Recipe) -> Iterator[tuple[choices.Source, Recipe]]:
+    """Open a source with the number of voxels that the recipe wants; give it and the recipe as it is then."""
+    volume, settled = choices.rescaled(open_source(source), recipe)
     try:
-        with Job(volume, target, recipe) as job:
-            return job.run(progress or (lambda _: None))
+        yield volume, settled
     finally:
         volume.close()
 
