@@ -132,10 +132,7 @@ class Settings(BaseModel):
             If it is in an object store.
         """
         if self.archive_is_remote:
-            message = (
-                f"archive {self.archive}: this needs a folder; ingest into one, copy it to the object store, "
-                "then run `tomotheca index` with that address"
-            )
+            message = f"archive {self.archive}: this needs an archive in a folder of this machine"
             raise SettingsError(message)
         return Path(self.archive_name)
 

@@ -118,7 +118,7 @@ def test_a_volume_larger_than_the_memory(lab: Any, bucket: ObjectFiles, monkeypa
 def test_a_store_that_refuses(lab: Any, bucket: ObjectFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     refused = ObjectFiles(bucket.url, endpoint=bucket.endpoint, lock_folder=lab.folder / "state")
-    with pytest.raises(StorageError, match="403|refuses"):
+    with pytest.raises(StorageError, match=r"403|refuses"):
         take_in(lab, refused)
 
 
