@@ -30,6 +30,13 @@ Only = Annotated[
 Run = Annotated[str, typer.Option(help="Take in only runs whose name matches this regular expression.")]
 Private = Annotated[bool, typer.Option("--private", help="Hide what is described here until `tomotheca publish`.")]
 Force = Annotated[bool, typer.Option("--force", help="Do everything again, also what is there and unchanged.")]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read sources and files of the archive again, whatever their size and time, and do again what differs.",
+    ),
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes. Default: the cores.", show_default=False)]
 Bucket = Annotated[
     list[str] | None,
@@ -53,7 +60,7 @@ NoIndex = Annotated[bool, typer.Option("--no-index", help="Leave the catalogue a
 
 
 def ingest(
-    config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False,
+    config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False, verify: Verify = False,
     workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, in_place: InPlace = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
@@ -63,8 +70,11 @@ def ingest(
     words = tuple(part.strip() for part in only.split(",") if part.strip())
     options = IngestOptions(
         config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory,
-        elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep, staying=_staying(settings, in_place),
+        elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep, verify=verify, staying=_staying(settings, in_place),
     )  # fmt: skip
+    if plan and verify:
+        message = "a plan reads no files: leave one of the two out"
+        raise typer.BadParameter(message, param_hint="--verify")
     code = _plan(settings, options, json=json) if plan else _ingest(settings, options, index=not no_index, json=json)
     if code:
         raise typer.Exit(code)

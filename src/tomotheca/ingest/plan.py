@@ -76,6 +76,9 @@ class IngestOptions:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     """Where key photos may come from besides the source."""
 
+    verify: bool = False
+    """Read sources and what was made of them again, and do what differs again."""
+
     keep: bool = False
     """Leave in the archive what the configuration does not produce any more."""
 
@@ -106,7 +109,7 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     listing = sources(configuration, options.source)
     if configuration.errors or configuration.standard is None:
         raise ConfigurationError(configuration.findings)
-    known = maps.read(configuration.standard, listing)
+    known = maps.read(configuration.standard, _beside(configuration, listing))
     found = discover(configuration, listing, known, None if alone else Stored(files))
     origin = Origin(configuration.text.sha256, "tomotheca", __version__)
     scene = Scene(
@@ -175,6 +178,15 @@ def sources(configuration: Configuration, source: Path) -> Listing:
         finding = Finding("error", where, f"{root} {problem}.", "standardization_config.source_prefix")
         raise ConfigurationError([*configuration.findings, finding])
     return Listing(root, prefix)
+
+
+def _beside(configuration: Configuration, listing: Listing) -> Listing:
+    """Choose where map files are looked for: below the source, or beside the configuration if all of them are there alone."""
+    named = _maps(configuration)
+    folder = configuration.path.parent
+    if any(listing.exists(name) for name in named) or not all((folder / name).is_file() for name in named):
+        return listing
+    return Listing(folder) if named else listing
 
 
 def _asked(options: IngestOptions) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from tomotheca.ingest.plan import IngestOptions, plan
 from tomotheca.ingest.progress import Progress, Silent
 from tomotheca.ingest.removal import Paper, Removed, Why, finish, read, remove
 from tomotheca.ingest.stale import CONFIGURATION, INGEST, SHA256, versions_of
+from tomotheca.ingest.verifying import reread
 from tomotheca.ingest.work import Context, Draft, Plan, Step
 from tomotheca.store import documents, layout, tree
 
@@ -109,6 +110,9 @@ class _Run:
         self._fingerprints = {step.key: step.fingerprint for step in planned.steps}
         self.removed = Removed()
         self._deeds: tuple[Deed, ...] = ()
+        self._again: frozenset[str] = frozenset()
+        """Documents of which something is not as it was."""
+
         self._emptied: list[str] = []
         """Documents of an earlier ingest that would have nothing now."""
 
@@ -118,6 +122,10 @@ class _Run:
             self.files.recover(layout.Dataset(dataset).folder)
         for deposition in self.plan.depositions:
             self.files.recover(layout.Deposition(deposition).folder)
+        if self.options.verify and not self.options.force:
+            verified = reread(self.files, self.plan.steps, progress, workers=self.options.workers)
+            self._again = verified.again
+            self.findings += verified.findings
         todo = [step for step in self.plan.steps if not self._is_done(step)]
         self.unchanged = len(self.plan.steps) - len(todo)
         progress.start(len(todo), sum(step.bytes for step in todo))
@@ -173,7 +181,7 @@ class _Run:
             yield from read(self.files, (one for one in found if one[1] == key))
 
     def _is_done(self, step: Step) -> bool:
-        if self.options.force or step.always:
+        if self.options.force or step.always or step.key in self._again:
             return False
         if self._journal().get(step.key) != self._fingerprints[step.key]:
             return False
@@ -228,7 +236,9 @@ class _Run:
             and sum(s.bytes for s in steps) >= workers.WORTH_A_PROCESS
         ):
             team = workers.Processes(min(options.workers, len(steps)))
-        yield from workers.outcomes(steps, context, team, progress)
+        yield from workers.outcomes([s for s in steps if s.key not in self._again], context, team, progress)
+        if again := [s for s in steps if s.key in self._again]:
+            yield from workers.outcomes(again, replace(context, force=True), team, progress)
 
     def _draft(self, step: Step, outcome: Callable[[], Draft | None]) -> Draft | None:
         try:
