@@ -158,13 +158,23 @@ class BlobResponse:
         await _deliver(send, begin, self._parts(heads, ranges, last))
 
     async def _parts(self, heads: list[bytes], ranges: tuple[Range, ...], last: bytes) -> AsyncIterator[bytes]:
+        """Give heads and ranges; short ones are read where the request is answered, and sent together."""
+        waiting: list[bytes] = []
+        length = 0
         for head, (start, stop) in zip(heads, ranges, strict=True):
-            lead = head
-            async for piece in self.blob.source.stream(start, stop):
-                yield lead + piece
-                lead = b""
-            yield b"\r\n"
-        yield last
+            waiting.append(head)
+            if stop - start <= AT_ONCE:
+                waiting.append(await self.blob.source.read(start, stop))
+                length += stop - start
+            else:
+                async for piece in self.blob.source.stream(start, stop):
+                    yield b"".join([*waiting, piece])
+                    waiting, length = [], 0
+            waiting.append(b"\r\n")
+            if length >= AT_ONCE:
+                yield b"".join(waiting)
+                waiting, length = [], 0
+        yield b"".join([*waiting, last])
 
 
 async def _deliver(send: Send, begin: Message, pieces: AsyncIterator[bytes]) -> None:
