@@ -33,7 +33,7 @@ PLACE = re.compile(r"\{[^{}'\"]+\}")
 """A column that is to be filled in, in the words of a metadata block; its own braces are followed by quotes."""
 
 SUFFIXES = (
-    ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
+    ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".tif", ".tiff", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
     ".ctf", ".defocus", "_ctf.txt", "_ctffind.txt", "_gctf.txt", ".txt",
 )  # fmt: skip
 """Taken off a name to find what belongs together."""

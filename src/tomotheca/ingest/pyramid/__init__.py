@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tomotheca.formats import mrc, omezarr
+from tomotheca.formats import mrc, omezarr, tiffstack
 from tomotheca.formats.files import sync_tree
 from tomotheca.ingest.pyramid import choices
 from tomotheca.ingest.pyramid.coarse import Coarse, hindrance
@@ -19,15 +19,17 @@ __all__ = [
 ]  # fmt: skip
 
 
-def open_source(path: Path) -> mrc.Reader | omezarr.Reader:
-    """Open a volume to read: a directory is OME-Zarr, a file MRC.
+def open_source(path: Path) -> choices.Opened:
+    """Open a volume to read: a directory is OME-Zarr, a file TIFF by its first bytes, else MRC.
 
     Raises
     ------
     FormatError
         If it is neither, or broken.
     """
-    return omezarr.Reader(path) if path.is_dir() else mrc.Reader(path)
+    if path.is_dir():
+        return omezarr.Reader(path)
+    return tiffstack.Reader(path) if tiffstack.is_tiff(path) else mrc.Reader(path)
 
 
 def convert(

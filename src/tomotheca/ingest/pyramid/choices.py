@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tomotheca.errors import Finding, FormatError
-from tomotheca.formats import mrc, omezarr
+from tomotheca.formats import mrc, omezarr, tiffstack
 from tomotheca.formats.reduce import HALF
 from tomotheca.formats.resample import LocalMean, Resampled
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tomotheca.formats.reduce import Array
     from tomotheca.ingest.pyramid.recipe import Recipe
 
-Source = mrc.Reader | omezarr.Reader | Resampled
+Opened = mrc.Reader | omezarr.Reader | tiffstack.Reader
+Source = Opened | Resampled
 
 KEPT_DTYPES = ("i1", "u1", "i2", "u2", "f2", "f4")
 LABELS = 1 << 16
@@ -89,7 +90,7 @@ def converted(block: Array, source: Source, recipe: Recipe, dtype: np.dtype[Any]
     return stored
 
 
-def rescaled(source: mrc.Reader | omezarr.Reader, recipe: Recipe) -> tuple[Source, Recipe]:
+def rescaled(source: Opened, recipe: Recipe) -> tuple[Source, Recipe]:
     """See a mask or label image with the number of voxels that the recipe wants.
 
     Labels come from the nearest voxel. A mask is 1 where the label covers at least half of the voxel, or where the
