@@ -8,6 +8,19 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 
+LONGEST = 1000
+"""Characters of a message that repeats what stood in a file."""
+
+
+def one_line(text: str) -> str:
+    """Give a message that prints on one line, whatever a broken file has put into it: its middle is left out if it is long."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
+    words = " ".join(text.split())
+    return words if words.isprintable() else "".join(c if c.isprintable() else "?" for c in words)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -22,6 +35,10 @@ class Finding:
 
     path: str = ""
     """Dotted path inside the file, such as ``tomograms[0].metadata.voxel_spacing``."""
+
+    def __post_init__(self) -> None:
+        if (message := one_line(self.message)) != self.message:
+            object.__setattr__(self, "message", message)
 
     def __str__(self) -> str:
         place = f"{self.where} ({self.path})" if self.path else self.where
@@ -59,20 +76,6 @@ class FormatError(TomothecaError, ValueError):
         self.path = str(path)
         self.reason = one_line(message)
         super().__init__(f"{path}: {self.reason}")
-
-
-LONGEST = 500
-"""Characters of a message that repeats what stood in a file."""
-
-
-def one_line(text: str) -> str:
-    """Give a message that prints on one line, whatever a broken file has put into it: its middle is left out if it is long."""
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
-    if text.isprintable():
-        return text
-    words = " ".join(text.split())
-    return words if words.isprintable() else "".join(c if c.isprintable() else "?" for c in words)
 
 
 class NotFoundError(TomothecaError, LookupError):
