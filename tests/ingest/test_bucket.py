@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from tomotheca.catalog.build import Indexer
 from tomotheca.desk.desk import Desk
 from tomotheca.doctor import registry
 from tomotheca.doctor.examine import Options, examine
-from tomotheca.errors import StorageError
-from tomotheca.formats import mrc
+from tomotheca.errors import ConfigurationError, FormatError, SettingsError, StorageError
+from tomotheca.formats import mrc, omezarr
 from tomotheca.ingest import adopt
+from tomotheca.ingest.far import at, files
 from tomotheca.ingest.run import IngestResult, ingest
 from tomotheca.store import layout, manifest, tree
 from tomotheca.store.files import LocalFiles
@@ -142,3 +144,100 @@ def test_adopt_in_the_bucket_and_into_it(lab: Any, bucket: ObjectFiles) -> None:
         assert Indexer(bucket, desk, url).rebuild().findings == ()
     for folder in {layout.manifest_folder(k) for _, k in tree.documents(bucket, 10900)}:
         assert [f for e in manifest.read(bucket, folder) if (f := verify(bucket, e, thorough=True))] == []
+
+
+# --- sources in a bucket ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def far(lab: Any, store: seaweed.Seaweed, bucket: ObjectFiles) -> Any:
+    """Give the lab's source as it lies in a bucket."""
+    lab.add("TS_2")
+    images = np.random.default_rng(5).normal(0, 1, (8, 12, 16)).astype(np.float32)
+    omezarr.write(lab.root / "tomograms" / "TS_2.zarr", images, spacing=(10.0, 10.0, 10.0))
+    (lab.root / "tomograms" / "TS_2.rec").unlink()
+    lab.config["tomograms"][0]["sources"].append(
+        {"source_glob": {"list_glob": "tomograms/{run_name}.zarr"}, "parent_filters": {"include": {"run": ["TS_2"]}}}
+    )
+    lab.config["tomograms"][0]["sources"][0]["parent_filters"] = {"include": {"run": ["TS_1"]}}
+    name = f"{bucket.url.split('/')[2]}-source"
+    store.upload(lab.folder / "source", name, "some where/")
+    return at(f"s3://{name}/some where", bucket.endpoint)
+
+
+def from_far(lab: Any, far: Any, **more: Any) -> IngestResult:
+    with Desk.open(lab.folder / "far.sqlite") as desk:
+        options = replace(lab.options(**more), source=far)
+        return ingest(options, files=LocalFiles(lab.folder / "from-far"), desk=desk)
+
+
+def timeless(found: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what depends on when a source was written, and on which process was first."""
+    moment = {"provenance", "id", "ids"}
+    return {
+        key: {k: v for k, v in value.items() if k not in moment} if isinstance(value, dict) else value
+        for key, value in found.items()
+    }
+
+
+def test_a_source_in_a_bucket(lab: Any, far: Any) -> None:
+    done = from_far(lab, far)
+    assert not done.failed
+    assert not lab.ingest().failed
+    files = LocalFiles(lab.folder / "from-far")
+    assert timeless(content(files)) == timeless(content(lab.files))
+    for document in content(files).values():
+        if isinstance(document, dict):
+            assert all(s["sha256"] for s in (document.get("provenance") or {}).get("sources") or ())
+    again = from_far(lab, far)
+    assert (again.written, again.bytes) == (0, 0)
+    assert from_far(lab, far, verify=True).written == 0
+
+
+def test_from_a_bucket_into_a_bucket(lab: Any, far: Any, bucket: ObjectFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tomotheca.ingest import workers
+
+    monkeypatch.setattr(workers, "WORTH_A_PROCESS", 0)
+    with Desk.open(lab.folder / "far.sqlite") as desk:
+        done = ingest(replace(lab.options(workers=2), source=far), files=bucket, desk=desk)
+    assert not done.failed
+    lab.ingest()
+    assert timeless(content(bucket)) == timeless(content(lab.files))
+
+
+def test_a_source_that_changes_while_it_is_read(lab: Any, far: Any, store: seaweed.Seaweed) -> None:
+    path = next(p for p in files(far).values() if p.key.endswith("TS_1.rec"))
+    with mrc.Reader(path) as volume:
+        store.client.put_object(
+            Bucket=far.url.split("/")[2], Key=f"some where/{path.key}", Body=b"\0" * (path.size or 0)
+        )
+        with pytest.raises(FormatError, match="changed while it was read"):
+            volume.read((slice(0, 8), slice(0, 12), slice(0, 16)))
+    with pytest.raises(FormatError, match="copy it there"):
+        np.load(path)
+
+
+def test_reading_by_stretches(far: Any, lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tomotheca.ingest import far as module
+
+    monkeypatch.setattr(module, "PIECE", 100)
+    path = next(p for p in files(far).values() if p.key.endswith("TS_1.rec"))
+    data = (lab.folder / "source" / path.key).read_bytes()
+    with path.open() as file:
+        assert file.read() == data
+        file.seek(-7, 2)
+        assert file.read(100) == data[-7:]
+        assert file.seek(5) == 5
+        assert file.read(3) == data[5:8]
+    assert (far / "nothing").exists() is False
+    with pytest.raises(FileNotFoundError):
+        (far / "nothing").open()
+
+
+def test_what_a_source_in_a_bucket_lacks_is_said(lab: Any, far: Any) -> None:
+    lab.config["standardization_config"]["source_prefix"] = "elsewhere"
+    with pytest.raises(ConfigurationError, match="is no folder: correct the source or source_prefix"):
+        from_far(lab, far)
+    for wrong in ("gs://some/where", "s3://"):
+        with pytest.raises(SettingsError, match="a source is a folder or s3://bucket/prefix"):
+            at(wrong)

@@ -116,10 +116,10 @@ def _tree(settings: "Settings", folder: str) -> "Files":
 
 def _options(portal: "Opened", tree: "Files | None", *, copy: bool, hashed: bool) -> "Options":
     from tomotheca.ingest.adopt import Options  # noqa: PLC0415 - heavy
-    from tomotheca.schema import ENTITIES  # noqa: PLC0415
-    from tomotheca.schema.core import Document  # noqa: PLC0415
+    from tomotheca.schema import DOCUMENTS  # noqa: PLC0415
 
-    kinds = [entity.kind for entity in ENTITIES if issubclass(entity, Document) and entity.kind != "deposition"]
+    named = (getattr(model, "kind", "") for model in DOCUMENTS)
+    kinds = [kind for kind in named if kind not in {"", "deposition"}]
     dumps = portal.shelf.dumps()
     loaded = {kind: frozenset(n for dump in dumps for n in dump.ids(kind)) for kind in kinds if dumps}
     name = portal.settings.archive_name if tree is None else str(getattr(tree, "root", tree))

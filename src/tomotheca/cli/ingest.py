@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tomotheca.cli.options import Json, Root, load
-from tomotheca.cli.output import emit, plain, show_findings, size
+from tomotheca.cli.output import emit, note, plain, show_findings, size
+from tomotheca.cli.team import Wanted, joined, script
 
 if TYPE_CHECKING:
     from tomotheca.ingest.inplace import Staying
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 Config = Annotated[Path, typer.Argument(help="Ingest configuration, a YAML file.", show_default=False)]
 Source = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        help="Folder of the files; its source_prefix lies below. Default: that of the configuration.",
+        help="Folder of the files, or s3://bucket/prefix; its source_prefix lies below. Default: that of the configuration.",
         show_default=False,
     ),
 ]
@@ -56,12 +57,25 @@ InPlace = Annotated[
         show_default=False,
     ),
 ]
+Dask = Annotated[
+    str,
+    typer.Option(
+        help="Have a Dask cluster do the steps: address of its scheduler. Needs the extra dask.", show_default=False
+    ),
+]
+Slurm = Annotated[
+    Path | None,
+    typer.Option(
+        help="Have jobs of SLURM do the steps: YAML file with jobs, cores, memory, walltime, ... Needs the extra dask; --plan shows the job's script.",
+        show_default=False,
+    ),
+]
 NoIndex = Annotated[bool, typer.Option("--no-index", help="Leave the catalogue as it is.")]
 
 
 def ingest(
     config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False, verify: Verify = False,
-    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, in_place: InPlace = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
+    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, in_place: InPlace = None, dask: Dask = "", slurm: Slurm = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
     from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415 - heavy
@@ -69,15 +83,31 @@ def ingest(
     settings = load(root)
     words = tuple(part.strip() for part in only.split(",") if part.strip())
     options = IngestOptions(
-        config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory,
+        config, _source(settings, source, config), words, run, force, private, workers or settings.workers, settings.memory,
         elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep, verify=verify, staying=_staying(settings, in_place),
     )  # fmt: skip
+    if in_place and source and "://" in source:
+        message = "volumes of a bucket cannot be served from where they are: leave it out, or mount the bucket"
+        raise typer.BadParameter(message, param_hint="--in-place")
     if plan and verify:
         message = "a plan reads no files: leave one of the two out"
         raise typer.BadParameter(message, param_hint="--verify")
-    code = _plan(settings, options, json=json) if plan else _ingest(settings, options, index=not no_index, json=json)
+    wanted = Wanted(dask, slurm)
+    if plan and (text := script(wanted)):
+        note(text)
+    code = (
+        _plan(settings, options, json=json)
+        if plan
+        else _ingest(settings, options, wanted, index=not no_index, json=json)
+    )
     if code:
         raise typer.Exit(code)
+
+
+def _source(settings: "Settings", given: str | None, config: Path) -> Path:
+    from tomotheca.ingest.far import source  # noqa: PLC0415 - heavy
+
+    return source(given, settings.archive_endpoint) if given else config.parent
 
 
 def _staying(settings: "Settings", wanted: bool | None) -> "Staying | None":
@@ -146,7 +176,7 @@ def _summary(planned: "Plan") -> str:
     return "\n".join([*lines, f"{len(planned.steps)} documents from {total}; nothing was written."])
 
 
-def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json: bool) -> int:
+def _ingest(settings: "Settings", options: "IngestOptions", wanted: Wanted, *, index: bool, json: bool) -> int:
     from tomotheca.cli.opened import opened  # noqa: PLC0415 - heavy
     from tomotheca.cli.taking_in import index_touched, take_in  # noqa: PLC0415
     from tomotheca.errors import ConfigurationError  # noqa: PLC0415
@@ -156,7 +186,8 @@ def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json
         raise typer.BadParameter(message)
     with opened(settings, create=True) as portal:
         try:
-            done = take_in(portal, options, quiet=json, events=json)
+            with joined(settings, options, wanted) as chosen:
+                done = take_in(portal, chosen, quiet=json, events=json)
         except ConfigurationError as error:
             return _refused(error, json=json)
         version = index_touched(portal, [done], quiet=json) if index else None

@@ -69,7 +69,7 @@ def remove(
 def _refuse(found: "Asked", *, with_dependents: bool) -> None:
     from tomotheca.errors import ConflictError  # noqa: PLC0415 - heavy
 
-    names = [one.name for one in (*found.dependents, *found.withdrawn)]
+    names = [*(p.name for p in found.dependents), *(w.name for w in found.withdrawn)]
     if names and not with_dependents:
         shown = "; ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         message = f"{found.name} is not removed: {len(names)} depend on it ({shown}); remove them first, or add --with-dependents"
@@ -81,10 +81,11 @@ def _show(goes: "Sequence[Goes]", withdrawn: "Sequence[Withdrawn]") -> None:
         note(f"{one.name}: {one.files} files, {size(one.bytes)}")
     if len(goes) > SHOWN:
         note(f"… and {len(goes) - SHOWN} more documents")
-    for one in withdrawn:
-        note(f"{one.name}: {one.members} files, {size(one.bytes)}")
+    for added in withdrawn:
+        note(f"{added.name}: {added.members} files, {size(added.bytes)}")
     count = sum(g.files for g in goes) + sum(w.members for w in withdrawn)
-    note(f"{len(goes)} documents, {count} files, {size(sum(x.bytes for x in (*goes, *withdrawn)))} in all.")
+    total = sum(g.bytes for g in goes) + sum(w.bytes for w in withdrawn)
+    note(f"{len(goes)} documents, {count} files, {size(total)} in all.")
 
 
 def _ask(name: str, *, yes: bool) -> None:

@@ -150,7 +150,7 @@ def _mrc(path: Path) -> Movie:
 
 
 def _packed(path: Path) -> Movie:
-    with bz2.open(path, "rb") as file:
+    with path.open("rb") as packed, bz2.open(packed, "rb") as file:
         raw = file.read(HEADER)
     if len(raw) < HEADER:
         raise FormatError(path, "ends early: copy it again.")

@@ -14,6 +14,7 @@ from tomotheca.ingest import maps, stale
 from tomotheca.ingest.archive import RunArchive
 from tomotheca.ingest.check import in_order, load
 from tomotheca.ingest.discover import Discovery, Item, discover
+from tomotheca.ingest.far import listing as listing_of
 from tomotheca.ingest.importers import dataset as dataset_importer
 from tomotheca.ingest.importers import run as run_importer
 from tomotheca.ingest.importers import tiltseries
@@ -53,7 +54,7 @@ class IngestOptions:
 
     config: Path
     source: Path
-    """Folder below which `source_prefix` lies."""
+    """Folder below which `source_prefix` lies, or what stands in for it where that is a bucket; see `far`."""
 
     only: tuple[str, ...] = ()
     """Containers to take in, such as ``tomograms``; empty takes all."""
@@ -177,7 +178,7 @@ def sources(configuration: Configuration, source: Path) -> Listing:
         where = configuration.text.where(("standardization_config", "source_prefix"))
         finding = Finding("error", where, f"{root} {problem}.", "standardization_config.source_prefix")
         raise ConfigurationError([*configuration.findings, finding])
-    return Listing(root, prefix)
+    return listing_of(root, prefix)
 
 
 def _beside(configuration: Configuration, listing: Listing) -> Listing:

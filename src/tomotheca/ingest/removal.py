@@ -222,7 +222,7 @@ def remove(
     ]
     count = sum(g.files for g in goes) + sum(w.members for w in struck)
     size = sum(g.bytes for g in goes) + sum(w.bytes for w in struck)
-    done = Removed(len(goes), count, size, tuple(one.name for one in (*goes, *struck)))
+    done = Removed(len(goes), count, size, (*(g.name for g in goes), *(w.name for w in struck)))
     before = _intent(files)
     touched_now = {"datasets": _units(goes, "dataset"), "depositions": _units(goes, "deposition")}
     touched_now["datasets"] = sorted({*touched_now["datasets"], *datasets(struck)})

@@ -127,7 +127,7 @@ def picture(path: Path) -> Image.Image:
         If it is no picture, or an enormous one.
     """
     try:
-        with Image.open(path) as opened:
+        with path.open("rb") as file, Image.open(file) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise FormatError(path, f"has {opened.width} x {opened.height} pixels: give a smaller picture.")
             return opened.convert("RGB")

@@ -136,7 +136,7 @@ def twin(source: Source, recipe: Recipe, writer: mrc.Writer) -> mrc.Twin | None:
     """Give the source if its voxel bytes are those written and memory may still hold them."""
     if not isinstance(source, mrc.Reader) or source.header.axes != (1, 2, 3) or recipe.kind == "mask":
         return None
-    same = source.header.dtype == writer.stored and not source.header.trailing
+    same = source.header.dtype == writer.stored and not source.header.trailing and source.descriptor >= 0
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return mrc.Twin(source.descriptor, source.header.data_offset) if same and writer.size < memory // 2 else None
 
