@@ -58,7 +58,7 @@ def test_on_screen_in_place_and_hidden(make: Any, runs: list[str], tmp_path: Pat
     assert refused.returncode == 1
     needed = [t for t in found["todo"] if t["path"].rpartition(".")[2] in GIVEN]
     errors = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
-    assert {line.split(" ")[1] for line in errors} == {f"{config}:{todo['line']}" for todo in needed}
+    assert {line.split(" ")[1] for line in errors} >= {f"{config}:{todo['line']}" for todo in needed}
     for todo in needed:
         assert f"error: {config}:{todo['line']} ({todo['path']}): " in refused.stderr
     assert "is still TODO: give" in refused.stderr

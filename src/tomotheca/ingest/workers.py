@@ -42,6 +42,12 @@ class Crew:
 
     executor: Executor
     size: int
+    died: tuple[type[BaseException], ...] = ()
+    """What steps end with that were given to a process that died, where the others live on."""
+
+    lost: str = ""
+    """What has happened when steps are taken back without having failed."""
+
     board: Any = None
     """For each place two numbers, which its process writes: when it began (0 before), and the bytes it has read. None elsewhere than here."""
 
@@ -64,6 +70,9 @@ class Team(Protocol):
     def cores(self) -> int:
         """Threads that each of them may use."""
 
+    def memory(self, whole: int, size: int) -> int:
+        """Give the bytes that each step may use, of those that were set."""
+
     def open(self, size: int) -> AbstractContextManager[Crew]:
         """Get processes ready, at most so many."""
 
@@ -79,6 +88,10 @@ class Processes:
         """Threads that each of them may use."""
         return max(1, (os.cpu_count() or 1) // self.size)
 
+    def memory(self, whole: int, size: int) -> int:
+        """Share it out."""
+        return whole // size
+
     @contextmanager
     def open(self, size: int) -> Iterator[Crew]:
         """Start processes; they end with the block, and when this process dies."""
@@ -86,7 +99,7 @@ class Processes:
         board = spawn.RawArray(ctypes.c_double, 2 * ahead(size))
         pool = ProcessPoolExecutor(size, mp_context=spawn, initializer=_ready, initargs=(board,))
         try:
-            yield Crew(pool, size, board)
+            yield Crew(pool, size, board=board)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -143,7 +156,7 @@ def outcomes(steps: Sequence[Step], context: Context, team: Team | None, progres
         yield from _here(steps, context, progress)
         return
     size = max(1, min(team.size, len(steps)))
-    shared = replace(context, threads=team.cores, memory=context.memory // size)
+    shared = replace(context, threads=team.cores, memory=team.memory(context.memory, size))
     yield from _Shift(team, size, shared, progress).run(steps)
 
 
@@ -212,6 +225,7 @@ class _Shift:
         with self.team.open(size) as crew:
             running: dict[Future[Draft | None], _Job] = {}
             free = list(range(ahead(crew.size)))
+            suspects: list[Step] = []
             while waiting or running:
                 while waiting and free:
                     self._give(crew, waiting, running, free)
@@ -222,11 +236,14 @@ class _Shift:
                     if not _is_broken(future):
                         job = running.pop(future)
                         free.append(job.place)
+                        if _has_died(crew, future):
+                            suspects.append(job.step)
+                            continue
                         self._ended(job)
-                        yield job.step, future.result
+                        yield job.step, _result(crew, future)
                 if broken:
-                    return self._lost(crew, running, waiting)
-        return []
+                    return [*suspects, *self._lost(crew, running, waiting)]
+        return suspects
 
     def _give(
         self, crew: Crew, waiting: deque[Step], running: dict[Future[Draft | None], _Job], free: list[int]
@@ -264,7 +281,18 @@ class _Shift:
 
 
 def _is_broken(future: Future[Draft | None]) -> bool:
-    return isinstance(future.exception(), BrokenExecutor)
+    return not future.cancelled() and isinstance(future.exception(), BrokenExecutor)
+
+
+def _has_died(crew: Crew, future: Future[Draft | None]) -> bool:
+    return bool(crew.died) and not future.cancelled() and isinstance(future.exception(), crew.died)
+
+
+def _result(crew: Crew, future: Future[Draft | None]) -> Callable[[], Draft | None]:
+    if future.cancelled():
+        message = f"{crew.lost}: run ingest again, what is done stays done"
+        raise StorageError(message)
+    return future.result
 
 
 def _died(step: Step) -> Callable[[], Draft | None]:
