@@ -17,8 +17,8 @@ from tomotheca.store.manifest import Entry
 from tomotheca.store.members import Member
 
 if TYPE_CHECKING:
-    from tomotheca.ingest.work import Context, Input
     from tomotheca.formats.files import Member as Written
+    from tomotheca.ingest.work import Context, Input
     from tomotheca.store.files import Files
 
 BLOCK = 4 << 20
