@@ -20,6 +20,9 @@ Array = npt.NDArray[Any]
 PIECE = 64 << 20
 """Bytes of the source that are read at a time, about."""
 
+TINY = 1e-9
+"""Shares below this are rounding errors of the edges."""
+
 MOST = 32
 """How many times more or fewer voxels an edge may have: beyond it two sizes are hardly of one volume."""
 
@@ -124,20 +127,34 @@ class LocalMean(Resampled):
 
     def _resample(self, box: Box) -> Array:
         behind = self._behind(box)
-        block = self.source.read(behind)
-        block = block.astype(np.float32) if self.label is None else (block == self.label).astype(np.float32)
-        z, y, x = (
-            _weights(part, b, old / new)
-            for part, b, old, new in zip(box, behind, self.source.shape, self.shape, strict=True)
-        )
-        means: Array = np.tensordot(z, np.matmul(y, np.matmul(block, x.T)), axes=(1, 0))
+        values = self.source.read(behind)
+        means: Array = values if self.label is None else values == self.label
+        for axis, (part, b) in enumerate(zip(box, behind, strict=True)):
+            means = _mean(means, axis, *_shares(part, b, self.source.shape[axis] / self.shape[axis]))
         return means
 
 
-def _weights(part: slice, behind: slice, step: float) -> npt.NDArray[np.float32]:
-    """Give the share of each voxel of the source (columns) in each voxel of a part (rows); rows add up to 1."""
-    edges = np.arange(part.start, part.stop + 1)[:, None] * step
-    cells = np.arange(behind.start, behind.stop + 1)[None, :]
-    overlap = np.minimum(edges[1:], cells[:, 1:]) - np.maximum(edges[:-1], cells[:, :-1])
-    overlap = np.maximum(overlap, 0)
-    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True), np.float32)
+def _shares(part: slice, behind: slice, step: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    """Say which voxels of the source each voxel of a part covers, and the share of each; both ``(k, n)``, shares add up to 1."""
+    edges = np.arange(part.start, part.stop + 1) * step
+    covered = np.floor(edges[:-1]).astype(np.intp) + np.arange(math.ceil(step) + 1)[:, None]
+    overlap = np.maximum(np.minimum(edges[1:], covered + 1) - np.maximum(edges[:-1], covered), 0)
+    overlap[covered >= behind.stop] = 0
+    rows = (overlap > TINY).any(axis=1)
+    shares = (overlap / overlap.sum(axis=0))[rows]
+    return np.clip(covered[rows] - behind.start, 0, behind.stop - behind.start - 1), shares.astype(np.float32)
+
+
+def _mean(block: Array, axis: int, covered: npt.NDArray[np.intp], shares: npt.NDArray[np.float32]) -> Array:
+    """Take the weighted mean of the voxels covered along one axis; float32."""
+    form = [-1 if a == axis else 1 for a in range(3)]
+    total: Array | None = None
+    for rows, share in zip(covered, shares, strict=True):
+        part = np.take(block, rows, axis=axis) * share.reshape(form)
+        total = (
+            part.astype(np.float32, copy=False)
+            if total is None
+            else np.add(total, part, out=total, casting="same_kind")
+        )
+    assert total is not None  # every voxel covers something
+    return total
