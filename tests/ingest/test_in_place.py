@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import struct
 import warnings
 from collections.abc import Callable, Iterator
@@ -313,6 +314,19 @@ def test_a_second_ingest_writes_nothing_and_a_change_of_mind_is_followed(small: 
     content = {path: digest for path, (_, digest) in small.snapshot().items() if "metadata.json" not in path}
     assert content == {path: digest for path, (_, digest) in state.items() if "metadata.json" not in path}
     assert sources(small.lab) == before
+
+
+def test_sources_that_were_moved_are_served_from_where_they_are(small: Small) -> None:
+    small.ingest("--in-place", "--only", "tomograms")
+    old, new = small.lab.folder / "source", small.lab.folder / "moved"
+    shutil.copytree(old, new)
+    number = json.loads((small.archive / tomogram("TS_1")).with_name("tomogram_metadata.json").read_text())["id"]
+    words = small.words("--in-place", "--only", "tomograms", "--json")
+    small.say(*[str(new) if word == str(old) else word for word in words])
+    entries = manifest.read(small.files, tomogram("TS_1").rpartition("/")[0] + "/")
+    assert {e.source for e in entries if e.source} == {str(new / "lab/tomograms/TS_1.rec")}
+    document = json.loads((small.archive / tomogram("TS_1")).with_name("tomogram_metadata.json").read_text())
+    assert document["id"] == number
 
 
 def test_the_setting_is_the_default_of_the_option(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,9 @@ def placed(run: RunScene, item: Item, volume: Volume, seen: Look) -> Volume:
     staying = run.scene.staying
     if staying is None:
         return volume
+    if not isinstance(volume.source.local, Path):
+        run.add("note", item, f"{item.path} is copied and does not stay in its place: it does not lie on this machine.")
+        return volume
     if problem := _refusal(run, volume, staying):
         run.add("error", item, f"{item.path} {problem}")
         return volume
@@ -92,9 +95,14 @@ def bring(context: Context, past: Past, volume: Volume, recipe: str) -> Converte
         If the disk refuses.
     """
     found = kept(context, past, volume, recipe)
-    if found is not None:
+    if found is not None and (not isinstance(volume, InPlace) or _at(found) == {str(volume.source.local.resolve())}):
         return found
     return _keep(context, volume) if isinstance(volume, InPlace) else convert(context, volume)
+
+
+def _at(found: Converted) -> set[str | None]:
+    """Give the paths from which a volume was served; a source that was moved is served from where it lies now."""
+    return {entry.source for entry in found.brought.entries}
 
 
 def recorded(volume: Volume, past: Past) -> list[dict[str, Any]]:
