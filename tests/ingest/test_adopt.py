@@ -224,19 +224,6 @@ def test_a_plan_writes_nothing(world: World) -> None:
     assert planned.given == {k: v for k, v in planned.given.items() if v}
 
 
-def test_without_hashing_the_doctor_does_it_later(world: World) -> None:
-    done = world.adopt(hashed=False)
-    assert done.findings == ()
-    bare = [k for k, found in listed(world.files).items() if found[1] is None]
-    assert any(k.endswith(".mrc") for k in bare)
-    assert any(k.endswith(".zarr/") for k in bare)
-    assert world.adopt(hashed=False).written == 0
-    assert world.index() == ()
-    full = world.adopt()
-    assert full.written > 0
-    assert not [k for k, found in listed(world.files).items() if found[1] is None]
-
-
 def test_what_does_not_fit_is_named_and_left_out(world: World) -> None:
     (world.source / "10901").mkdir()
     (world.source / "10901" / "readme.txt").write_text("nothing")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from tomotheca.errors import InvalidDocumentError
 from tomotheca.store import documents, layout, manifest, tree
-from tomotheca.store.members import Member, list_members
+from tomotheca.store.members import UNHASHED, Member, list_members
 from tomotheca.store.stretches import Stretch, stretch
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def fill(files: Files, datasets: Sequence[int], progress: Callable[[str], None] 
             filled = []
             for entry in entries:
                 found = entry
-                if entry.members is not None and entry.source is not None:
+                if entry.members is not None and entry.source is not None and not Path(entry.source).is_dir():
                     found = _with_sections(files, entry, progress)
                 elif entry.sha256 is None:
                     progress(entry.key)
-                    found = _hashed(entry)
+                    found = _hashed(entry) if entry.members is None else _with_members(files, entry)
                     if found is entry:
                         left.append(entry.key)
                     else:
@@ -76,6 +76,28 @@ def _bare(files: Files, dataset: int) -> Iterator[tuple[str, Sequence[Entry]]]:
             continue  # the examination says so
         if any(entry.sha256 is None for entry in entries):  # arrays in place stand beside such a file
             yield key, entries
+
+
+def _with_members(files: Files, entry: Entry) -> Entry:
+    """Give the entry of an array directory that stays in its place with the digest of every file in its list."""
+    if not entry.source or "://" in entry.source:
+        return entry
+    filled = []
+    for member in list_members(files, entry):
+        found = _hashed(_as_entry(entry, member)) if member.sha256.startswith(UNHASHED) else None
+        if found is not None and found.sha256 is None:
+            return entry
+        filled.append(member if found is None else replace(member, sha256=found.sha256 or ""))
+    described = manifest.describe_members(files, entry.key, entry.role, filled)
+    return replace(entry, sha256=described.sha256)
+
+
+def _as_entry(entry: Entry, member: Member) -> Entry:
+    """Give a file of an array directory that stays in its place as a file by itself."""
+    mtime = int(member.sha256.removeprefix(UNHASHED))
+    return replace(
+        entry, size=member.size, sha256=None, members=None, source=f"{entry.source}/{member.path}", mtime=mtime
+    )
 
 
 def _with_sections(files: Files, entry: Entry, progress: Callable[[str], None]) -> Entry:
@@ -109,7 +131,7 @@ def _section(stream: BinaryIO, member: Member, part: Stretch | None) -> Member |
 def _hashed(entry: Entry) -> Entry:
     """Give an entry with its digest, or the same one where its file cannot be read or is another now."""
     source = entry.source or ""
-    if not source or "://" in source or entry.members is not None:
+    if not source or "://" in source:
         return entry
     try:
         with Path(source).open("rb") as stream:

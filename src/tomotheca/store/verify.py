@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca.errors import Finding, NotFoundError
 from tomotheca.store import layout
-from tomotheca.store.members import Member, digest, list_members
+from tomotheca.store.members import Member, digest, digest_or_time, list_members
 from tomotheca.store.stretches import kept_here, stretch
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _verify_source(files: Files, entry: Entry, *, thorough: bool) -> Finding | N
     if not path.exists():
         return _error(source, f"missing: {entry.key} has its bytes there")
     if path.is_dir():
-        return None
+        return _verify_outside(files, entry, path, thorough=thorough)
     if entry.members is not None:
         return _verify_tree(files, entry, thorough=thorough) or _verify_stretches(files, entry, path.stat().st_size)
     if path.stat().st_size != entry.size:
@@ -90,6 +90,23 @@ def _verify_source(files: Files, entry: Entry, *, thorough: bool) -> Finding | N
         with path.open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != entry.sha256:
                 return _error(source, f"sha256 differs: the content is not what was ingested as {entry.key}")
+    return None
+
+
+def _verify_outside(files: Files, entry: Entry, folder: Path, *, thorough: bool) -> Finding | None:
+    """Compare an array directory that stays in its place with the list of its members."""
+    for member in list_members(files, entry):
+        path = folder / member.path
+        if not path.is_file():
+            return _error(str(path), f"missing: {entry.key} has its bytes there")
+        if path.stat().st_size != member.size:
+            words = f"{path.stat().st_size} bytes, and {member.size} when it was taken in with {entry.key}"
+            return _error(str(path), f"size differs: {words}")
+        known, _ = digest_or_time(member)
+        if thorough and known is not None:
+            with path.open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != known:
+                    return _error(str(path), f"sha256 differs: the content is not what was taken in with {entry.key}")
     return None
 
 

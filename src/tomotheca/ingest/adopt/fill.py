@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import Finding, InvalidDocumentError, TomothecaError
+from tomotheca.ingest.adopt.survey import listed
 from tomotheca.ingest.commit import children, complete
 from tomotheca.ingest.work import Draft
 from tomotheca.schema import SCHEMA, Context, Dataset, Deposition, Frames, IdentifiedObjects, Run, TiltSeries
@@ -225,8 +226,9 @@ def absent(files: Files, sheet: Sheet, document: Mapping[str, Any]) -> Iterator[
     head = sheet.key.partition("/")[0] + "/"
     if not head[:-1].isdecimal():
         head = sheet.key[: len(layout.DEPOSITIONS) + 1]
+    away = {e.key.rstrip("/") for e in listed(files, sheet.folder).values() if e.source} if sheet.folder else set()
     for text in dict.fromkeys(_texts(document)):
-        if text.startswith(head) and "\n" not in text and not _is_there(files, text):
+        if text.startswith(head) and text.rstrip("/") not in away and "\n" not in text and not _is_there(files, text):
             yield Finding("warning", sheet.key, f"it names {text}, which is not there.")
 
 
