@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import struct
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,6 +140,19 @@ def test_the_official_client_and_our_download_bring_the_same(
     }
     items = httpx.get(f"{server.url}/api/v1/tomograms/{found.id}/manifest.json").json()["files"]
     assert {i["path"]: i["size"] for i in items if "/Tomograms/" in i["path"]}.items() <= brought.items()
+
+
+def test_curl_brings_everything_by_the_manifest(portal: Portal, server: Running, tmp_path: Path) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("there is no curl")
+    words = httpx.get(f"{server.url}/api/v1/datasets/10900/manifest.curl").text
+    subprocess.run([curl, "--parallel", "-fsSL", "-K", "-"], input=words, text=True, check=True, cwd=tmp_path)
+    for name in KINDS:
+        assert (tmp_path / f"{tomogram(name)}.mrc").read_bytes() == rec(portal.lab, name).read_bytes()
+        with omezarr.Reader(tmp_path / f"{tomogram(name)}.zarr") as volume:
+            box = tuple(slice(0, n) for n in volume.shape)
+            np.testing.assert_array_equal(volume.read((box[0], box[1], box[2])), expected(portal.lab, name))
 
 
 def test_the_tilt_series_stay_too_and_the_archive_is_clean(portal: Portal, server: Running) -> None:
