@@ -17,7 +17,7 @@ from tests.api.serving import Running, World, run_cli, serving
 from tests.ingest import surfaces
 from tests.ingest.conftest import Lab, annotation
 
-from tomotheca.formats import mrc
+from tomotheca.formats import meshes, mrc
 from tomotheca.formats.omezarr.writer import colours
 from tomotheca.store.files import LocalFiles
 
@@ -83,7 +83,7 @@ def test_a_label_image(client: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(group["0"][:], labels())
 
 
-def test_a_mesh_and_its_captions(client: Any, tmp_path: Path) -> None:
+def test_a_mesh_and_its_captions(client: Any, running: Running, tmp_path: Path) -> None:
     cell = one(client, "cell")
     assert {s.shape_type for s in cell.annotation_shapes} == {"Mesh", "GlobalCaption", "AnnotationCaption"}
     files = {
@@ -96,10 +96,11 @@ def test_a_mesh_and_its_captions(client: Any, tmp_path: Path) -> None:
         "AnnotationCaption": "json",
     }
     cell.download(dest_path=str(tmp_path), format="glb", shape="Mesh")
-    trimesh = pytest.importorskip("trimesh")
-    found = trimesh.load(tmp_path / "cell-1.0_triangularmesh.glb", force="mesh", process=False)
+    got = (tmp_path / "cell-1.0_triangularmesh.glb").read_bytes()
+    assert got == (running.world.root / "archive" / FOLDER / "Annotations/101/cell-1.0_triangularmesh.glb").read_bytes()
+    mesh = meshes.read(tmp_path / "cell-1.0_triangularmesh.glb", "glb")
     wanted = surfaces.corners(surfaces.VERTICES * 10, surfaces.TRIANGLES)
-    np.testing.assert_allclose(surfaces.corners(found.vertices, found.faces), wanted, atol=1e-3)
+    np.testing.assert_allclose(surfaces.corners(mesh.vertices, mesh.triangles), wanted, atol=1e-3)
     for shape, end in (("GlobalCaption", "globalcaption"), ("AnnotationCaption", "triangularmesh_caption")):
         with urlopen(files[shape].https_path) as answer:
             assert answer.read() == CAPTION
@@ -130,6 +131,12 @@ def test_the_layers_of_the_viewer(running: Running) -> None:
     assert mesh["source"] == f"precomputed:///files/{FOLDER}/NeuroglancerPrecompute/101-cell-1.0_triangularmesh/"
     with urlopen(f"{running.url}{mesh['source'].removeprefix('precomputed://')}1:0") as answer:
         assert json.loads(answer.read()) == {"fragments": ["1"]}
+
+
+def test_the_doctor_finds_nothing(running: Running) -> None:
+    for more in ((), ("--profile", "cz")):
+        report = json.loads(run_cli("doctor", "--root", running.world.root, "--json", *more).stdout)
+        assert [f for f in report["findings"] if "/Annotations/" in json.dumps(f)] == []
 
 
 def test_pages_name_the_shapes(running: Running) -> None:
