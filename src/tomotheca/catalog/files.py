@@ -212,7 +212,7 @@ def members_of(files: Files, entry: Row, prefix: str, after: str) -> Iterator[Fi
 
 def _member_row(entry: Row, member: members.Member) -> FileRow:
     key = entry["key"] + member.path
-    if entry["source"] and (here := stretches.kept_here(member)):
+    if here := stretches.kept_here(member):
         return FileRow(key, here.size, here.sha256, manifest.media_type(key), entry["role"], entry["mtime"])
     if part := stretches.stretch(member):
         return FileRow(

@@ -129,6 +129,7 @@ class _Run:
         todo = [step for step in self.plan.steps if not self._is_done(step)]
         self.unchanged = len(self.plan.steps) - len(todo)
         progress.start(len(todo), sum(step.bytes for step in todo))
+        self._open(todo)
         self._begin()
         for stage in sorted({step.stage for step in todo}):
             if stage >= PAGES:
@@ -136,6 +137,12 @@ class _Run:
             self._stage([step for step in todo if step.stage == stage], progress)
         self._tidy()
         self._end()
+
+    def _open(self, todo: list[Step]) -> None:
+        """Strike out that steps were done once, before their files are touched: who is killed and asks for what was before gets it again."""
+        journal = self._journal()
+        if begun := {step.key: "" for step in todo if journal.get(step.key) and not step.always}:
+            self.desk.journal.mark_all(begun)
 
     def _begin(self) -> None:
         """Write into the audit record, before anything else, that a configuration that is new here is taken in."""

@@ -14,7 +14,7 @@ from tomotheca.errors import Finding, FormatError, TomothecaError
 from tomotheca.ingest import pyramid
 from tomotheca.store import documents, layout, manifest
 from tomotheca.store.manifest import Entry
-from tomotheca.store.members import Member
+from tomotheca.store.members import Member, digest
 
 if TYPE_CHECKING:
     from tomotheca.formats.files import Member as Written
@@ -89,7 +89,8 @@ class Past:
             return None
         if entry.members is None:
             return entry if self._files.stat(key).size == entry.size else None
-        return entry if self._files.exists(layout.members_key(key)) else None
+        listing = layout.members_key(key)
+        return entry if self._files.exists(listing) and digest(self._files, listing)[1] == entry.sha256 else None
 
 
 def _is_still(entry: Entry) -> bool:
