@@ -171,6 +171,11 @@ def read(path: Path) -> Mdoc:
     return Mdoc(draft.values, tuple(draft.titles), sections)
 
 
+def bare_name(name: str) -> str:
+    """Give what stays of a movie's name when it was converted or packed since: ``a.tif`` and ``A.mrc.bz2`` have the same."""
+    return name.lower().removesuffix(".bz2").rpartition(".")[0]
+
+
 def dumps(document: Mdoc) -> str:
     """Give the text of an mdoc file, as SerialEM lays it out."""
     parts = ["".join(f"{key} = {value}\n" for key, value in document.values.items())]
