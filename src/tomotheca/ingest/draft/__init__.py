@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tomotheca.errors import NotFoundError
 from tomotheca.ingest.draft.compose import Composer, Numbers
 from tomotheca.ingest.draft.guesses import Guess, Todo
-from tomotheca.ingest.draft.survey import Survey, survey
+from tomotheca.ingest.draft.survey import survey
 from tomotheca.ingest.draft.write import text_of, write
+
+if TYPE_CHECKING:
+    from tomotheca.ingest.draft.found import Survey
 
 __all__ = ["Draft", "Guess", "Numbers", "Todo", "draft"]
 

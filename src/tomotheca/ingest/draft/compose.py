@@ -11,11 +11,11 @@ from datetime import date
 from typing import Any
 
 from tomotheca.ingest.draft.fill import fill, optional
+from tomotheca.ingest.draft.found import Found, Survey, by_run
 from tomotheca.ingest.draft.guesses import Alias, Guess, Node, agreed, likely, listed, sure, unsure
 from tomotheca.ingest.draft.patterns import one_of, runs_source, sources, template
 from tomotheca.ingest.draft.picks import Pick, picks
 from tomotheca.ingest.draft.series import Path, angles_of, guesses, rate
-from tomotheca.ingest.draft.survey import Found, Survey, by_run
 from tomotheca.ingest.draft.volumes import DEFAULT, Kind, alignment, tomograms
 from tomotheca.ingest.draft.write import HINT
 from tomotheca.ingest.language import CONTAINERS, VERSIONS

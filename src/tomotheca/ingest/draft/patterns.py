@@ -101,14 +101,15 @@ def runs_source(listing: Listing, runs: Sequence[str], firsts: Sequence[Mapping[
     Parameters
     ----------
     firsts
-        Files by run, of one thing each; the first whose pattern gives exactly the names is taken.
+        Files by run, of one thing each; the first that all runs have and whose pattern gives exactly the names is taken.
     """
     for paths in firsts:
-        if set(paths) != set(runs) or any(len(found) != 1 for found in paths.values()):
+        if set(paths) != set(runs):
             continue
-        forms = {template(found[0], run) for run, found in paths.items()}
-        if len(forms) == 1 and (source := _names(listing, forms.pop(), set(runs))) is not None:
-            return source
+        forms = set.intersection(*({template(path, run) for path in found} for run, found in paths.items()))
+        for form in sorted(forms, key=lambda f: (len(f), f)):
+            if (source := _names(listing, form, set(runs))) is not None:
+                return source
     return {"literal": {"value": list(runs)}}
 
 

@@ -20,7 +20,7 @@ from tomotheca.ingest.draft.series import pixel
 from tomotheca.ingest.draft.volumes import DEFAULT, Kind
 
 if TYPE_CHECKING:
-    from tomotheca.ingest.draft.survey import File, Found, Survey
+    from tomotheca.ingest.draft.found import File, Found, Survey
 
 LARGEST = 256 << 20
 """Bytes of a table that is looked into."""

@@ -11,7 +11,7 @@ from tomotheca.ingest.draft import hardware
 from tomotheca.ingest.draft.guesses import Guess, likely, sure, unsure
 
 if TYPE_CHECKING:
-    from tomotheca.ingest.draft.survey import File, Found
+    from tomotheca.ingest.draft.found import File, Found
 
 Path = tuple[str, ...]
 """Place of a field in the metadata of a tilt series."""

@@ -4,120 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
 from tomotheca.errors import FormatError
 from tomotheca.formats import aretomo, ctf, imod, mdoc, mrc, rawtlt
 from tomotheca.ingest import pyramid
-from tomotheca.ingest.draft.names import Said, Tag, say
+from tomotheca.ingest.draft.found import FEWEST, File, Found, Survey
+from tomotheca.ingest.draft.names import Said, say
 from tomotheca.ingest.listing import Listing
 from tomotheca.store.names import run_name_problem
-
-Part = Literal[
-    "tiltseries", "tomogram", "mask", "movie", "gain", "mdoc", "rawtilt", "tlt", "xf", "xtilt", "aln", "com", "ctf", "ctf_imod", "points", "left",
-]  # fmt: skip
 
 MOVIES = re.compile(r"frames?|movies?|raw|raw_?(data|frames|movies)", re.IGNORECASE)
 """Names of folders in which images are movies."""
 
-FEWEST = 3
-"""Images of a tilt series; an mdoc file with fewer is one of a movie or a map."""
-
 TERMS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
 LONGEST = 24
 """Parts of a name in which names of runs are looked for."""
-
-Stem = str
-
-
-@dataclass(slots=True)
-class File:
-    """One file of the folder."""
-
-    path: str
-    said: Said = field(repr=False)
-    part: Part = "left"
-    run: str = ""
-    reason: str = ""
-    """Why it is what it is; of a file that is left out, why it is."""
-
-    shape: tuple[int, int, int] = (0, 0, 0)
-    """Of a volume: z, y, x."""
-
-    spacing: float = 0.0
-    """Å, of x; 0 where the header does not say."""
-
-    stack: bool = False
-    certain: bool = True
-    """Whether name or header leave no doubt."""
-
-    @property
-    def name(self) -> str:
-        """Last part of the path."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def tags(self) -> tuple[Tag, ...]:
-        """What the words of the name say."""
-        return self.said.tags
-
-    def leave(self, reason: str) -> None:
-        """Take it out, and say why."""
-        self.part, self.reason = "left", reason
-
-
-@dataclass(slots=True)
-class Found:
-    """What the files of one run say, as far as they can be read."""
-
-    name: str
-    files: list[File] = field(default_factory=list)
-    mdoc: mdoc.Mdoc | None = None
-    aln: aretomo.Aln | None = None
-    transforms: imod.Transforms | None = None
-    com: str = ""
-    """Text of IMOD's command files."""
-
-    stage: tuple[float, ...] = ()
-    """Angles of the stage, from rawtlt."""
-
-    refined: tuple[float, ...] = ()
-    """Refined angles, from tlt."""
-
-    def of(self, part: Part) -> list[File]:
-        """Give the files that are for one thing, sorted by path."""
-        return sorted((f for f in self.files if f.part == part), key=lambda f: f.path)
-
-    def one(self, part: Part) -> File | None:
-        """Give the file that is for one thing."""
-        return next(iter(self.of(part)), None)
-
-    @property
-    def counts(self) -> set[int]:
-        """Numbers of sections that some file gives the tilt series."""
-        said = [len(self.mdoc.images) if self.mdoc else 0, len(self.stage), len(self.refined)]
-        said += [self.aln.size[2] if self.aln else 0, len(self.transforms) if self.transforms else 0]
-        return {count for count in said if count >= FEWEST}
-
-
-@dataclass(slots=True)
-class Survey:
-    """A folder that was looked at."""
-
-    root: Path
-    listing: Listing
-    files: dict[str, File]
-    runs: dict[str, Found]
-    layout: tuple[str, ...]
-    """What the folder looks like, in words."""
-
-    @property
-    def left(self) -> list[File]:
-        """Files that are not taken, sorted by path."""
-        return sorted((f for f in self.files.values() if f.part == "left"), key=lambda f: f.path)
 
 
 def survey(root: Path) -> Survey:
@@ -400,7 +303,7 @@ def _bare(name: str) -> str:
     return name.lower().removesuffix(".bz2").rsplit(".", 1)[0]
 
 
-def _inside(name: str) -> Iterable[Stem]:
+def _inside(name: str) -> Iterable[str]:
     """Give the names that stand in a name between signs that are no letters or digits, the longest first."""
     parts = TERMS.findall(name)[:LONGEST]
     spans = ((i, j) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1))
@@ -409,8 +312,3 @@ def _inside(name: str) -> Iterable[Stem]:
         for i, j in sorted(spans, key=lambda s: s[0] - s[1])
         if parts[i][0].isalnum() and parts[j - 1][0].isalnum()
     ]
-
-
-def by_run(survey: Survey, part: Part) -> Mapping[str, tuple[str, ...]]:
-    """Give the paths of the files that are for one thing, by run."""
-    return {name: tuple(f.path for f in found) for name, run in survey.runs.items() if (found := run.of(part))}

@@ -11,7 +11,7 @@ from tomotheca.ingest.draft.guesses import Guess, Todo, likely, sure, unsure
 from tomotheca.ingest.draft.series import SAME, pixel
 
 if TYPE_CHECKING:
-    from tomotheca.ingest.draft.survey import File, Found
+    from tomotheca.ingest.draft.found import File, Found
 
 BINNED = re.compile(r"^\s*(BinByFactor|IMAGEBINNED)\s+(\d+)", re.IGNORECASE | re.MULTILINE)
 RANK = ("denoised", "filtered", "raw", "filtered_even", "filtered_odd")
