@@ -39,8 +39,8 @@ def settled() -> None:
     subprocess.run(["sync"], check=True)
 
 
-def once(folder: Path, workers: int) -> tuple[float, float]:
-    """Take everything in with so many workers; give seconds and MiB of the largest process."""
+def once(folder: Path, workers: int) -> tuple[float, float, float]:
+    """Take everything in with so many workers; give seconds, MiB of the largest process, seconds of the processor of all of them."""
     root = folder / "root"
     shutil.rmtree(root, ignore_errors=True)
     settled()
@@ -67,7 +67,7 @@ def once(folder: Path, workers: int) -> tuple[float, float]:
     if process.returncode:
         message = f"ingest ended with {process.returncode}"
         raise RuntimeError(message)
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
 
 def main(count: int, mib: int, rounds: int) -> None:
@@ -79,12 +79,15 @@ def main(count: int, mib: int, rounds: int) -> None:
         for key in ("tiltseries", "rawtilts", "collection_metadata", "frames", "alignments", "ctfs", "annotations"):
             del content[key]
         (folder / "config.yaml").write_text(yaml.safe_dump(content))
-        taken: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+        taken: dict[int, list[tuple[float, float, float]]] = {1: [], 2: []}
         for _ in range(rounds):
             for workers, found in taken.items():
                 found.append(once(folder, workers))
-                print(f"  {workers} workers: {found[-1][0]:.1f} s, {found[-1][1]:.0f} MiB", flush=True)
-        one, two = (statistics.median(seconds for seconds, _ in taken[n]) for n in (1, 2))
+                wall, peak, processor = found[-1]
+                print(
+                    f"  {workers} workers: {wall:.1f} s, {processor:.1f} s of the processor, {peak:.0f} MiB", flush=True
+                )
+        one, two = (statistics.median(found[0] for found in taken[n]) for n in (1, 2))
         each = [a[0] / b[0] for a, b in zip(taken[1], taken[2], strict=True)]
         print(
             f"{count} tomograms of {mib} MiB: 1 worker {one:.1f} s, 2 workers {two:.1f} s, {one / two:.2f} times as fast"
