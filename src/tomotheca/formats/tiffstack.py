@@ -41,6 +41,11 @@ PIECE = 16 << 20
 STEEPEST = 1032
 """Bytes that one byte of deflate can stand for."""
 
+BROKEN = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What tifffile raises for damaged files."""
+
 PER_CENTIMETRE = 3
 ANGSTROM = 1e8
 """In a centimetre."""
@@ -76,25 +81,16 @@ class Reader:
             import tifffile  # noqa: PLC0415 - an extra, slow to import
         except ImportError as error:
             raise FormatError(path, f"{NEEDED}.") from error
-        self._broken = (
-            OSError,
-            ValueError,
-            RuntimeError,
-            KeyError,
-            IndexError,
-            TypeError,
-            struct.error,
-            zlib.error,
-            tifffile.TiffFileError,
-        )
-        if movies.read_tiff(path).images > MOST:
-            raise FormatError(path, f"has more than {MOST} images: give a tilt series.")
+        self._broken = (*BROKEN, tifffile.TiffFileError)
         try:
+            images = movies.read_tiff(path).images
             self._file = tifffile.TiffFile(path)
+        except FormatError:
+            raise
         except self._broken as error:
             raise FormatError(path, f"is no TIFF file that can be read: {error}.") from error
         try:
-            self._look()
+            self._look(images)
         except BaseException as error:
             self._file.close()
             if isinstance(error, self._broken) and not isinstance(error, FormatError):
@@ -105,7 +101,9 @@ class Reader:
         text = "The first row of a TIFF image is y = 0; IMOD reads it as the last one."
         self.notes: tuple[Finding, ...] = (Finding("note", str(path), text),)
 
-    def _look(self) -> None:
+    def _look(self, images: int) -> None:
+        if images > MOST:
+            raise FormatError(self.path, f"has more than {MOST} images: give a tilt series.")
         first = self._file.pages[0]
         if int(first.compression) not in COMPRESSIONS:
             message = f"has compression {int(first.compression)}, which is not read: save it without, or with deflate."
@@ -189,12 +187,14 @@ class Reader:
                 page = self._file.pages[number]
                 self._check_size(page)
                 found = page.asarray()
+            return found.reshape(self.shape[1:])
+        except FormatError:
+            raise
         except self._broken as error:
             message = (
                 f"image {number + 1} cannot be read: {error}. Save the stack without compression, or copy it again."
             )
             raise FormatError(self.path, message) from error
-        return found.reshape(self.shape[1:])
 
     def _check_size(self, page: Any) -> None:
         """Refuse deflated data that would become larger than any image may be."""
