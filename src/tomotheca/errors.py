@@ -56,6 +56,10 @@ class FindingsError(TomothecaError, ValueError):
         self.findings = tuple(findings)
         super().__init__("\n".join(map(str, self.findings)))
 
+    def __reduce__(self) -> tuple[type[FindingsError], tuple[tuple[Finding, ...]]]:
+        """Say how it is made again in another process."""
+        return type(self), (self.findings,)
+
 
 class InvalidDocumentError(FindingsError):
     """A metadata document breaks the schema."""
@@ -76,6 +80,10 @@ class FormatError(TomothecaError, ValueError):
         self.path = str(path)
         self.reason = one_line(message)
         super().__init__(f"{path}: {self.reason}")
+
+    def __reduce__(self) -> tuple[type[FormatError], tuple[str, str]]:
+        """Say how it is made again in another process."""
+        return type(self), (self.path, self.reason)
 
 
 class NotFoundError(TomothecaError, LookupError):
@@ -124,6 +132,10 @@ class ChangedSourceError(StorageError):
         super().__init__(
             f"{key} lies outside the archive and has changed since it was taken in; its operator can run the ingest again, or put the old file back"
         )
+
+    def __reduce__(self) -> tuple[type[ChangedSourceError], tuple[str]]:
+        """Say how it is made again in another process."""
+        return type(self), (self.key,)
 
 
 class MissingExtraError(TomothecaError, ImportError):

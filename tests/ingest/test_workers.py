@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tomotheca.errors import FormatError
+from tomotheca.errors import Finding, FormatError, InvalidDocumentError, StorageError
 from tomotheca.ingest import workers
 from tomotheca.ingest.progress import Meter
 from tomotheca.ingest.work import Context, Draft, Input, Origin, Step
@@ -125,7 +125,7 @@ def test_processes_end_when_the_one_that_gave_the_steps_out_is_killed(tmp_path: 
 
 
 def alive(group: int) -> bool:
-    found = subprocess.run(["ps", "-e", "-o", "pgid=,stat="], capture_output=True, text=True, check=True)  # noqa: S607
+    found = subprocess.run(["ps", "-e", "-o", "pgid=,stat="], capture_output=True, text=True, check=True)
     rows = [line.split() for line in found.stdout.splitlines()]
     return any(int(pgid) == group and not state.startswith("Z") for pgid, state in rows)
 
@@ -140,3 +140,34 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
 @pytest.mark.parametrize("size", [1, 2])
 def test_cores_are_shared_out(size: int) -> None:
     assert workers.Processes(size).cores == max(1, (os.cpu_count() or 1) // size)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Raises what is wrong with a file."""
+
+    error: Exception
+
+    def draft(self, context: Context) -> Draft:
+        """Raise it."""
+        raise self.error
+
+
+def test_what_is_wrong_with_a_file_comes_back_whole(tmp_path: Path) -> None:
+    finding = Finding("error", "a.csv:3", "is no number.")
+    errors: dict[str, Exception] = {
+        "A": FormatError("a.mrc", "is truncated."),
+        "B": InvalidDocumentError([finding]),
+        "C": StorageError("the disk is full"),
+        "D": FileNotFoundError(2, "No such file or directory", "gone.mrc"),
+    }
+    found = [Step("run", f"1/{n}/run_metadata.json", n, Wrong(error)) for n, error in errors.items()]
+    context = Context(LocalFiles(tmp_path), Origin("", "", ""))
+    came = {}
+    for step, outcome in workers.outcomes(found, context, workers.Processes(2), Meter()):
+        with pytest.raises(type(errors[step.natural])) as caught:
+            outcome()
+        came[step.natural] = str(caught.value)
+        if isinstance(caught.value, InvalidDocumentError):
+            assert caught.value.findings == (finding,)
+    assert came == {name: str(error) for name, error in errors.items()}
