@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,3 +185,22 @@ def test_without_tifffile_a_sentence_says_what_to_install(lab: Lab, monkeypatch:
     lab.config["tiltseries"][0]["sources"][0]["source_glob"]["list_glob"] = "{run_name}/*.tif"
     monkeypatch.setitem(sys.modules, "tifffile", None)
     assert "install tomotheca[tiff]" in lab.refused()
+
+
+def test_deflated_data_that_become_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, bomb = tmp_path / "a.tif", zlib.compress(bytes(8 << 20), 9)
+    tifffile.imwrite(path, images(), photometric="minisblack", compression="zlib", contiguous=False, metadata=None)
+    with tifffile.TiffFile(path) as file:
+        tags = file.pages[1].tags
+        places = tags["StripOffsets"].valueoffset, tags["StripByteCounts"].valueoffset
+        assert tags["StripByteCounts"].dtype == 4
+    data = bytearray(path.read_bytes())
+    for place, value in zip(places, (len(data), len(bomb)), strict=True):
+        data[place : place + 4] = value.to_bytes(4, "little")
+    path.write_bytes(data + bomb)
+    monkeypatch.setattr(tiffstack, "LARGEST", 1 << 20)
+    reader = tiffstack.Reader(path)
+    assert reader.read((slice(0, 1), slice(0, 12), slice(0, 16)))[0].tolist() == images()[0].tolist()
+    with pytest.raises(FormatError, match="become larger than 1 MiB"):
+        reader.read((slice(1, 2), slice(0, 12), slice(0, 16)))
+    reader.close()
