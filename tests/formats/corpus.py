@@ -4,13 +4,14 @@ To add a reader, add a line to `cases`.
 """
 
 import bz2
+import importlib.util
 import json
 import resource
 import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +19,14 @@ from typing import Any
 
 import numpy as np
 import yaml
+from PIL import Image
 from tests.formats import picks, soundfiles
+from tests.ingest import surfaces
 from tests.ingest.conftest import configuration
 
 from tomotheca.catalog import dumpread
 from tomotheca.errors import FindingsError, TomothecaError
-from tomotheca.formats import aretomo, ctf, imod, mdoc, movies, mrc, ndjson, omezarr, rawtlt, star
+from tomotheca.formats import aretomo, ctf, imod, mdoc, meshes, movies, mrc, ndjson, omezarr, rawtlt, star, tiffstack
 from tomotheca.formats.points import Options
 from tomotheca.formats.registry import read_points
 from tomotheca.ingest import maps
@@ -194,6 +197,17 @@ def _points(file_format: str, shape: str) -> Callable[[Path], object]:
     return read
 
 
+def _mesh(file_format: str) -> Callable[[Path], object]:
+    return lambda path: meshes.read(path, file_format, memory=1 << 28)
+
+
+def _stack(path: Path) -> object:
+    with closing(tiffstack.Reader(path)) as reader:
+        z, y, x = reader.shape
+        reader.read((slice(0, min(z, 2)), slice(0, min(y, 64)), slice(0, min(x, 64))))
+        return reader.voxel_size
+
+
 def _rows(path: Path) -> object:
     return list(ndjson.rows(path)), ndjson.read(path)
 
@@ -288,6 +302,13 @@ def _cases(folder: Path) -> list[Case]:
         ),
         text("manifest", "manifest.ndjson", json.dumps(soundfiles.ENTRY) + "\n", _manifest, is_finite=False),
     ]
+    for name in ("obj", "stl", "stl-text", "vtk", "vtk-binary", "vtk-5", "glb"):
+        file_format, write = surfaces.WRITERS[name]
+        write(folder / "surface")
+        made.append(Case(f"mesh {name}", {"a.mesh": (folder / "surface").read_bytes()}, _mesh(file_format)))
+    if importlib.util.find_spec("tifffile"):
+        Image.fromarray(np.arange(30, dtype=np.uint16).reshape(5, 6)).save(folder / "sound.tif")
+        made.append(Case("tiff stack", {"a.tif": (folder / "sound.tif").read_bytes()}, _stack))
     oriented = {file_format for shape, file_format in picks.CASES if shape == "OrientedPoint"}
     for shape, file_format in picks.CASES:
         if shape == "Point" and file_format in oriented - {"mod"}:  # the same reader

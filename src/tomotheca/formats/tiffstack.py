@@ -7,6 +7,7 @@ is said per centimetre; then in Å.
 
 from __future__ import annotations
 
+import logging
 import math
 import struct
 import threading
@@ -38,8 +39,8 @@ PLAIN, LZW, PACKBITS = 1, 5, 32773
 DEFLATE = (8, 32946)
 COMPRESSIONS = (PLAIN, LZW, PACKBITS, *DEFLATE)
 PIECE = 16 << 20
-STEEPEST = 1032
-"""Bytes that one byte of deflate can stand for."""
+STEEPEST = 1500
+"""Bytes that one byte of compressed data can stand for, at most."""
 
 BROKEN = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, struct.error, zlib.error,
@@ -81,6 +82,9 @@ class Reader:
             import tifffile  # noqa: PLC0415 - an extra, slow to import
         except ImportError as error:
             raise FormatError(path, f"{NEEDED}.") from error
+        logging.getLogger("tifffile").addHandler(
+            logging.NullHandler()
+        )  # what is wrong is raised, and said in a sentence
         self._broken = (*BROKEN, tifffile.TiffFileError)
         try:
             images = movies.read_tiff(path).images
@@ -134,10 +138,17 @@ class Reader:
         for number, page in enumerate(self._file.pages):
             if any(begin + size > end for begin, size in zip(page.dataoffsets, page.databytecounts, strict=True)):
                 raise FormatError(self.path, f"is truncated: image {number + 1} reaches beyond its end.")
+            if self._needed(first) > sum(page.databytecounts):
+                raise FormatError(self.path, f"is truncated: image {number + 1} has fewer bytes than its size needs.")
             if (page.shape, page.dtype) != (first.shape, first.dtype):
                 message = f"image {number + 1} has {page.shape} {page.dtype}, the first {first.shape} {first.dtype}: give a stack of one size and type."
                 raise FormatError(self.path, message)
         return len(self._file.pages)
+
+    def _needed(self, page: Any) -> float:
+        """Give the least number of bytes that the file must have of an image."""
+        size = math.prod(page.shape) * np.dtype(page.dtype).itemsize
+        return size / (1 if int(page.compression) == PLAIN else STEEPEST)
 
     def _pixel(self, page: Any) -> Vector:
         unit, resolution = page.tags.get("ResolutionUnit"), page.tags.get("XResolution")

@@ -17,7 +17,10 @@ from tomotheca.formats.meshes.mesh import Mesh, whole
 
 HEAD = 84
 FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-CORNER = re.compile(rb"^\s*vertex\s+(\S+)\s+(\S+)\s+(\S+)\s*$", re.MULTILINE | re.IGNORECASE)
+CORNER = re.compile(
+    rb"^[ \t]*vertex[ \t]+(\S{1,40})[ \t]+(\S{1,40})[ \t]+(\S{1,40})[ \t\r]*$", re.MULTILINE | re.IGNORECASE
+)
+FACETS = re.compile(rb"^[ \t]*facet\b", re.MULTILINE | re.IGNORECASE)
 
 
 def read(path: Path, *, memory: int = 1 << 30) -> Mesh:
@@ -50,7 +53,7 @@ def _text(path: Path, data: bytes) -> npt.NDArray[np.float32]:
     if not data.lstrip()[:5].lower() == b"solid":
         raise FormatError(path, "is no STL file, or a truncated one: its size does not fit its number of facets.")
     words = CORNER.findall(data)
-    if len(words) % 3 or len(words) != 3 * len(re.findall(rb"^\s*facet\b", data, re.MULTILINE | re.IGNORECASE)):
+    if len(words) % 3 or len(words) != 3 * len(FACETS.findall(data)):
         raise FormatError(path, "has facets without three vertices: it is truncated.")
     try:
         with np.errstate(over="ignore"):
