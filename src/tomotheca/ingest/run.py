@@ -32,6 +32,9 @@ PAGES = 2
 BATCH = 50
 """Finished steps that are written into the journal at once."""
 
+SECONDS = 2.0
+"""At most so long a finished step waits for that: long steps are written down one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
@@ -205,6 +208,7 @@ class _Run:
         ready = [s for s in steps if not self._blocked(s)]
         finished: dict[str, str] = {}
         left = Counter(step.kind for step in ready)
+        noted = time.monotonic()
         try:
             for step, outcome in self._outcomes(ready, progress):
                 self._identifiers.like = left[step.kind]
@@ -212,9 +216,9 @@ class _Run:
                 if (draft := self._draft(step, outcome)) is not None:
                     self._commit(step, draft)
                     finished[step.key] = self._fingerprints[step.key]
-                    if len(finished) >= BATCH:
+                    if len(finished) >= BATCH or time.monotonic() > noted + SECONDS:
                         self.desk.journal.mark_all(finished)
-                        finished = {}
+                        finished, noted = {}, time.monotonic()
         finally:
             if finished:
                 self.desk.journal.mark_all(finished)
