@@ -19,6 +19,9 @@ LARGEST_CHUNK = 512 << 20
 LONGEST_EDGE = 1 << 24
 """Voxels; the same as for MRC files."""
 
+LARGEST_IMAGE = 1 << 44
+"""Bytes of a level, what is not stored included: metadata of a few hundred bytes may claim exabytes of zeroes."""
+
 LARGEST_WHOLE = 1 << 30
 """Bytes of a level that is read as a whole."""
 
@@ -102,6 +105,8 @@ def open_level(path: Path, group: Any, name: str) -> Any:
         raise FormatError(
             path, f"says that {name!r} has {_times(shape)} voxels in chunks of {_times(chunks)}: write it again."
         )
+    if (nbytes := math.prod(shape) * dtype.itemsize) > LARGEST_IMAGE:
+        raise FormatError(path, f"says that {name!r} has {nbytes >> 40} TiB, more than any volume has: write it again.")
     if (nbytes := math.prod(chunks) * dtype.itemsize) > LARGEST_CHUNK:
         limit = LARGEST_CHUNK >> 20
         raise FormatError(
