@@ -69,6 +69,12 @@ def test_on_screen_in_place_and_hidden(make: Any, runs: list[str], tmp_path: Pat
     assert f"{config}:9 (depositions[0].metadata.deposition_title): deposition_title is still TODO" in checked.stderr
     done = run_cli("ingest", config, "--source", source, "--in-place", "--root", root, "--json")
     assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    steps = [event for event in events if event["event"] == "step"]
+    assert (events[0]["event"], events[-1]["event"]) == ("start", "finish")
+    assert len(steps) == events[0]["steps"] == events[-1]["done"]
+    assert events[-1]["bytes"] == events[0]["total"] == sum(step["bytes"] for step in steps)
+    assert events[-1]["slowest_seconds"] == pytest.approx(max(step["seconds"] for step in steps), abs=0.01)
     again = json.loads(run_cli("ingest", config, "--source", source, "--in-place", "--root", root, "--json").stdout)
     assert (again["written"], again["bytes"]) == (0, 0)
     assert snapshot(source) == before
