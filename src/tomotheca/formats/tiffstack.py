@@ -148,7 +148,7 @@ class Reader:
     def _needed(self, page: Any) -> float:
         """Give the least number of bytes that the file must have of an image."""
         size = math.prod(page.shape) * np.dtype(page.dtype).itemsize
-        return size / (1 if int(page.compression) == PLAIN else STEEPEST)
+        return float(size) / (1 if int(page.compression) == PLAIN else STEEPEST)
 
     def _pixel(self, page: Any) -> Vector:
         unit, resolution = page.tags.get("ResolutionUnit"), page.tags.get("XResolution")
