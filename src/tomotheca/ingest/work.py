@@ -175,7 +175,7 @@ def _inside(value: Any) -> Any:
         return {key: _inside(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_inside(inner) for inner in value]
-    names = _names(type(value))
+    names = _names(type(value))  # type: ignore[arg-type]  # classes are hashable
     return value if names is None else {name: _inside(getattr(value, name)) for name in names}
 
 
