@@ -54,10 +54,10 @@ def portal(made: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ingest(folder: Path, name: str, *, root: Path | None = None) -> dict[str, Any]:
+def ingest(folder: Path, name: str, *words: str, root: Path | None = None) -> dict[str, Any]:
     """Ingest a configuration of a folder, into the portal in the folder ``root`` of another one where that is given."""
     done = run_cli(
-"ingest", folder / f"{name}.yaml", "--source", folder / "source", "--root", (root or folder) / "root", "--workers", "1", "--json"
+"ingest", folder / f"{name}.yaml", "--source", folder / "source", "--root", (root or folder) / "root", "--workers", "1", "--json", *words
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -200,6 +200,18 @@ def test_the_same_again_writes_nothing(made: Path, portal: Path) -> None:
     for name in ("first", "second"):
         assert ingest(made, name, root=portal)["written"] == 0
     assert snapshot(portal) == before
+
+
+def test_volumes_may_stay_where_they_are(made: Path, tmp_path: Path) -> None:
+    source = {p: p.stat().st_mtime_ns for p in (made / "source").rglob("*")}
+    assert ingest(made, "first", "--in-place", root=tmp_path)["written"] > 0
+    before = snapshot(tmp_path)
+    assert not [key for key in before if "/Tomograms/100/" in key and key.endswith(".mrc")]
+    assert ingest(made, "first", "--in-place", root=tmp_path)["written"] == 0
+    assert snapshot(tmp_path) == before
+    assert {p: p.stat().st_mtime_ns for p in (made / "source").rglob("*")} == source
+    report = json.loads(run_cli("doctor", "--root", tmp_path / "root", "--json").stdout)
+    assert [f for f in report["findings"] if f["severity"] != "note"] == []
 
 
 def test_an_edit_changes_what_was_edited(made: Path, portal: Path, edited: dict[str, Any]) -> None:
