@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from tomotheca.errors import NotFoundError, TomothecaError
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import precomputed
+from tomotheca.web import objects, precomputed
 from tomotheca.web.format import number
 from tomotheca.web.summaries import key_of, preference
 
@@ -52,6 +52,8 @@ MOST_LAYERS = 12
 SOURCES = {"dataset_author": 0, "portal_standard": 1, "community": 2}
 POINTS = frozenset({"Point", "OrientedPoint", "InstanceSegmentation"})
 MASKS = frozenset({"SegmentationMask", "InstanceSegmentationMask"})
+FORMATS = {**dict.fromkeys(POINTS, "ndjson"), **dict.fromkeys(MASKS, "zarr"), "Mesh": "glb"}
+"""Which file of a shape is shown."""
 
 IMAGE_SHADER = "#uicontrol invlerp contrast(range=[%s, %s])\nvoid main() {\n  emitGrayscale(contrast());\n}\n"
 MASK_SHADER = """#uicontrol vec3 color color(default="%s")
@@ -217,10 +219,7 @@ def _shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
     found = []
     for f in files:
         kind = kinds[f["annotation_shape_id"]]
-        if (kind["shape_type"], f["format"]) in {
-            *((p, "ndjson") for p in POINTS),
-            *((m, "zarr") for m in MASKS),
-        } and key_of(asked, f["s3_path"]):
+        if FORMATS.get(kind["shape_type"]) == f["format"] and key_of(asked, f["s3_path"]):
             spacing = spacings.get(f["tomogram_voxel_spacing_id"], 0.0)
             found.append(
                 Shape(
@@ -236,17 +235,17 @@ def _shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
 
 def _with_folders(asked: Asked, found: Sequence[Shape]) -> list[Shape]:
     folders = [
-        precomputed.folder_of(key_of(asked, s.file["s3_path"]), s.shape) if s.shape in POINTS else "" for s in found
+        "" if s.shape in MASKS else precomputed.folder_of(key_of(asked, s.file["s3_path"]), s.shape) for s in found
     ]
     have = precomputed.there(asked, folders)
     return [replace(s, folder=f if f in have else "") for s, f in zip(found, folders, strict=True)]
 
 
 def _order(s: Shape) -> tuple[Any, ...]:
-    """Put first what shows best: chosen by authors, ground truth, author's, precise, newest; points before masks."""
+    """Put first what shows best: chosen by authors, ground truth, author's, precise, newest; points before masks and meshes."""
     a = s.annotation
     return (
-        not s.file["is_visualization_default"], not a["ground_truth_status"], s.source, -(a["confidence_precision"] or 0), _newest(a), s.shape in MASKS, s.shape != "OrientedPoint",
+        not s.file["is_visualization_default"], not a["ground_truth_status"], s.source, -(a["confidence_precision"] or 0), _newest(a), s.shape not in POINTS, s.shape != "OrientedPoint",
         a["id"], s.file["id"],
     )  # fmt: skip
 
@@ -256,14 +255,14 @@ def _newest(annotation: Row) -> int:
 
 
 def _shown(shapes: Sequence[Shape], wanted: Wanted, tomogram: Row) -> set[int]:
-    """Choose the layers that are on: what was asked for, else one per object in the tomogram's alignment, points before masks."""
+    """Choose the layers that are on: what was asked for, else one per object in the tomogram's alignment, points before masks and meshes."""
     if wanted.annotation is not None or wanted.deposition is not None:
         return set(range(len(shapes)))
     fitting = [i for i, s in enumerate(shapes) if s.file["alignment_id"] == tomogram["alignment_id"]]
     defaults = [i for i in fitting if shapes[i].file["is_visualization_default"]]
     if not defaults:
         seen: set[str] = set()
-        for i in sorted(fitting, key=lambda i: shapes[i].shape in MASKS):
+        for i in sorted(fitting, key=lambda i: shapes[i].shape not in POINTS):
             if (name := shapes[i].annotation["object_id"]) not in seen:
                 seen.add(name)
                 defaults.append(i)
@@ -283,8 +282,13 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
     name = f"{a['object_name']} · {label('annotation_file_shape_type_enum', s.shape).lower()} ({asked.name('annotation', a['id'])})"
     if s.spacing and s.spacing != tomogram["voxel_spacing"] and s.shape in MASKS:
         name += f" {number(s.spacing)} Å"
+    colour = colours(asked).get(a["object_id"], PALETTE[0])
+    if s.shape == "Mesh":
+        return {**objects.mesh_layer(s.folder, colour=colour), "name": name} if s.folder else None
+    if s.shape == "InstanceSegmentationMask":
+        return {**objects.label_layer(asked, key_of(asked, s.file["s3_path"]), a["object_count"]), "name": name}
     if s.shape in MASKS:
-        shader = MASK_SHADER % colours(asked).get(a["object_id"], PALETTE[0])
+        shader = MASK_SHADER % colour
         return {
             "type": "image",
             "name": name,
@@ -293,7 +297,6 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
             "opacity": 0.75,
             "blend": "default",
         }
-    colour = colours(asked).get(a["object_id"], PALETTE[0])
     if s.folder and (s.shape == "InstanceSegmentation" or (s.file["file_size"] or 0) > min(SMALL, room)):
         made = precomputed.layer(asked, s.folder, colour=colour)
         if made is not None:

@@ -243,6 +243,11 @@ def write_layout(path: Path, volume: npt.NDArray[np.generic], layout: Layout) ->
         writer.close()
 
 
+def head(layout: Layout, statistics: Moments) -> bytes:
+    """Give what stands before the voxels of a file of which everything is known: header and extended header."""
+    return _header(layout, statistics) + layout.extended
+
+
 def _header(layout: Layout, statistics: Moments) -> bytes:
     """Pack the 1024 bytes."""
     z, y, x = layout.shape
