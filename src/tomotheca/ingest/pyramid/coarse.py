@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tomotheca.errors import Finding
 from tomotheca.formats import mrc, omezarr
 from tomotheca.ingest.pyramid import choices
 from tomotheca.ingest.pyramid.job import Job
 from tomotheca.ingest.pyramid.recipe import Pyramid, Recipe, Target
 
 if TYPE_CHECKING:
+    from tomotheca.errors import Finding
     from tomotheca.formats.omezarr.levels import Box, Level
     from tomotheca.formats.reduce import Array
 
