@@ -42,6 +42,7 @@ OLD_NAMES = {
     "bsd": "BSD-3-Clause",
     "bsd license": "BSD-3-Clause",
     "bsd 3-clause license": "BSD-3-Clause",
+    "bsd 3-clause": "BSD-3-Clause",
     "isc license (iscl)": "ISC",
     "mit license": "MIT",
     "mit-cmu": "MIT-CMU",

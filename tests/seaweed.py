@@ -85,12 +85,14 @@ def running(folder: Path) -> Iterator[Seaweed]:
                 process.kill()
 
 
-def _wait(store: Seaweed, log: Path, seconds: float = 60) -> None:
+def _wait(store: Seaweed, log: Path, seconds: float = 120) -> None:
     client, end = store.client, time.monotonic() + seconds
     while True:
         try:
             client.create_bucket(Bucket="ready")
         except (BotoCoreError, ClientError) as error:
+            if "BucketAlreadyOwnedByYou" in str(error):  # an answer was too slow
+                return
             if time.monotonic() > end or store.process.poll() is not None:
                 message = f"SeaweedFS does not answer: {error}\n{log.read_text(errors='replace')[-2000:]}"
                 raise RuntimeError(message) from error

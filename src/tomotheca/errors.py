@@ -8,6 +8,19 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 
+LONGEST = 1000
+"""Characters of a message that repeats what stood in a file."""
+
+
+def one_line(text: str) -> str:
+    """Give a message that prints on one line, whatever a broken file has put into it: its middle is left out if it is long."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
+    words = " ".join(text.split())
+    return words if words.isprintable() else "".join(c if c.isprintable() else "?" for c in words)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -22,6 +35,10 @@ class Finding:
 
     path: str = ""
     """Dotted path inside the file, such as ``tomograms[0].metadata.voxel_spacing``."""
+
+    def __post_init__(self) -> None:
+        if (message := one_line(self.message)) != self.message:
+            object.__setattr__(self, "message", message)
 
     def __str__(self) -> str:
         place = f"{self.where} ({self.path})" if self.path else self.where
@@ -38,6 +55,10 @@ class FindingsError(TomothecaError, ValueError):
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
         super().__init__("\n".join(map(str, self.findings)))
+
+    def __reduce__(self) -> tuple[type[FindingsError], tuple[tuple[Finding, ...]]]:
+        """Say how it is made again in another process."""
+        return type(self), (self.findings,)
 
 
 class InvalidDocumentError(FindingsError):
@@ -57,8 +78,12 @@ class FormatError(TomothecaError, ValueError):
 
     def __init__(self, path: object, message: str) -> None:
         self.path = str(path)
-        self.reason = message
-        super().__init__(f"{path}: {message}")
+        self.reason = one_line(message)
+        super().__init__(f"{path}: {self.reason}")
+
+    def __reduce__(self) -> tuple[type[FormatError], tuple[str, str]]:
+        """Say how it is made again in another process."""
+        return type(self), (self.path, self.reason)
 
 
 class NotFoundError(TomothecaError, LookupError):
@@ -97,6 +122,20 @@ class AccessError(TomothecaError, PermissionError):
 
 class StorageError(TomothecaError, OSError):
     """The disk or object store refused: full, read-only, unreachable."""
+
+
+class ChangedSourceError(StorageError):
+    """A file that stays in its place is not the one that was taken in: what is known of it is not true of it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{key} lies outside the archive and has changed since it was taken in; its operator can run the ingest again, or put the old file back"
+        )
+
+    def __reduce__(self) -> tuple[type[ChangedSourceError], tuple[str]]:
+        """Say how it is made again in another process."""
+        return type(self), (self.key,)
 
 
 class MissingExtraError(TomothecaError, ImportError):

@@ -98,6 +98,9 @@ class Settings(BaseModel):
     zip_limit: int = Field(20_000_000_000, ge=0)
     """Bytes of the largest tree that is sent as one ZIP file; 0 sends none."""
 
+    in_place: bool = False
+    """Leave volumes where they are when they are ingested, as far as they can be served from there (`ingest --in-place`)."""
+
     annotation_per_tomogram: str = Field("warning", pattern="^(off|note|warning|error)$")
     """What the doctor says of a tomogram without annotation: `error`, `warning`, `note`, or nothing (`off`)."""
 
@@ -132,10 +135,7 @@ class Settings(BaseModel):
             If it is in an object store.
         """
         if self.archive_is_remote:
-            message = (
-                f"archive {self.archive}: this needs a folder; ingest into one, copy it to the object store, "
-                "then run `tomotheca index` with that address"
-            )
+            message = f"archive {self.archive}: this needs an archive in a folder of this machine"
             raise SettingsError(message)
         return Path(self.archive_name)
 

@@ -106,17 +106,6 @@ def test_indexing_and_publishing(world: World, store: Seaweed, tmp_path: Path) -
     assert json.loads(marks)["high_water"]["dataset"] >= HIDDEN
 
 
-def test_what_is_not_offered_is_said_in_one_sentence(store: Seaweed, tmp_path: Path) -> None:
-    names = {**store.environment, "TOMOTHECA_ARCHIVE": ARCHIVE}
-    config = tmp_path / "config.yaml"
-    config.write_text("{}", encoding="utf-8")
-    for words in (("ingest", config), ("demo",)):
-        done = run_cli(*words, "--root", tmp_path / "root", **names)
-        assert done.returncode != 0
-        assert "ingest into one" in " ".join(done.stderr.split())
-        assert "Traceback" not in done.stderr
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

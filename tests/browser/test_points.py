@@ -67,14 +67,24 @@ def prepare(lab: Lab) -> None:
         del lab.config[name]
 
 
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="module", params=["--copy", "--in-place"])
+def portal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     lab = Lab(tmp_path_factory.mktemp("points"))
     lab.root.mkdir(parents=True)
     lab.add("TS_1")
     prepare(lab)
     root = lab.folder / "root"
-    words = ["ingest", str(lab.save()), "--source", str(lab.folder / "source"), "--root", str(root), "--workers", "1"]
+    words = [
+        "ingest",
+        str(lab.save()),
+        "--source",
+        str(lab.folder / "source"),
+        "--root",
+        str(root),
+        "--workers",
+        "1",
+        request.param,
+    ]
     done = subprocess.run([sys.executable, "-m", "tomotheca", *words], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -168,10 +168,3 @@ def test_killed_while_removing(root: Path) -> None:
         assert not [f for f in folders if not any(f.iterdir())], f"seed {seed}"
         counts = rows(root)
         assert (counts["tomogram"], counts["run"]) == (len(there.get("tomogram", [])), len(there.get("run", [])))
-
-
-def test_adopt_says_that_it_is_not_there_yet(tmp_path: Path) -> None:
-    done = run_cli("adopt", tmp_path, "--root", tmp_path / "root")
-    assert done.returncode == 2
-    assert "is not adopted" in done.stderr
-    assert list(tmp_path.iterdir()) == []

@@ -168,6 +168,9 @@ BREAKS: Mapping[str, Break] = {
     "manifest.files": lambda a: a.remove(RAWTLT),
     "manifest.keys": lambda a: a.entries(TOMOGRAM, lambda found: found.append({**found[0], "key": f"{RUN}other"})),
     "manifest.hashed": lambda a: a.entries(TOMOGRAM, lambda found: found[0].update(sha256=None)),
+    "source.unchanged": lambda a: a.entries(
+        TOMOGRAM, lambda found: found[0].update(source=str(a.root / found[0]["key"]), mtime=1)
+    ),
     "manifest.unlisted": lambda a: a.write(f"{RUN}notes.txt", b"mine"),
     "manifest.unfinished": lambda a: a.write(f"{RUN}TiltSeries/107/TS_1.mrc", b"half"),
     "identifier.given": drop(TOMOGRAM_DOCUMENT, "id"),

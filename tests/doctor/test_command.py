@@ -163,8 +163,10 @@ def test_hash_notes_the_digest_of_files_that_stay_in_their_place(doctor: Typed, 
     assert entry.sha256 == known
     assert doctor.data("--hash")["findings"] == []
     source.write_bytes(source.read_bytes()[:-1] + b"x")
-    (found,) = doctor.data("--hash")["findings"]
-    assert "sha256 differs" in found["message"]
+    changed, unlike = doctor.data("--hash")["findings"]
+    assert "sha256 differs" in changed["message"]
+    assert (unlike["rule"], unlike["where"]) == ("source.unchanged", breaks.MRC)
+    assert "is not served" in unlike["message"]
 
 
 def test_a_source_that_changed_is_not_hashed(archive: Archive, tmp_path: Path) -> None:

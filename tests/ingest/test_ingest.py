@@ -158,7 +158,7 @@ def test_a_deleted_file_of_the_archive_comes_back(lab: Any) -> None:
 
 
 def test_workers_make_the_same_archive(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tomotheca.ingest.run.WORTH_A_PROCESS", 0)
+    monkeypatch.setattr("tomotheca.ingest.workers.WORTH_A_PROCESS", 0)
     result = lab.add("TS_2").ingest(workers=2)
     assert not result.failed
     before = lab.snapshot()
@@ -211,7 +211,10 @@ class Told:
     def start(self, steps: int, size: int) -> None:
         self.steps, self.total = steps, size
 
-    def step(self, name: str) -> None:
+    def step(self, name: str, since: float) -> None:
+        self.named = name
+
+    def done(self, name: str, size: int, seconds: float) -> None:
         self.steps -= 1
 
     def advance(self, size: int) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from tomotheca.formats import mrc
 from tomotheca.ingest.config import Configuration, Entry, Source, read
 from tomotheca.ingest.discover import allowed
-from tomotheca.ingest.language import Shape, SourceGlob
+from tomotheca.ingest.language import SourceGlob
+from tomotheca.ingest.language_shapes import Shape
 from tomotheca.ingest.template import fill, named
 
 SIZE = (4, 6, 8)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tomotheca.api.ranges import Outcome, Range, decide, http_date
 from tomotheca.errors import StorageError
 from tomotheca.store.documents import public_bytes
+from tomotheca.store.held import held, stretch_of
 from tomotheca.store.sources import AT_ONCE, MemorySource, Source, in_place
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ async def blob_of(file: FileRow, files: Files) -> Blob:
     ------
     StorageError
         If the bytes are not in the archive and not on this machine.
+    ChangedSourceError
+        If they are a volume that stays in its place, and it is not the one that was taken in.
     """
     tag = f'"{file.etag}"'
     if file.redacted:
@@ -56,7 +59,11 @@ async def blob_of(file: FileRow, files: Files) -> Blob:
     if "://" in file.source:
         message = f"{file.key}: its bytes are not on this server; ask its operator"
         raise StorageError(message)
-    return Blob(file.size, tag, file.media_type, file.mtime, in_place(file.key, file.source))
+    if file.whole is None:
+        return Blob(file.size, tag, file.media_type, file.mtime, in_place(file.key, file.source))
+    source = stretch_of(held(file.key, file.source, file.whole, file.mtime or 0.0), file.offset)
+    source.check()  # also where no byte is sent: to HEAD and 304
+    return Blob(file.size, tag, file.media_type, file.mtime, source)
 
 
 @dataclass
@@ -151,13 +158,23 @@ class BlobResponse:
         await _deliver(send, begin, self._parts(heads, ranges, last))
 
     async def _parts(self, heads: list[bytes], ranges: tuple[Range, ...], last: bytes) -> AsyncIterator[bytes]:
+        """Give heads and ranges; short ones are read where the request is answered, and sent together."""
+        waiting: list[bytes] = []
+        length = 0
         for head, (start, stop) in zip(heads, ranges, strict=True):
-            lead = head
-            async for piece in self.blob.source.stream(start, stop):
-                yield lead + piece
-                lead = b""
-            yield b"\r\n"
-        yield last
+            waiting.append(head)
+            if stop - start <= AT_ONCE:
+                waiting.append(await self.blob.source.read(start, stop))
+                length += stop - start
+            else:
+                async for piece in self.blob.source.stream(start, stop):
+                    yield b"".join([*waiting, piece])
+                    waiting, length = [], 0
+            waiting.append(b"\r\n")
+            if length >= AT_ONCE:
+                yield b"".join(waiting)
+                waiting, length = [], 0
+        yield b"".join([*waiting, last])
 
 
 async def _deliver(send: Send, begin: Message, pieces: AsyncIterator[bytes]) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from tomotheca.errors import (
     AccessError,
+    ChangedSourceError,
     ConflictError,
     FindingsError,
     FormatError,
@@ -43,6 +44,7 @@ ERROR_STATUS: dict[type[Exception], int] = {
     ConflictError: 409,
     MissingExtraError: 406,
     SettingsError: 500,
+    ChangedSourceError: 409,
     StorageError: 503,
     TomothecaError: 500,
 }
@@ -63,7 +65,7 @@ def status_of(error: Exception) -> int:
 async def on_error(request: Request, error: Exception) -> Response:
     """Answer one of our errors."""
     status = status_of(error)
-    if status >= SERVER:
+    if status >= SERVER or isinstance(error, ChangedSourceError):
         problems.error("request %s: %s", request.state.request_id, request.url.path, exc_info=error)
     return answer(request, status, str(error))
 

@@ -18,7 +18,7 @@ from tomotheca.api.ranges import decide
 from tomotheca.api.s3_xml import S3Error, document, error
 from tomotheca.api.sigv4 import Asked, claim, problem
 from tomotheca.catalog.viewer import CURATOR, Viewer
-from tomotheca.errors import NotFoundError, StorageError
+from tomotheca.errors import ChangedSourceError, NotFoundError, StorageError
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -72,7 +72,8 @@ class Door:
             if begun:
                 raise
             problems.error("request %s: %s", request_id, scope["path"], exc_info=failed)
-            await error(S3Error("ServiceUnavailable"), scope["path"], request_id)(scope, receive, sent)
+            refused = S3Error("OperationAborted" if isinstance(failed, ChangedSourceError) else "ServiceUnavailable")
+            await error(refused, scope["path"], request_id)(scope, receive, sent)
 
     async def _answer(self, scope: Scope) -> Response | BlobResponse:
         method = scope["method"]

@@ -27,6 +27,7 @@ ERRORS: Mapping[str, tuple[int, str]] = {
     "NoSuchBucket": (404, "There is no such bucket."),
     "NoSuchKey": (404, "There is no such key."),
     "NotImplemented": (501, "This server does not offer that."),
+    "OperationAborted": (409, "The object lies outside the archive and has changed since it was taken in."),
     "PreconditionFailed": (412, "A condition of the request does not hold."),
     "RequestTimeTooSkewed": (403, "The clocks of client and server differ by more than 15 minutes."),
     "ServiceUnavailable": (503, "The object is listed but cannot be read now."),

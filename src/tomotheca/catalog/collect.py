@@ -164,7 +164,7 @@ def _take_files(gathered: _Gathered, read: Read, *, publish_emails: bool) -> Non
         gathered.files.append(
             {
                 **common, **({} if e.deposition is None else {"_gate": e.deposition}), "key": e.key, "size": e.size, "sha256": e.sha256, "stored_size": e.size, "stored_sha256": e.sha256,
-                "media_type": e.media_type, "role": e.role, "mtime": e.mtime / 1e9 if e.mtime else read.document.get("last_updated_at"), "members": e.members, "source": e.source,
+                "media_type": e.media_type, "role": e.role, "mtime": e.mtime / 1e9 if e.mtime else None if e.source else read.document.get("last_updated_at"), "members": e.members, "source": e.source,
             }
         )  # fmt: skip
         gathered.sizes[e.key.rstrip("/")] = e.size

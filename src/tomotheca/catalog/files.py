@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.errors import NotFoundError
-from tomotheca.store import layout, manifest, members
+from tomotheca.store import layout, manifest, members, stretches
 from tomotheca.store.files import LocalFiles
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tomotheca.store.files import Files
 
 PAGE = 1000
+HELD = frozenset({"tomogram", "tilt_series"})
+"""Roles of volumes, which are served in place only as they were taken in."""
+
 BEHIND = "\U0010ffff"
 """Sorts behind every character that a key has."""
 
@@ -46,6 +49,12 @@ class FileRow:
     stored_size: int = 0
     """Bytes as stored, where they are not those that are served."""
 
+    whole: int | None = None
+    """Bytes that the source must have, as it must have the time `mtime`; None where nobody looks."""
+
+    offset: int = 0
+    """Where the bytes begin in the source."""
+
     @property
     def etag(self) -> str:
         """Strong entity tag: the digest, or size and time where there is none."""
@@ -62,8 +71,14 @@ def entry_row(row: Row) -> FileRow:
     """Make a FileRow of a row of the file table."""
     return FileRow(
         row["key"], row["size"], row["sha256"], row["media_type"], row["role"], row["mtime"], row["source"],
-        redacted=row["sha256"] != row["stored_sha256"], stored_size=row["stored_size"],
+        redacted=row["sha256"] != row["stored_sha256"], stored_size=row["stored_size"], whole=_whole(row),
     )  # fmt: skip
+
+
+def _whole(row: Row) -> int | None:
+    """Give the size of a volume that stays in its place; other files in place may be changed there."""
+    held = row["source"] and row["mtime"] and row["role"] in HELD
+    return int(row["size"]) if held else None
 
 
 def file_row(row: sa.Row[Any]) -> FileRow:
@@ -197,6 +212,13 @@ def members_of(files: Files, entry: Row, prefix: str, after: str) -> Iterator[Fi
 
 def _member_row(entry: Row, member: members.Member) -> FileRow:
     key = entry["key"] + member.path
+    if here := stretches.kept_here(member):
+        return FileRow(key, here.size, here.sha256, manifest.media_type(key), entry["role"], entry["mtime"])
+    if part := stretches.stretch(member):
+        return FileRow(
+            key, member.size, part.sha256, manifest.media_type(key), entry["role"], part.mtime / 1e9, entry["source"],
+            whole=part.whole, offset=part.offset,
+        )  # fmt: skip
     source = f"{entry['source']}/{member.path}" if entry["source"] else None
     sha256, mtime = members.digest_or_time(member)
     if mtime is None:

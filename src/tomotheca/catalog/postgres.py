@@ -81,7 +81,7 @@ class Session:
         Returns
         -------
         bool
-            Its answer.
+            Its answer; where there is no catalogue to ask, true.
         """
         while True:
             more = f", ({asked})" if asked and self.number else ""
@@ -97,7 +97,7 @@ class Session:
             if number == self.number:
                 if result.status != TUPLES:
                     connection.execute(opening, prepare=False)
-                return result.get_value(0, 1) == b"t" if more else bool(asked) and _truth(connection, asked)
+                return result.get_value(0, 1) == b"t" if more else bool(asked)
             connection.pgconn.exec_(b"ROLLBACK")
             connection.execute(f"SET search_path TO {quoted(self.schema(number))}", prepare=False)
             self.number = number
@@ -201,11 +201,6 @@ def plain_numbers(cursor: Any) -> None:
     from psycopg.types.numeric import IntDumper  # noqa: PLC0415 - the driver is an extra
 
     cursor.adapters.register_dumper(int, IntDumper)
-
-
-def _truth(connection: psycopg.Connection[Any], asked: str) -> bool:
-    ((found,),) = connection.execute(asked, prepare=False).fetchall()
-    return bool(found)
 
 
 def _error(result: Any) -> Exception:

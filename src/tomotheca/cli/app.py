@@ -13,6 +13,7 @@ from tomotheca.cli import (
     desk,
     doctor,
     download,
+    draft,
     dump,
     index,
     ingest,
@@ -43,6 +44,7 @@ app.command("remove")(remove.remove)
 app.command("adopt")(adopt.adopt)
 app.command("audit")(audit.audit)
 app.command("serve")(serve.serve)
+app.command("draft")(draft.draft)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("download")(download.download)

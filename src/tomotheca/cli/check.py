@@ -10,8 +10,11 @@ from tomotheca.cli.output import emit, show_findings
 
 Config = Annotated[Path, typer.Argument(help="Ingest configuration, a YAML file.", show_default=False)]
 Source = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the files; patterns are tried on it, headers are read.", show_default=False),
+    str | None,
+    typer.Option(
+        help="Folder of the files, or s3://bucket/prefix; patterns are tried on it, headers are read.",
+        show_default=False,
+    ),
 ]
 SyntaxOnly = Annotated[bool, typer.Option("--syntax-only", help="Look at the text alone, also when a source is given.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")]
@@ -22,8 +25,9 @@ def check(
 ) -> None:
     """Check an ingest configuration: its grammar, its rules and, with a source, what its patterns find. Needs no archive."""
     from tomotheca.ingest.check import check as examine  # noqa: PLC0415 - heavy
+    from tomotheca.ingest.far import source as place  # noqa: PLC0415 - heavy
 
-    findings = examine(config, None if syntax_only else source)
+    findings = examine(config, None if syntax_only or source is None else place(source))
     counts = {severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning", "note")}
     if not json:
         show_findings(findings)

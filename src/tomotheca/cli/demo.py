@@ -64,7 +64,6 @@ def demo(
     from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415
 
     settings = load(root)
-    _ = settings.archive_folder  # an object store is refused before anything is made
     folder = settings.root / INPUT
     built = _built(settings.root, Asked(runs, _size(size), seed, offline), quiet=json)
     with opened(settings, create=True) as portal:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tomotheca.cli.options import Json, Root, load
-from tomotheca.cli.output import emit, plain, show_findings, size
+from tomotheca.cli.output import emit, note, plain, show_findings, size
+from tomotheca.cli.team import Wanted, joined, script
 
 if TYPE_CHECKING:
+    from tomotheca.ingest.inplace import Staying
     from tomotheca.ingest.pictures import Elsewhere
     from tomotheca.ingest.plan import IngestOptions
     from tomotheca.ingest.work import Plan
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
 
 Config = Annotated[Path, typer.Argument(help="Ingest configuration, a YAML file.", show_default=False)]
 Source = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        help="Folder of the files; its source_prefix lies below. Default: that of the configuration.",
+        help="Folder of the files, or s3://bucket/prefix; its source_prefix lies below. Default: that of the configuration.",
         show_default=False,
     ),
 ]
@@ -29,6 +31,13 @@ Only = Annotated[
 Run = Annotated[str, typer.Option(help="Take in only runs whose name matches this regular expression.")]
 Private = Annotated[bool, typer.Option("--private", help="Hide what is described here until `tomotheca publish`.")]
 Force = Annotated[bool, typer.Option("--force", help="Do everything again, also what is there and unchanged.")]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read sources and files of the archive again, whatever their size and time, and do again what differs.",
+    ),
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes. Default: the cores.", show_default=False)]
 Bucket = Annotated[
     list[str] | None,
@@ -40,12 +49,33 @@ Fetch = Annotated[bool, typer.Option("--fetch", help="Fetch key photos from the 
 Keep = Annotated[
     bool, typer.Option("--keep", help="Leave in the archive what the configuration does not produce any more.")
 ]
+InPlace = Annotated[
+    bool | None,
+    typer.Option(
+        "--in-place/--copy",
+        help="Leave MRC volumes where they are and serve them from there; only coarse levels are written. Default: the setting in_place.",
+        show_default=False,
+    ),
+]
+Dask = Annotated[
+    str,
+    typer.Option(
+        help="Have a Dask cluster do the steps: address of its scheduler. Needs the extra dask.", show_default=False
+    ),
+]
+Slurm = Annotated[
+    Path | None,
+    typer.Option(
+        help="Have jobs of SLURM do the steps: YAML file with jobs, cores, memory, walltime, ... Needs the extra dask; --plan shows the job's script.",
+        show_default=False,
+    ),
+]
 NoIndex = Annotated[bool, typer.Option("--no-index", help="Leave the catalogue as it is.")]
 
 
 def ingest(
-    config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False,
-    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, no_index: NoIndex = False, root: Root = None, json: Json = False,
+    config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False, verify: Verify = False,
+    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, in_place: InPlace = None, dask: Dask = "", slurm: Slurm = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
     from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415 - heavy
@@ -53,12 +83,45 @@ def ingest(
     settings = load(root)
     words = tuple(part.strip() for part in only.split(",") if part.strip())
     options = IngestOptions(
-        config, source or config.parent, words, run, force, private, workers or settings.workers, settings.memory,
-        elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep,
+        config, _source(settings, source, config), words, run, force, private, workers or settings.workers, settings.memory,
+        elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep, verify=verify, staying=_staying(settings, in_place),
     )  # fmt: skip
-    code = _plan(settings, options, json=json) if plan else _ingest(settings, options, index=not no_index, json=json)
+    if in_place and source and "://" in source:
+        message = "volumes of a bucket cannot be served from where they are: leave it out, or mount the bucket"
+        raise typer.BadParameter(message, param_hint="--in-place")
+    if plan and verify:
+        message = "a plan reads no files: leave one of the two out"
+        raise typer.BadParameter(message, param_hint="--verify")
+    wanted = Wanted(dask, slurm)
+    if plan and (text := script(wanted)):
+        note(text)
+    code = (
+        _plan(settings, options, json=json)
+        if plan
+        else _ingest(settings, options, wanted, index=not no_index, json=json)
+    )
     if code:
         raise typer.Exit(code)
+
+
+def _source(settings: "Settings", given: str | None, config: Path) -> Path:
+    from tomotheca.ingest.far import source  # noqa: PLC0415 - heavy
+
+    return source(given, settings.archive_endpoint) if given else config.parent
+
+
+def _staying(settings: "Settings", wanted: bool | None) -> "Staying | None":
+    """Give the wish that volumes stay where they are; what belongs to the portal itself is never served as a source."""
+    from tomotheca.ingest.inplace import Staying  # noqa: PLC0415 - heavy
+
+    if not (settings.in_place if wanted is None else wanted):
+        return None
+    own = [
+        settings.state_folder,
+        settings.loaded_folder,
+        *([] if settings.archive_is_remote else [settings.archive_folder]),
+    ]
+    return Staying(tuple(own))
 
 
 def _elsewhere(bucket: list[str] | None, fetched: Path | None) -> "Elsewhere":
@@ -73,10 +136,10 @@ def _elsewhere(bucket: list[str] | None, fetched: Path | None) -> "Elsewhere":
 def _plan(settings: "Settings", options: "IngestOptions", *, json: bool) -> int:
     from tomotheca.errors import ConfigurationError  # noqa: PLC0415 - heavy
     from tomotheca.ingest.plan import plan  # noqa: PLC0415
-    from tomotheca.store.files import LocalFiles  # noqa: PLC0415
+    from tomotheca.store.opening import open_files  # noqa: PLC0415
 
     try:
-        planned = plan(options, LocalFiles(settings.archive_folder))
+        planned = plan(options, open_files(settings))
     except ConfigurationError as error:
         return _refused(error, json=json)
     if not json:
@@ -113,7 +176,7 @@ def _summary(planned: "Plan") -> str:
     return "\n".join([*lines, f"{len(planned.steps)} documents from {total}; nothing was written."])
 
 
-def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json: bool) -> int:
+def _ingest(settings: "Settings", options: "IngestOptions", wanted: Wanted, *, index: bool, json: bool) -> int:
     from tomotheca.cli.opened import opened  # noqa: PLC0415 - heavy
     from tomotheca.cli.taking_in import index_touched, take_in  # noqa: PLC0415
     from tomotheca.errors import ConfigurationError  # noqa: PLC0415
@@ -121,10 +184,10 @@ def _ingest(settings: "Settings", options: "IngestOptions", *, index: bool, json
     if not options.config.is_file():
         message = f"there is no configuration {options.config}"
         raise typer.BadParameter(message)
-    _ = settings.archive_folder  # an object store is refused before anything is read
     with opened(settings, create=True) as portal:
         try:
-            done = take_in(portal, options, quiet=json)
+            with joined(settings, options, wanted) as chosen:
+                done = take_in(portal, chosen, quiet=json, events=json)
         except ConfigurationError as error:
             return _refused(error, json=json)
         version = index_touched(portal, [done], quiet=json) if index else None

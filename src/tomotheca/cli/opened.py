@@ -105,7 +105,7 @@ def opened(settings: Settings, *, create: bool = False) -> Iterator[Opened]:
     if create and not settings.archive_is_remote:
         settings.archive_folder.mkdir(parents=True, exist_ok=True)
     files = open_files(settings)
-    if not files.present:
+    if not (files.present or (create and settings.archive_is_remote)):
         message = f"there is no archive in {settings.archive_name}; `tomotheca ingest` or `tomotheca demo` makes one, --root names another folder"
         raise NotFoundError(message)
     settings.state_folder.mkdir(parents=True, exist_ok=True)

@@ -8,10 +8,14 @@ from tomotheca.cli.options import Json, Root, load
 from tomotheca.cli.output import emit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tomotheca.cli.opened import Opened
 
 PUBLIC = {"state": "public", "until": None}
 DEPOSITION = "DP-"
+MOST = 20
+"""Texts still to be given that are named."""
 
 
 def publish(
@@ -38,12 +42,14 @@ def publish(
 
 
 def _dataset(portal: "Opened", number: int, *, json: bool) -> None:
-    from tomotheca.store import documents, layout  # noqa: PLC0415 - heavy
+    from tomotheca.store import documents, layout, tree  # noqa: PLC0415 - heavy
 
     key = layout.Dataset(number).document
+    deposition = documents.read(portal.files, key).get("deposition_id") if portal.files.exists(key) else None
+    above = layout.Deposition(int(deposition)).document if deposition is not None else ""
+    _finished(portal, [key, *(below for _, below in tree.documents(portal.files, number)), *([above] if above else [])])
     changed = _show(portal, key, f"dataset {number}")
-    deposition = documents.read(portal.files, key).get("deposition_id")
-    if deposition is not None and portal.files.exists(above := layout.Deposition(int(deposition)).document):
+    if above and portal.files.exists(above):
         changed |= _show(portal, above, f"deposition {deposition}")
     _note(portal, "dataset", number, changed=changed)
     done = portal.index([number], [] if deposition is None else [int(deposition)])
@@ -54,11 +60,30 @@ def _dataset(portal: "Opened", number: int, *, json: bool) -> None:
 def _deposition(portal: "Opened", number: int, *, json: bool) -> None:
     from tomotheca.store import layout  # noqa: PLC0415 - heavy
 
-    changed = _show(portal, layout.Deposition(number).document, f"deposition {number}")
+    key = layout.Deposition(number).document
+    _finished(portal, [key])
+    changed = _show(portal, key, f"deposition {number}")
     _note(portal, "deposition", number, changed=changed)
     done = portal.index([], [number])
     words = f"DP-{number} is public." if changed else f"DP-{number} was public already."
     emit({"deposition": number, "changed": changed, "version": done.version}, as_json=json, text=words)
+
+
+def _finished(portal: "Opened", keys: "Iterable[str]") -> None:
+    """Refuse to show what has texts that are still to be given."""
+    from tomotheca.errors import Finding, InvalidDocumentError  # noqa: PLC0415 - heavy
+    from tomotheca.ingest.todo import inside  # noqa: PLC0415
+    from tomotheca.store import documents  # noqa: PLC0415
+
+    message = "is still TODO: give it in the configuration, and ingest again."
+    found = [
+        Finding("error", key, message, ".".join(map(str, location)))
+        for key in dict.fromkeys(keys)
+        if portal.files.exists(key)
+        for location, _ in inside(documents.read(portal.files, key), ())
+    ]
+    if found:
+        raise InvalidDocumentError(found[:MOST])
 
 
 def _note(portal: "Opened", kind: str, number: int, *, changed: bool) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tomotheca.cli.removing import Asked
     from tomotheca.ingest.removal import Goes
+    from tomotheca.ingest.withdrawal import Withdrawn
 
 Entity = Annotated[str, typer.Argument(help="What to remove: DS-10001, RN-12, TS-3, AL-4, TM-5, AN-7 or DEP-10300.")]
 Reason = Annotated[str, typer.Option(help="Why; the page of what was removed says it.")]
@@ -43,11 +44,15 @@ def remove(
         _refuse(found, with_dependents=with_dependents)
         goes = found.goes(portal.files, everything=with_dependents)
         if not json:
-            _show(goes)
+            _show(goes, found.withdrawn)
         _ask(found.name, yes=yes)
         papers = (*found.papers, *found.dependents)
         done = removal.remove(
-            portal.files, portal.desk, papers, removal.Why("remove", reason or "removed by the curator")
+            portal.files,
+            portal.desk,
+            papers,
+            removal.Why("remove", reason or "removed by the curator"),
+            withdrawn=found.withdrawn,
         )
         version = portal.index([], []).version
     words = f"Removed {found.name}: {done.documents} documents, {done.files} files, {size(done.bytes)}."
@@ -64,19 +69,23 @@ def remove(
 def _refuse(found: "Asked", *, with_dependents: bool) -> None:
     from tomotheca.errors import ConflictError  # noqa: PLC0415 - heavy
 
-    if found.dependents and not with_dependents:
-        names = [p.name for p in found.dependents]
+    names = [*(p.name for p in found.dependents), *(w.name for w in found.withdrawn)]
+    if names and not with_dependents:
         shown = "; ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         message = f"{found.name} is not removed: {len(names)} depend on it ({shown}); remove them first, or add --with-dependents"
         raise ConflictError(message)
 
 
-def _show(goes: "Sequence[Goes]") -> None:
+def _show(goes: "Sequence[Goes]", withdrawn: "Sequence[Withdrawn]") -> None:
     for one in goes[:SHOWN]:
         note(f"{one.name}: {one.files} files, {size(one.bytes)}")
     if len(goes) > SHOWN:
         note(f"… and {len(goes) - SHOWN} more documents")
-    note(f"{len(goes)} documents, {sum(g.files for g in goes)} files, {size(sum(g.bytes for g in goes))} in all.")
+    for added in withdrawn:
+        note(f"{added.name}: {added.members} files, {size(added.bytes)}")
+    count = sum(g.files for g in goes) + sum(w.members for w in withdrawn)
+    total = sum(g.bytes for g in goes) + sum(w.bytes for w in withdrawn)
+    note(f"{len(goes)} documents, {count} files, {size(total)} in all.")
 
 
 def _ask(name: str, *, yes: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tomotheca.errors import NotFoundError
+from tomotheca.ingest import withdrawal
 from tomotheca.ingest.removal import Goes, Paper, dependents, described, read, within
 from tomotheca.schema import ENTITIES, Dataset, Deposition
 from tomotheca.store import layout, tree
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tomotheca.cli.opened import Opened
+    from tomotheca.ingest.withdrawal import Withdrawn
     from tomotheca.store.files import Files
 
 PATTERN = re.compile(r"([A-Za-z]+-)([1-9][0-9]{0,9})")
@@ -35,6 +37,9 @@ class Asked:
 
     dependents: tuple[Paper, ...]
     """What others have there, and what refers to it."""
+
+    withdrawn: tuple[Withdrawn, ...] = ()
+    """What a deposition has added to runs that are not its own."""
 
     def goes(self, files: Files, *, everything: bool) -> list[Goes]:
         """Say what goes."""
@@ -100,11 +105,12 @@ def _deposition(portal: Opened, number: int) -> Asked:
     files, place = portal.files, layout.Deposition(number)
     own = list(read(files, [(Deposition, place.document)])) if files.exists(place.document) else []
     data = list(_of_deposition(files, number))
-    if not own and not data:
+    added = tuple(withdrawal.find(files, number))
+    if not own and not data and not added:
         message = f"there is no deposition {number} in {portal.settings.archive_name}"
         raise NotFoundError(message)
     name = own[0].name if own else f"deposition {number}"
-    return Asked(name, tuple(own), tuple(data))
+    return Asked(name, tuple(own), tuple(data), added)
 
 
 def _of_deposition(files: Files, number: int) -> Iterator[Paper]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tomotheca.cli.output import Bar, progress
+from tomotheca.cli.following import OnBar, OnEvents, OnLines
+from tomotheca.cli.output import progress
+from tomotheca.ingest.progress import Meter
 from tomotheca.ingest.removal import waiting
 from tomotheca.ingest.run import IngestResult, ingest
 from tomotheca.store import layout
@@ -16,33 +18,22 @@ if TYPE_CHECKING:
     from tomotheca.ingest.plan import IngestOptions
 
 
-@dataclass
-class Shown:
-    """Shows an ingest's progress on a bar, which begins where an earlier one ended."""
+def take_in(portal: Opened, options: IngestOptions, *, quiet: bool, events: bool = False) -> IngestResult:
+    """Run one ingest; see `tomotheca.ingest.ingest` for what is raised.
 
-    bar: Bar
-
-    def start(self, steps: int, size: int) -> None:
-        """Begin: so many steps that read so many bytes."""
-        if steps:
-            self.bar.total(max(1, size))
-
-    def step(self, name: str) -> None:
-        """Name the step."""
-        self.bar.say(name[:60])
-
-    def advance(self, size: int) -> None:
-        """So many more bytes were read."""
-        self.bar.advance(size)
-
-    def finish(self) -> None:
-        """Do nothing: the bar goes when its block ends."""
-
-
-def take_in(portal: Opened, options: IngestOptions, *, quiet: bool) -> IngestResult:
-    """Run one ingest; see `tomotheca.ingest.ingest` for what is raised."""
-    with progress(f"Ingesting {options.config.name}", bytes_=True, quiet=quiet) as bar:
-        return ingest(options, files=portal.files, desk=portal.desk, progress=Shown(bar))
+    Parameters
+    ----------
+    quiet
+        Show nothing.
+    events
+        Write events for scripts to the error stream instead.
+    """
+    name = options.config.name
+    if events or quiet or not sys.stderr.isatty():
+        following: Meter = OnEvents(name) if events else Meter() if quiet else OnLines(name)
+        return ingest(options, files=portal.files, desk=portal.desk, progress=following)
+    with progress(f"Ingesting {name}", bytes_=True) as bar:
+        return ingest(options, files=portal.files, desk=portal.desk, progress=OnBar(bar))
 
 
 def index_touched(portal: Opened, results: Sequence[IngestResult], *, quiet: bool) -> int | None:

@@ -244,7 +244,10 @@ class Look:
             return None
         if "://" in entry.source:
             raise FormatError(key, "lies at a URL, where it is not looked at")
-        return Path(entry.source, key.removeprefix(outer)) if outer else Path(entry.source)
+        if not outer:
+            return Path(entry.source)
+        # Where the source is a file, it is the finest level: what describes it lies in the archive.
+        return Path(entry.source, key.removeprefix(outer)) if Path(entry.source).is_dir() else None
 
 
 class _Blocks:

@@ -40,5 +40,7 @@ def stretched(values: npt.NDArray[Any], ends: Range) -> npt.NDArray[np.uint8]:
     low, high = ends
     span = high - low if high > low else 1.0
     scaled = (np.asarray(values, np.float32) - np.float32(low)) * np.float32(255.0 / span)
-    grey: npt.NDArray[np.uint8] = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0, 255).astype(np.uint8)
+    grey: npt.NDArray[np.uint8] = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0), 0, 255).astype(
+        np.uint8
+    )
     return grey

@@ -19,6 +19,7 @@ radians, 4 a phase shift in degrees, 8 in radians, 16 tilts are of the other sig
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,8 +78,8 @@ def read(path: Path, form: str) -> tuple[Ctf, ...]:
     rows = list(_READERS[form](path))
     if not rows:
         raise FormatError(path, "has no section: is it the right file?")
-    if len({row.z for row in rows}) < len(rows):
-        twice = next(row.z for i, row in enumerate(rows) if any(row.z == other.z for other in rows[:i]))
+    twice, times = Counter(row.z for row in rows).most_common(1)[0]
+    if times > 1:
         raise FormatError(path, f"section {twice + 1} stands twice: keep one line for each.")
     return tuple(sorted(rows, key=lambda row: row.z))
 
@@ -154,6 +155,7 @@ def _imod(path: Path) -> Iterator[Ctf]:
     lines = list(_table(path, comments="#"))
     flags = 0
     if lines and len(lines[0][1]) >= 6 and not any(lines[0][1][1:5]):  # flags 0 0 0 0 version
+        _finite(path, lines[0][0], lines[0][1])
         flags = int(lines[0][1][0])
         lines = lines[1:]
     width = 5 + 2 * bool(flags & ASTIGMATISM) + bool(flags & PHASE) + bool(flags & CUT_ON)
@@ -165,6 +167,8 @@ def _imod(path: Path) -> Iterator[Ctf]:
             raise FormatError(path, f"line {number} has {len(values)} values, {width} belong there for {said}.")
         _finite(path, number, values)
         found.append(_views(path, number, values, flags))
+    if sum(one.last - one.first + 1 for one in found) > MOST:
+        raise FormatError(path, f"names more than {MOST} views: is it the right file?")
     base = 0 if any(one.first == 0 for one in found) else 1
     best: dict[int, _Views] = {}
     for one in found:

@@ -105,6 +105,48 @@ def read_all(descriptor: int, buffer: memoryview, offset: int) -> int:
     return got
 
 
+class Ranges(Protocol):
+    """An open file that gives any stretch of it."""
+
+    descriptor: int
+    """Of the open file; -1 where it is not one of this machine."""
+
+    def fill(self, buffer: memoryview, offset: int) -> int:
+        """Fill a buffer from a place in the file; give the number of bytes, fewer at its end."""
+
+    def stamp(self) -> tuple[int, int]:
+        """Give size and time of change."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class LocalRanges:
+    """An open file of this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def fill(self, buffer: memoryview, offset: int) -> int:
+        """Fill a buffer; see `read_all`."""
+        return read_all(self.descriptor, buffer, offset)
+
+    def stamp(self) -> tuple[int, int]:
+        """Give size and time of change."""
+        status = os.fstat(self.descriptor)
+        return status.st_size, status.st_mtime_ns
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self.descriptor)
+
+
+def ranges(path: Path) -> Ranges:
+    """Open a file to read stretches of it; a path that is not of this machine gives them itself."""
+    own: Ranges | None = path.ranges() if hasattr(path, "ranges") else None
+    return own or LocalRanges(path)
+
+
 def hash_into(digest: Digest, descriptor: int, offset: int, buffer: memoryview) -> None:
     """Add an open file to a digest, from ``offset`` to its end, a buffer at a time."""
     while got := read_all(descriptor, buffer, offset):

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from tomotheca.errors import FormatError
 from tomotheca.formats import rawtlt
 from tomotheca.formats.files import Member, write_file
-from tomotheca.formats.text import read_numbers, read_text, to_floats
+from tomotheca.formats.text import SHOWN, read_numbers, read_text, to_floats
 
-EXCLUDE = re.compile(r"^\s*EXCLUDELIST2?\s+(.*)$", re.IGNORECASE | re.MULTILINE)
+EXCLUDE = re.compile(r"^[ \t]*EXCLUDELIST2?[ \t]+(.*)$", re.IGNORECASE | re.MULTILINE)
 RANGE = re.compile(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?")
 LARGEST = 1e9
 """No shift is larger."""
@@ -126,12 +126,16 @@ def read_tilt_com(path: Path) -> TiltCom:
     """
     text = read_text(path)
     found: set[int] = set()
+    named = 0
     for match in EXCLUDE.finditer(text):
-        for word in re.split(r"[,\s]+", re.sub(r"\s*-\s*", "-", match[1].strip())):
+        for word in re.split(r"[, ]+", re.sub(r" ?- ?", "-", " ".join(match[1].split()))):
             given = RANGE.fullmatch(word)
             first, last = (int(given[1]), int(given[2] or given[1])) if given else (0, 0)
             if not 1 <= first <= last <= MOST:
-                raise FormatError(path, f"{word!r} in EXCLUDELIST is neither a view nor a range of views.")
+                raise FormatError(path, f"{word[:SHOWN]!r} in EXCLUDELIST is neither a view nor a range of views.")
+            named += last - first + 1
+            if named > MOST:
+                raise FormatError(path, f"names more than {MOST} views in EXCLUDELIST: is it the right file?")
             found.update(range(first - 1, last))
     return TiltCom(tuple(sorted(found)), _said(path, text, "OFFSET"), _said(path, text, "XAXISTILT"))
 

@@ -6,6 +6,7 @@ Source of the format: https://bio3d.colorado.edu/SerialEM/hlp/html/about_mdoc.ht
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ from datetime import datetime
 from pathlib import Path, PureWindowsPath
 
 from tomotheca.errors import FormatError
-from tomotheca.formats.text import read_text
+from tomotheca.formats.text import SHOWN, read_text
 
-HEADING = re.compile(r"\[\s*(\w+)\s*=\s*(.*?)\s*\]?\s*$")
+WORD = re.compile(r"\w+")
 AXIS = re.compile(r"tilt axis angle\s*=\s*([-+]?[\d.]+)", re.IGNORECASE)
 DATE = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{2,4})\s+(\d{1,2}):(\d{2}):(\d{2})")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -69,7 +70,8 @@ class Section:
     @property
     def frame_name(self) -> str | None:
         """File name of the frames, without the folders of the acquisition computer."""
-        return PureWindowsPath(self.sub_frame_path).name if self.sub_frame_path else None
+        name = PureWindowsPath(self.sub_frame_path).name if self.sub_frame_path else ""
+        return name if name not in {"", ".", ".."} else None
 
     @property
     def num_sub_frames(self) -> int | None:
@@ -153,12 +155,12 @@ def read(path: Path) -> Mdoc:
     """
     draft = _Draft()
     for number, line in _lines(path):
-        heading = HEADING.match(line) if line.startswith("[") else None
+        heading, said = _heading(line)
         key, separator, value = line.partition("=")
-        if heading and heading[1] == "T":
-            draft.titles.append(heading[2])
+        if heading == "T":
+            draft.titles.append(said)
         elif heading:
-            draft.sections.append((heading[1], _section_number(path, number, heading[2]), {}, number))
+            draft.sections.append((heading, _section_number(path, number, said), {}, number))
         elif separator and key.strip() == "T":
             draft.titles.append(value.strip())
         elif separator:
@@ -167,6 +169,11 @@ def read(path: Path) -> Mdoc:
     if not any(section.kind in SECTIONS for section in sections):
         raise FormatError(path, "has no [ZValue = ...] section: is it an mdoc file?")
     return Mdoc(draft.values, tuple(draft.titles), sections)
+
+
+def bare_name(name: str) -> str:
+    """Give what stays of a movie's name when it was converted or packed since: ``a.tif`` and ``A.mrc.bz2`` have the same."""
+    return name.lower().removesuffix(".bz2").rpartition(".")[0]
 
 
 def dumps(document: Mdoc) -> str:
@@ -186,17 +193,26 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
+def _heading(line: str) -> tuple[str, str]:
+    """Take ``[word = text]`` apart, also without the last bracket; the word is empty if the line is something else."""
+    word, separator, said = line[1:].removesuffix("]").partition("=")
+    if not line.startswith("[") or not separator or not WORD.fullmatch(word.strip()):
+        return "", ""
+    return word.strip(), said.strip()
+
+
 def _section_number(path: Path, line: int, text: str) -> int:
     """Read the number of a section."""
     try:
         return int(text)
     except ValueError:
-        raise FormatError(path, f"line {line}: the section's number {text!r} is no whole number.") from None
+        raise FormatError(path, f"line {line}: the section's number {text[:SHOWN]!r} is no whole number.") from None
 
 
 def _number(text: str | None) -> float | None:
-    """Read the first word as a number."""
+    """Read the first word as a number; what is not finite is none."""
     try:
-        return float(text.split()[0]) if text and text.split() else None
+        value = float(text.split(maxsplit=1)[0]) if text and not text.isspace() else math.nan
     except ValueError:
         return None
+    return value if math.isfinite(value) else None

@@ -91,7 +91,14 @@ def _layout(path: Path, head: bytes) -> _Layout:
     raise FormatError(path, "is not a TIFF file: correct its name, or copy it again.")
 
 
-def _tiff(path: Path) -> Movie:
+def read_tiff(path: Path) -> Movie:
+    """Walk the directories of a TIFF file: the size of its first image, and how many there are.
+
+    Raises
+    ------
+    FormatError
+        If it is no TIFF file, or its chain of directories is broken.
+    """
     with path.open("rb") as file:
         layout = _layout(path, file.read(16))
         (place,) = _read(path, file, layout.first, layout.order + layout.offset)
@@ -143,7 +150,7 @@ def _mrc(path: Path) -> Movie:
 
 
 def _packed(path: Path) -> Movie:
-    with bz2.open(path, "rb") as file:
+    with path.open("rb") as packed, bz2.open(packed, "rb") as file:
         raw = file.read(HEADER)
     if len(raw) < HEADER:
         raise FormatError(path, "ends early: copy it again.")
@@ -158,9 +165,9 @@ def _words(raw: bytes) -> Iterator[tuple[int, ...]]:
 
 
 READERS: Mapping[str, Callable[[Path], Movie]] = {
-    ".tif": _tiff,
-    ".tiff": _tiff,
-    ".eer": _tiff,
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
+    ".eer": read_tiff,
     ".mrc": _mrc,
     ".mrcs": _mrc,
     ".mrc.bz2": _packed,

@@ -187,7 +187,7 @@ def _piece(path: Path, first: int, lines: list[bytes]) -> Points | None:
         types = {document["type"] for document in documents}
         if len(documents) == len(said) and len(types) == 1:
             return _alike(documents, types.pop())
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         pass  # the loop below says which line it is
     found = [_row(path, number, line) for number, line in enumerate(lines, start=first) if line.strip()]
     rotations = [row.rotation for row in found if row.rotation is not None]
@@ -223,12 +223,21 @@ def _row(path: Path, number: int, line: bytes) -> Row:
         if kind == "point":
             return Row(kind, location)
         if kind == "instancePoint":
-            return Row(kind, location, None, int(document["instance_id"]))
+            return Row(kind, location, None, _instance(document["instance_id"]))
         if kind == "orientedPoint":
             return Row(kind, location, _matrix(document["xyz_rotation_matrix"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise FormatError(path, f"line {number} is no row of an annotation: {error!r}.") from error
     raise FormatError(path, f"line {number} has the type {kind!r}; point, orientedPoint and instancePoint are read.")
+
+
+def _instance(value: float) -> int:
+    """Give the number of an instance, if it has no more than 64 bits."""
+    number = int(value)
+    if abs(number) >= 1 << 63:
+        message = f"instance_id {number} is too large"
+        raise ValueError(message)
+    return number
 
 
 def _matrix(value: list[list[float]]) -> Matrix:

@@ -181,12 +181,15 @@ NOT_NAMES = re.compile(
 )
 """What is taken from a column's name until the axis is left: units in brackets and the usual words."""
 
+LONGEST_NAME = 80
+"""Characters of a column's name that are looked at."""
+
 NAPARI = {"axis0": "z", "axis1": "y", "axis2": "x"}
 
 
 def _axis(word: str) -> str:
     """Say which coordinate a column's name means; empty if none."""
-    left = NOT_NAMES.sub("", word.strip().lower())
+    left = NOT_NAMES.sub("", word.strip().lower()[:LONGEST_NAME])
     left = NAPARI.get(left, left)
     return left if left in {"x", "y", "z"} else ""
 

@@ -105,9 +105,18 @@ def _mode(block: Array, step: Triple) -> Array:
         for j in range(step[1])
         for i in range(step[2])
     ]
-    if all(np.array_equal(corners[0], corner) for corner in corners[1:]):
-        return np.ascontiguousarray(corners[0])
-    ordered = np.sort(np.stack(corners), axis=0)
+    best = np.ascontiguousarray(corners[0])
+    mixed = best != corners[1] if len(corners) > 1 else np.zeros(best.shape, bool)
+    for corner in corners[2:]:
+        mixed |= best != corner
+    if mixed.any():
+        best[mixed] = _commonest(np.stack([corner[mixed] for corner in corners]))
+    return best
+
+
+def _commonest(labels: Array) -> Array:
+    """Take the commonest label of each column, of equally common ones the largest."""
+    ordered = np.sort(labels, axis=0)
     best: Array = ordered[-1].copy()
     for run in range(2, len(ordered) + 1):
         for start in range(len(ordered) - run + 1):

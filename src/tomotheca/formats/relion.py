@@ -27,6 +27,7 @@ from tomotheca.errors import FormatError
 from tomotheca.formats import rotation
 from tomotheca.formats.points import Options, Points, arranged, turned, voxel_spacing
 from tomotheca.formats.starcolumns import Columns, Wanted, read_columns
+from tomotheca.formats.text import SHOWN
 
 Floats = npt.NDArray[np.float64]
 
@@ -178,7 +179,7 @@ def _pixel_sizes(table: Columns, tables: tuple[Columns, ...]) -> Floats:
     known = {given.values[code]: size for code, size in zip(given.codes.tolist(), sizes, strict=True)}
     present = np.unique(used.codes)
     if missing := [used.values[code] for code in present.tolist() if used.values[code] not in known]:
-        raise FormatError(table.path, f"names the optics group {missing[0]}, which its optics table lacks.")
+        raise FormatError(table.path, f"names the optics group {missing[0][:SHOWN]}, which its optics table lacks.")
     return np.array([known.get(value, 1.0) for value in used.values], np.float64)[used.codes]
 
 

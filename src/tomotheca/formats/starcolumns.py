@@ -21,6 +21,9 @@ from tomotheca.formats.text import to_numbers
 CACHED = 1 << 28
 """Bytes of columns that are kept: the particles of many runs often stand in one file."""
 
+OF_TABLE = 4096
+"""Bytes of a table beside its columns, about."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -178,6 +181,8 @@ class _Cache:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.kept: OrderedDict[object, tuple[Columns, ...]] = OrderedDict()
+        self.sizes: dict[object, int] = {}
+        self.nbytes = 0
 
     def get(self, key: object) -> tuple[Columns, ...] | None:
         """Give what is kept."""
@@ -189,9 +194,12 @@ class _Cache:
     def put(self, key: object, tables: tuple[Columns, ...]) -> None:
         """Keep the tables of a file; those unused for longest go."""
         with self.lock:
-            self.kept[key] = tables
-            while sum(table.nbytes for each in self.kept.values() for table in each) > CACHED:
-                self.kept.popitem(last=False)
+            self.nbytes -= self.sizes.get(key, 0)
+            self.kept[key], self.sizes[key] = tables, sum(table.nbytes + OF_TABLE for table in tables)
+            self.nbytes += self.sizes[key]
+            while self.nbytes > CACHED:
+                oldest, _ = self.kept.popitem(last=False)
+                self.nbytes -= self.sizes.pop(oldest)
 
 
 _cache = _Cache()

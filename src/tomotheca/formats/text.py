@@ -78,7 +78,7 @@ def to_floats(path: Path, line: int, words: Sequence[str]) -> list[float]:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise FormatError(path, f"line {line}: {word!r} is not a number.")
+            raise FormatError(path, f"line {line}: {word[:SHOWN]!r} is not a number.")
         values.append(value)
     return values
 

@@ -12,6 +12,7 @@ from tomotheca.errors import ConfigurationError, Finding
 from tomotheca.ingest import config
 from tomotheca.ingest.patterns import patterns
 from tomotheca.ingest.rules import rules
+from tomotheca.ingest.todo import todos
 
 if TYPE_CHECKING:
     from tomotheca.ingest.config import Configuration
@@ -27,7 +28,10 @@ def load(path: Path) -> Configuration:
     """
     configuration = config.read(path)
     return replace(
-        configuration, findings=in_order([*configuration.findings, *rules(configuration), *patterns(configuration)])
+        configuration,
+        findings=in_order(
+            [*configuration.findings, *rules(configuration), *patterns(configuration), *todos(configuration)]
+        ),
     )
 
 

@@ -88,7 +88,8 @@ def commit(files: Files, identifiers: Identifiers, draft: Draft, *, previous: st
     wrote = [_write(files, identifiers, one, "") for one in draft.before]
     wrote.append(_write(files, identifiers, draft, previous))
     if draft.entries is not None:
-        sweep(files, draft.key, [e.key for e in draft.entries])
+        here = [e.key for e in draft.entries if e.source is None or e.members is not None]
+        sweep(files, draft.key, here)
     return any(wrote)
 
 

@@ -18,9 +18,10 @@ from tomotheca.ingest.language import (
     Container,
     Filters,
     ParentFilters,
-    Shape,
     Standardization,
 )
+from tomotheca.ingest.language_shapes import Shape
+from tomotheca.ingest.todo import TODO_SAID, is_todo
 from tomotheca.schema.configuration import TEMPLATE, Strict, names, nested, relaxed
 
 if TYPE_CHECKING:
@@ -252,14 +253,24 @@ def _sentence(detail: Any, location: Location, model: type[BaseModel]) -> str:
             return f"the key {key} is unknown{meant(str(key), _siblings(model, location))}"
         case "missing":
             return f"{key} is missing: it is required."
+        case kind if is_todo(detail.get("input")):
+            expected = (
+                f": give one of {_choices(detail)}." if kind == "literal_error" else ": give a value of its kind here."
+            )
+            return f"{key} {TODO_SAID}{expected}"
         case "literal_error":
-            expected = str(detail["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+            expected = _choices(detail)
             return f"{key} is {short(detail['input'])}, which is none of {expected}{meant(str(detail['input']), expected.split(', '))}"
         case "value_error":
             return f"{key}: {str(detail['msg']).removeprefix('Value error, ')}."
     text = str(detail["msg"]).removeprefix("Input should be ").removeprefix("a valid ")
     text = text.replace("Input should ", "").replace("valid ", "")
     return f"{key} is {short(detail.get('input'))}; it should be {text[:1].lower()}{text[1:]}."
+
+
+def _choices(detail: Any) -> str:
+    """List the codes of which a value should be one."""
+    return str(detail["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
 
 
 def short(value: Any) -> str:

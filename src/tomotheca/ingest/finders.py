@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import FormatError, TomothecaError
 from tomotheca.formats import mrc
-from tomotheca.ingest import language
+from tomotheca.ingest import language, language_shapes
 from tomotheca.ingest.template import Value, fill
 from tomotheca.schema import Alignment, TiltSeries, Tomogram
 from tomotheca.store import documents
@@ -127,7 +127,7 @@ def _source_multi_glob(
     yield from (Hit(path, path) for path in _union(finder.list_globs, values, listing))
 
 
-def _shape(finder: language.Shape, values: Mapping[str, Value], listing: Listing) -> Iterator[Hit]:
+def _shape(finder: language_shapes.Shape, values: Mapping[str, Value], listing: Listing) -> Iterator[Hit]:
     yield from (Hit(path, path) for path in _union(finder.globs, values, listing))
 
 

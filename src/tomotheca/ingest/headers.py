@@ -28,6 +28,9 @@ class Look:
     spacing: tuple[float, float, float]
     """Å, x, y, z; 0 where the header does not say."""
 
+    hindrance: str = ""
+    """Why it cannot be served from where it lies; empty where it can."""
+
 
 def look(run: RunScene, source: Input) -> Look | None:
     """Read the header of a volume; None, with a finding, if it cannot be used: no MRC, no OME-Zarr, truncated."""
@@ -39,7 +42,7 @@ def look(run: RunScene, source: Input) -> Look | None:
     try:
         for note in opened.notes:
             run.about(note.severity, source.local, note.message)
-        return Look(opened.shape, opened.voxel_size)
+        return Look(opened.shape, opened.voxel_size, pyramid.hindrance(opened))
     finally:
         opened.close()
 

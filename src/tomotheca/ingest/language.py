@@ -9,7 +9,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from tomotheca.formats.meshes import READERS as MESHES
 from tomotheca.formats.registry import READERS
+from tomotheca.ingest.language_shapes import (
+    AnnotationCaptionShape,
+    GlobalCaptionShape,
+    InstanceSegmentationMaskShape,
+    InstanceSegmentationShape,
+    OrientedPointShape,
+    PointShape,
+    SegmentationMaskShape,
+    SemanticSegmentationMaskShape,
+    TriangularMeshGroupShape,
+    TriangularMeshShape,
+)
 from tomotheca.schema import Alignment, Annotation, Dataset, Deposition, Frames, TiltSeries, Tomogram
 from tomotheca.schema.configuration import Strict, configuration
 
@@ -150,137 +163,6 @@ class Source(Strict):
 # --- shapes of annotations ------------------------------------------------------------------------------------------------
 
 
-class Shape(Strict):
-    """What every shape of an annotation says."""
-
-    file_format: str
-    glob_string: str | None = None
-    glob_strings: list[str] | None = None
-    is_visualization_default: bool = False
-    is_portal_standard: bool = False
-
-    @model_validator(mode="after")
-    def one_glob(self) -> Shape:
-        """Check that the file is named one way."""
-        if (self.glob_string is None) == (self.glob_strings is None):
-            message = "needs glob_string or glob_strings, and not both"
-            raise ValueError(message)
-        return self
-
-    @property
-    def globs(self) -> tuple[str, ...]:
-        """The patterns."""
-        return (self.glob_string,) if self.glob_string is not None else tuple(self.glob_strings or ())
-
-
-Origin = float | Annotated[list[float], Field(min_length=3, max_length=3)]
-
-
-class LocatedShape(Shape):
-    """What files of positions have in common; `origin` is ours."""
-
-    binning: Annotated[float, Field(gt=0)] = 1
-    filter_value: str | None = None
-    origin: Origin = 0
-    """Coordinates, in the file's units, of the centre of the first voxel: 1 where voxels are counted from 1."""
-
-    @property
-    def first_voxel(self) -> tuple[float, float, float]:
-        """The origin as x, y, z."""
-        x, y, z = self.origin if isinstance(self.origin, list) else [self.origin] * 3
-        return x, y, z
-
-    @property
-    def axes(self) -> Literal["xyz", "zyx"]:
-        """Order of the coordinates in the file, under whatever name the shape says it."""
-        return "zyx" if "zyx" in {getattr(self, "columns", ""), getattr(self, "order", "")} else "xyz"
-
-
-class PointShape(LocatedShape):
-    """Positions; `relion5_star`, `stopgap_star` and `dynamo_tbl` are ours."""
-
-    file_format: Literal[
-        "csv", "csv_with_header", "tsv", "mod", "relion3_star", "relion4_star", "tomoman_relion_star", "copick",
-        "relion5_star", "stopgap_star", "dynamo_tbl",
-    ]  # fmt: skip
-    columns: Literal["xyz", "zyx"] = "xyz"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-
-
-class OrientedPointShape(LocatedShape):
-    """Positions with rotations; `relion5_star` and `dynamo_tbl` are ours."""
-
-    file_format: Literal[
-        "relion3_star", "relion4_star", "tomoman_relion_star", "stopgap_star", "mod", "copick",
-        "relion5_star", "dynamo_tbl",
-    ]  # fmt: skip
-    order: Literal["xyz", "zyx"] = "xyz"
-    mesh_source_path: str | None = None
-
-
-class InstanceSegmentationShape(LocatedShape):
-    """Positions that belong to numbered instances."""
-
-    file_format: Literal["tardis", "copick"]
-    order: Literal["xyz", "zyx"] = "xyz"
-
-
-class SegmentationMaskShape(Shape):
-    """A mask, the older form."""
-
-    file_format: Literal["mrc", "zarr"]
-    mask_label: int = 1
-    threshold: float | None = None
-    rescale: bool = False
-
-
-class SemanticSegmentationMaskShape(SegmentationMaskShape):
-    """A mask: the voxels of one label, or from a threshold on."""
-
-    @model_validator(mode="after")
-    def one_rule(self) -> SemanticSegmentationMaskShape:
-        """Check that label and threshold do not both choose."""
-        if self.threshold is not None and self.mask_label != 1:
-            message = "has mask_label and threshold: keep one"
-            raise ValueError(message)
-        return self
-
-
-class InstanceSegmentationMaskShape(Shape):
-    """A label image."""
-
-    file_format: Literal["mrc", "zarr"]
-    rescale: bool = False
-
-
-class TriangularMeshShape(Shape):
-    """A surface."""
-
-    file_format: Literal["obj", "stl", "vtk", "glb"]
-    scale_factor: float = 1
-
-
-class TriangularMeshGroupShape(Shape):
-    """Surfaces of a segmentation file; the name picks one."""
-
-    file_format: Literal["hff"]
-    name: str
-    scale_factor: float = 1
-
-
-class GlobalCaptionShape(Shape):
-    """A description of the tomogram."""
-
-    file_format: Literal["saber"]
-
-
-class AnnotationCaptionShape(Shape):
-    """A description of an annotation."""
-
-    file_format: Literal["saber"]
-    companion_shape: str
-
-
 class AnnotationSource(Strict):
     """One shape of an annotation."""
 
@@ -386,7 +268,11 @@ CONTAINERS: Mapping[str, Container] = {
 
 CARRIED_FORMATS: Mapping[str, frozenset[str]] = {
     **{shape: frozenset(readers) for shape, readers in READERS.items()},
-    "SegmentationMask": frozenset({"mrc", "zarr"}),
-    "SemanticSegmentationMask": frozenset({"mrc", "zarr"}),
+    **dict.fromkeys(
+        ("SegmentationMask", "SemanticSegmentationMask", "InstanceSegmentationMask"), frozenset({"mrc", "zarr"})
+    ),
+    "TriangularMesh": frozenset(MESHES),
+    "TriangularMeshGroup": frozenset({"hff"}),
+    **dict.fromkeys(("GlobalCaption", "AnnotationCaption"), frozenset({"saber"})),
 }
 """Shapes and source formats that this release reads."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tomotheca.store import layout
@@ -154,7 +154,7 @@ class Listing:
         self.root = root
         self.prefix = "/" + "/".join(p for p in prefix.split("/") if p not in {"", "."})
         self.escaped: set[str] = set()
-        """Links that lead out of the source; they are not followed."""
+        """Links that lead out of the source or in a circle; they are not followed."""
 
         self._real = root.resolve()
         self._names = Names(self._scan)
@@ -176,10 +176,19 @@ class Listing:
         except OSError:
             return
         for entry in found:
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self._real):
+            if entry.is_symlink() and not self._follows(path, Path(entry.path)):
                 self.escaped.add(f"{path}/{entry.name}".lstrip("/"))
                 continue
             yield entry.name, entry.is_dir()
+
+    def _follows(self, folder: str, link: Path) -> bool:
+        """Say whether a link stays in the source, and does not lead to a folder around it, in which there is no end."""
+        try:
+            real = link.resolve()
+        except (OSError, RuntimeError):  # it leads to itself
+            return False
+        around = (folder, *map(str, PurePosixPath(folder).parents))
+        return real.is_relative_to(self._real) and real not in {(self.root / each).resolve() for each in around}
 
     def files(self, folder: str = "") -> Iterator[str]:
         """List every file below a folder; an array directory (``.zarr``) counts as one."""

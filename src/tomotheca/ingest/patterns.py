@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tomotheca.ingest import language
 from tomotheca.ingest.finders import FILTERED
-from tomotheca.ingest.language import CONTAINERS, Shape
+from tomotheca.ingest.language import CONTAINERS
+from tomotheca.ingest.language_shapes import Shape
 from tomotheca.ingest.listing import segments_of
 from tomotheca.ingest.maps import PAIRS
 from tomotheca.ingest.template import FIELD, named
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tomotheca.errors import Finding
     from tomotheca.ingest.config import Configuration, Entry, Source
     from tomotheca.ingest.language import Container
+
+LONGEST = 4096
+"""Characters of a pattern, as of a path."""
 
 PARTS = ("name", "path", "id", "output_path")
 """What can be said of each parent: ``{run_name}``."""
@@ -33,7 +37,11 @@ def patterns(configuration: Configuration) -> Iterator[Finding]:
         for entry in entries:
             known = None if columns is None else {*columns, *parents(entry.container)}
             for source in entry.sources:
-                yield from _of_source(configuration, entry, source, known)
+                if any(len(pattern) > LONGEST for pattern in source.globs):
+                    message = f"a pattern has more than {LONGEST} characters, so many no path has: mend it."
+                    yield configuration.text.finding("error", source.location, message)
+                else:
+                    yield from _of_source(configuration, entry, source, known)
 
 
 def parents(container: Container) -> set[str]:

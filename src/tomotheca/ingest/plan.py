@@ -14,6 +14,7 @@ from tomotheca.ingest import maps, stale
 from tomotheca.ingest.archive import RunArchive
 from tomotheca.ingest.check import in_order, load
 from tomotheca.ingest.discover import Discovery, Item, discover
+from tomotheca.ingest.far import listing as listing_of
 from tomotheca.ingest.importers import dataset as dataset_importer
 from tomotheca.ingest.importers import run as run_importer
 from tomotheca.ingest.importers import tiltseries
@@ -28,6 +29,8 @@ from tomotheca.store import layout
 
 if TYPE_CHECKING:
     from tomotheca.ingest.config import Configuration
+    from tomotheca.ingest.inplace import Staying
+    from tomotheca.ingest.workers import Team
     from tomotheca.store.files import Files
 
 ONLY = {
@@ -51,7 +54,7 @@ class IngestOptions:
 
     config: Path
     source: Path
-    """Folder below which `source_prefix` lies."""
+    """Folder below which `source_prefix` lies, or what stands in for it where that is a bucket; see `far`."""
 
     only: tuple[str, ...] = ()
     """Containers to take in, such as ``tomograms``; empty takes all."""
@@ -66,7 +69,7 @@ class IngestOptions:
     """Hide what is described here until it is published."""
 
     workers: int = 1
-    """Processes."""
+    """Processes, and cores that they use together."""
 
     memory: int = 1 << 30
     """Bytes that all processes together may use."""
@@ -74,8 +77,17 @@ class IngestOptions:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     """Where key photos may come from besides the source."""
 
+    verify: bool = False
+    """Read sources and what was made of them again, and do what differs again."""
+
     keep: bool = False
     """Leave in the archive what the configuration does not produce any more."""
+
+    staying: Staying | None = None
+    """The wish that volumes stay where they are; None copies them."""
+
+    team: Team | None = None
+    """Who does the steps; None takes processes of this machine."""
 
     @property
     def whole(self) -> bool:
@@ -98,7 +110,7 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
     listing = sources(configuration, options.source)
     if configuration.errors or configuration.standard is None:
         raise ConfigurationError(configuration.findings)
-    known = maps.read(configuration.standard, listing)
+    known = maps.read(configuration.standard, _beside(configuration, listing))
     found = discover(configuration, listing, known, None if alone else Stored(files))
     origin = Origin(configuration.text.sha256, "tomotheca", __version__)
     scene = Scene(
@@ -112,7 +124,7 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
         alone=alone,
         elsewhere=options.elsewhere,
     )
-    scene.memory = options.memory
+    scene.memory, scene.staying = options.memory, options.staying
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()
     scene.findings += _escaped(listing)
@@ -166,7 +178,16 @@ def sources(configuration: Configuration, source: Path) -> Listing:
         where = configuration.text.where(("standardization_config", "source_prefix"))
         finding = Finding("error", where, f"{root} {problem}.", "standardization_config.source_prefix")
         raise ConfigurationError([*configuration.findings, finding])
-    return Listing(root, prefix)
+    return listing_of(root, prefix)
+
+
+def _beside(configuration: Configuration, listing: Listing) -> Listing:
+    """Choose where map files are looked for: below the source, or beside the configuration if all of them are there alone."""
+    named = _maps(configuration)
+    folder = configuration.path.parent
+    if any(listing.exists(name) for name in named) or not all((folder / name).is_file() for name in named):
+        return listing
+    return Listing(folder) if named else listing
 
 
 def _asked(options: IngestOptions) -> Iterator[Finding]:

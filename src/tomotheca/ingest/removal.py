@@ -15,6 +15,7 @@ from tomotheca.desk import Deed, Tombstone, export_marks
 from tomotheca.desk.audit import signed
 from tomotheca.desk.desk import now
 from tomotheca.errors import Finding, InvalidDocumentError
+from tomotheca.ingest.withdrawal import Withdrawn, datasets, withdraw
 from tomotheca.schema.core import Entity
 from tomotheca.store import documents, layout, manifest, tree
 
@@ -197,14 +198,19 @@ def described(files: Files, paper: Paper) -> Goes:
 # --- doing ------------------------------------------------------------------------------------------------------------
 
 
-def remove(files: Files, desk: Desk, papers: Sequence[Paper], why: Why) -> Removed:
+def remove(
+    files: Files, desk: Desk, papers: Sequence[Paper], why: Why, *, withdrawn: Sequence[Withdrawn] = ()
+) -> Removed:
     """Remove documents with their files, manifests and folders; hold the archive's lock.
 
-    What lies below a removed dataset or run must be among the documents. The catalogue is left to the caller; see `waiting`.
+    What lies below a removed dataset or run must be among the documents. `withdrawn` is what a deposition has added to runs that stay.
+    The catalogue is left to the caller; see `waiting`.
     """
     finish(files, desk)
     present = [p for p in {p.key: p for p in papers}.values() if files.exists(p.key)]
-    if not present:
+    going = {p.key for p in present}
+    struck = [w for w in withdrawn if w.key not in going]
+    if not present and not struck:
         return Removed()
     goes = [described(files, p) for p in present]
     places = _outermost(goes)
@@ -214,15 +220,19 @@ def remove(files: Files, desk: Desk, papers: Sequence[Paper], why: Why) -> Remov
         Tombstone(SPACING, n, f"voxel spacing {s} Å of {_parent(k)}", why.reason, now())
         for k, s, n in (*runs, *_inside(present))
     ]
-    done = Removed(len(goes), sum(g.files for g in goes), sum(g.bytes for g in goes), tuple(g.name for g in goes))
+    count = sum(g.files for g in goes) + sum(w.members for w in struck)
+    size = sum(g.bytes for g in goes) + sum(w.bytes for w in struck)
+    done = Removed(len(goes), count, size, (*(g.name for g in goes), *(w.name for w in struck)))
     before = _intent(files)
     touched_now = {"datasets": _units(goes, "dataset"), "depositions": _units(goes, "deposition")}
+    touched_now["datasets"] = sorted({*touched_now["datasets"], *datasets(struck)})
     touched = {kind: sorted({*before[kind], *numbers}) for kind, numbers in touched_now.items()}
     deeds = [asdict(signed(d)) for d in _deeds(goes, touched_now, why)]
     intent = {
         "documents": [g.key for g in goes],
         "places": places,
         "spacings": [(key, spacing) for key, spacing, _ in runs],
+        "withdrawn": [w.plain() for w in struck],
         "tombstones": [asdict(s) for s in stones],
         "deeds": deeds,
         **touched,
@@ -236,8 +246,17 @@ def finish(files: Files, desk: Desk) -> None:
     """Carry out what was decided when somebody was killed while doing it, and clear away unfinished writes of the program's own files."""
     files.recover(f"{layout.INTERNAL}/")
     intent = _intent(files)
-    if intent["documents"]:
-        for folder in _outermost_of({_parent(k) for k in (*intent["places"], *(key for key, _ in intent["spacings"]))}):
+    if intent["documents"] or intent["withdrawn"]:
+        for folder in _outermost_of(
+            {
+                _parent(k)
+                for k in (
+                    *intent["places"],
+                    *(key for key, _ in intent["spacings"]),
+                    *(w["key"] for w in intent["withdrawn"]),
+                )
+            }
+        ):
             files.recover(folder)
         _carry_out(files, desk, intent)
 
@@ -253,9 +272,10 @@ def _carry_out(files: Files, desk: Desk, intent: Mapping[str, Any]) -> None:
         files.remove(place)
         if place.endswith("/"):
             desk.journal.forget(place)
-    for key in (*intent["places"], *intent["documents"]):
-        _prune(files, _parent(key))
     _trim(files, intent["spacings"])
+    withdraw(files, intent["withdrawn"])
+    for key in (*intent["places"], *intent["documents"], *(k for w in intent["withdrawn"] for k in w["files"])):
+        _prune(files, _parent(key))
     files.write_bytes(layout.REMOVAL, _encoded({name: intent[name] for name in ("datasets", "depositions")}))
 
 
@@ -272,7 +292,7 @@ def settle(files: Files) -> None:
 
 
 def _intent(files: Files) -> dict[str, Any]:
-    empty: dict[str, Any] = {n: [] for n in ("documents", "places", "spacings", "tombstones", "deeds")}
+    empty: dict[str, Any] = {n: [] for n in ("documents", "places", "spacings", "withdrawn", "tombstones", "deeds")}
     empty |= {"datasets": [], "depositions": []}
     if not files.exists(layout.REMOVAL):
         return empty

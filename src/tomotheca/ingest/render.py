@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from tomotheca.errors import FormatError
-from tomotheca.formats import omezarr
+from tomotheca.formats import mrc, omezarr
 
 SLAB = 40
 """Sections of level 0 that are averaged."""
@@ -78,7 +78,9 @@ class Slab:
     """Sections of level 0 in the tomogram."""
 
 
-def photos(zarr: Path, *, spacing: float, overlays: Sequence[Overlay] = ()) -> dict[str, bytes]:
+def photos(
+    zarr: Path, *, spacing: float, overlays: Sequence[Overlay] = (), level0: Path | None = None
+) -> dict[str, bytes]:
     """Make the four pictures of a tomogram.
 
     Parameters
@@ -89,13 +91,15 @@ def photos(zarr: Path, *, spacing: float, overlays: Sequence[Overlay] = ()) -> d
         Edge of a voxel in Å.
     overlays
         Points to draw, those within the slab.
+    level0
+        MRC file that is level 0, where the directory only describes it.
 
     Returns
     -------
     dict
         PNG files by size: original (uncropped), snapshot, thumbnail, expanded.
     """
-    slab = _slab(zarr, spacing)
+    slab = _slab(zarr, spacing, level0)
     plain = _upscaled(Image.fromarray(contrast(slab.image)))
     scale = plain.width / slab.image.shape[1] / slab.factor
     drawn = _with_points(plain.convert("RGB"), overlays, slab, scale)
@@ -123,7 +127,7 @@ def picture(path: Path) -> Image.Image:
         If it is no picture, or an enormous one.
     """
     try:
-        with Image.open(path) as opened:
+        with path.open("rb") as file, Image.open(file) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise FormatError(path, f"has {opened.width} x {opened.height} pixels: give a smaller picture.")
             return opened.convert("RGB")
@@ -147,13 +151,21 @@ def contrast(image: Grey) -> npt.NDArray[np.uint8]:
     return np.asarray(np.clip((np.nan_to_num(image, nan=float(low)) - low) / span, 0, 1) * 255, np.uint8)
 
 
-def _slab(zarr: Path, spacing: float) -> Slab:
+def _slab(zarr: Path, spacing: float, level0: Path | None) -> Slab:
     with omezarr.Reader(zarr) as volume:
         depth, height, width = volume.shape
-    level, factor = 0, 1
+    number, factor = level(height, width)
+    if number == 0 and level0 is not None:
+        return Slab(mrc.central_slab(level0, depth=SLAB), factor, spacing, depth)
+    return Slab(omezarr.central_slab(zarr, level=number, depth=SLAB), factor, spacing, depth)
+
+
+def level(height: int, width: int) -> tuple[int, int]:
+    """Choose the level that pictures are made from; give it with how much coarser it is than level 0."""
+    number, factor = 0, 1
     while max(width, height) / (2 * factor) >= BASE:
-        level, factor = level + 1, factor * 2
-    return Slab(omezarr.central_slab(zarr, level=level, depth=SLAB), factor, spacing, depth)
+        number, factor = number + 1, factor * 2
+    return number, factor
 
 
 def _upscaled(image: Image.Image) -> Image.Image:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tomotheca.desk import Deed
 from tomotheca.desk.audit import signed
 from tomotheca.desk.marks import export_marks, restore_from
 from tomotheca.errors import ConfigurationError, Finding, FindingsError, FormatError, StorageError
+from tomotheca.ingest import workers
 from tomotheca.ingest.commit import Identifiers, commit
 from tomotheca.ingest.plan import IngestOptions, plan
+from tomotheca.ingest.progress import Progress, Silent
 from tomotheca.ingest.removal import Paper, Removed, Why, finish, read, remove
 from tomotheca.ingest.stale import CONFIGURATION, INGEST, SHA256, versions_of
+from tomotheca.ingest.verifying import reread
 from tomotheca.ingest.work import Context, Draft, Plan, Step
 from tomotheca.store import documents, layout, tree
 
@@ -26,46 +26,14 @@ if TYPE_CHECKING:
     from tomotheca.desk.desk import Desk
     from tomotheca.store.files import Files
 
-WORTH_A_PROCESS = 256 << 20
-"""Bytes below which starting processes takes longer than the work: a conversion has threads of its own."""
-
 PAGES = 2
 """First stage of the steps that look at the whole dataset: what is to go has gone by then."""
 
 BATCH = 50
 """Finished steps that are written into the journal at once."""
 
-
-class Progress(Protocol):
-    """Somebody who wants to know how far an ingest is."""
-
-    def start(self, steps: int, size: int) -> None:
-        """Begin: so many steps that read so many bytes."""
-
-    def step(self, name: str) -> None:
-        """Begin or finish a step of this name."""
-
-    def advance(self, size: int) -> None:
-        """So many more bytes were read."""
-
-    def finish(self) -> None:
-        """End, also after an error."""
-
-
-class Silent:
-    """Nobody wants to know."""
-
-    def start(self, steps: int, size: int) -> None:
-        """Do nothing."""
-
-    def step(self, name: str) -> None:
-        """Do nothing."""
-
-    def advance(self, size: int) -> None:
-        """Do nothing."""
-
-    def finish(self) -> None:
-        """Do nothing."""
+SECONDS = 2.0
+"""At most so long a finished step waits for that: long steps are written down one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +113,9 @@ class _Run:
         self._fingerprints = {step.key: step.fingerprint for step in planned.steps}
         self.removed = Removed()
         self._deeds: tuple[Deed, ...] = ()
+        self._again: frozenset[str] = frozenset()
+        """Documents of which something is not as it was."""
+
         self._emptied: list[str] = []
         """Documents of an earlier ingest that would have nothing now."""
 
@@ -154,9 +125,14 @@ class _Run:
             self.files.recover(layout.Dataset(dataset).folder)
         for deposition in self.plan.depositions:
             self.files.recover(layout.Deposition(deposition).folder)
+        if self.options.verify and not self.options.force:
+            verified = reread(self.files, self.plan.steps, progress, workers=self.options.workers)
+            self._again = verified.again
+            self.findings += verified.findings
         todo = [step for step in self.plan.steps if not self._is_done(step)]
         self.unchanged = len(self.plan.steps) - len(todo)
         progress.start(len(todo), sum(step.bytes for step in todo))
+        self._open(todo)
         self._begin()
         for stage in sorted({step.stage for step in todo}):
             if stage >= PAGES:
@@ -164,6 +140,12 @@ class _Run:
             self._stage([step for step in todo if step.stage == stage], progress)
         self._tidy()
         self._end()
+
+    def _open(self, todo: list[Step]) -> None:
+        """Strike out that steps were done once, before their files are touched: who is killed and asks for what was before gets it again."""
+        journal = self._journal()
+        if begun := {step.key: "" for step in todo if journal.get(step.key) and not step.always}:
+            self.desk.journal.mark_all(begun)
 
     def _begin(self) -> None:
         """Write into the audit record, before anything else, that a configuration that is new here is taken in."""
@@ -209,7 +191,7 @@ class _Run:
             yield from read(self.files, (one for one in found if one[1] == key))
 
     def _is_done(self, step: Step) -> bool:
-        if self.options.force or step.always:
+        if self.options.force or step.always or step.key in self._again:
             return False
         if self._journal().get(step.key) != self._fingerprints[step.key]:
             return False
@@ -226,6 +208,7 @@ class _Run:
         ready = [s for s in steps if not self._blocked(s)]
         finished: dict[str, str] = {}
         left = Counter(step.kind for step in ready)
+        noted = time.monotonic()
         try:
             for step, outcome in self._outcomes(ready, progress):
                 self._identifiers.like = left[step.kind]
@@ -233,9 +216,9 @@ class _Run:
                 if (draft := self._draft(step, outcome)) is not None:
                     self._commit(step, draft)
                     finished[step.key] = self._fingerprints[step.key]
-                    if len(finished) >= BATCH:
+                    if len(finished) >= BATCH or time.monotonic() > noted + SECONDS:
                         self.desk.journal.mark_all(finished)
-                        finished = {}
+                        finished, noted = {}, time.monotonic()
         finally:
             if finished:
                 self.desk.journal.mark_all(finished)
@@ -254,20 +237,19 @@ class _Run:
 
     def _outcomes(self, steps: list[Step], progress: Progress) -> Iterator[tuple[Step, Callable[[], Draft | None]]]:
         """Give steps as they finish, with a function that gives their draft or raises."""
-        context = Context(self.files, self.plan.origin, self.options.memory, force=self.options.force)
-        workers = min(self.options.workers, len(steps))
-        if workers <= 1 or sum(step.bytes for step in steps) < WORTH_A_PROCESS:
-            for step in steps:
-                progress.step(step.natural)
-                seen = _Counted(progress, step.bytes)
-                inline = replace(context, progress=seen)
-                yield step, lambda step=step, inline=inline: step.work.draft(inline)  # type: ignore[misc]
-                seen.complete()
-            return
-        cores = max(1, (os.cpu_count() or 1) // workers)
-        shared = replace(context, threads=cores, memory=self.options.memory // workers)
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from _pooled(pool, 2 * workers, _Jobs(tuple(steps), shared), progress)
+        options = self.options
+        context = Context(self.files, self.plan.origin, options.memory, threads=options.workers, force=options.force)
+        team = options.team
+        if (
+            team is None
+            and options.workers > 1
+            and len(steps) > 1
+            and sum(s.bytes for s in steps) >= workers.WORTH_A_PROCESS
+        ):
+            team = workers.Processes(min(options.workers, len(steps)))
+        yield from workers.outcomes([s for s in steps if s.key not in self._again], context, team, progress)
+        if again := [s for s in steps if s.key in self._again]:
+            yield from workers.outcomes(again, replace(context, force=True), team, progress)
 
     def _draft(self, step: Step, outcome: Callable[[], Draft | None]) -> Draft | None:
         try:
@@ -323,53 +305,3 @@ class _Run:
                 f"ingest {dataset} {self.options.config.name}",
                 list(dict.fromkeys([*self.plan.findings, *self.findings])),
             )
-
-
-class _Counted:
-    """Passes bytes on, and brings a step to its full size in the end."""
-
-    def __init__(self, progress: Progress, size: int) -> None:
-        self.progress, self.left = progress, size
-
-    def __call__(self, size: int) -> None:
-        size = min(size, self.left)
-        self.left -= size
-        if size:
-            self.progress.advance(size)
-
-    def complete(self) -> None:
-        self(self.left)
-
-
-@dataclass(frozen=True, slots=True)
-class _Jobs:
-    """Steps for a pool, and what they share."""
-
-    steps: tuple[Step, ...]
-    context: Context
-
-
-def perform(step: Step, context: Context) -> Draft | None:
-    """Do a step; this is what runs in another process."""
-    return step.work.draft(context)
-
-
-def _pooled(
-    pool: ProcessPoolExecutor, ahead: int, jobs: _Jobs, progress: Progress
-) -> Iterator[tuple[Step, Callable[[], Draft | None]]]:
-    """Give the largest steps out first, a few ahead of what is running."""
-    waiting = sorted(jobs.steps, key=lambda s: -s.bytes)
-    running: dict[Future[Draft | None], Step] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < ahead:
-                step = waiting.pop(0)
-                running[pool.submit(perform, step, jobs.context)] = step
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                step = running.pop(future)
-                progress.step(step.natural)
-                progress.advance(step.bytes)
-                yield step, future.result
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -23,6 +23,7 @@ from tomotheca.schema.markers import Rows
 
 if TYPE_CHECKING:
     from tomotheca.ingest.archive import RunArchive
+    from tomotheca.ingest.inplace import Staying
     from tomotheca.ingest.listing import Listing
     from tomotheca.ingest.maps import Maps
     from tomotheca.store import layout
@@ -32,7 +33,7 @@ PLACE = re.compile(r"\{[^{}'\"]+\}")
 """A column that is to be filled in, in the words of a metadata block; its own braces are followed by quotes."""
 
 SUFFIXES = (
-    ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
+    ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".tif", ".tiff", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
     ".ctf", ".defocus", "_ctf.txt", "_ctffind.txt", "_gctf.txt", ".txt",
 )  # fmt: skip
 """Taken off a name to find what belongs together."""
@@ -55,6 +56,8 @@ class Scene:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     memory: int = 1 << 30
     """Bytes that reading a file may take."""
+    staying: Staying | None = None
+    """The wish that volumes stay where they are."""
     archives: dict[str, RunArchive] = field(default_factory=dict)
     """What the archive has of each planned run, by folder."""
     _metadata: dict[tuple[Entry, str], dict[str, Any] | None] = field(default_factory=dict)

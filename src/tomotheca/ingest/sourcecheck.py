@@ -9,9 +9,9 @@ from tomotheca.doctor import registry, subjects, visit
 from tomotheca.doctor.examine import Applied, in_order
 from tomotheca.doctor.look import Broken, Expected, Look
 from tomotheca.errors import Finding
+from tomotheca.ingest.far import files_of
 from tomotheca.ingest.importers.run import RunWork
 from tomotheca.ingest.importers.tiltseries import TiltSeriesWork
-from tomotheca.store.files import LocalFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def examine(root: Path, plan: Plan) -> list[Finding]:
         Each names the file, says what is wrong and what to do, and ends with the rule's name.
     """
     applied = Applied([rule for rule in registry.select() if rule.source])
-    look = Look(LocalFiles(root))
+    look = Look(files_of(root))
     found = [problem for subject in _subjects(look, plan) for problem in applied(subject)]
     return [
         Finding(p.severity, str(root / p.where), f"{p.message}; {p.mend} ({p.rule}).", p.path) for p in in_order(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +69,15 @@ def expand(value: Any, columns: Mapping[str, str]) -> Any:
     text = fill(match[2], columns)
     match match[1]:
         case "float":
-            return float(text)
+            return _finite(text)
         case "int":
-            return int(float(text))
+            return int(_finite(text))
     return text
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        message = f"{text} is not finite"
+        raise ValueError(message)
+    return number

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from tomotheca.errors import Finding, FormatError, TomothecaError
 from tomotheca.ingest import pyramid
 from tomotheca.store import documents, layout, manifest
 from tomotheca.store.manifest import Entry
-from tomotheca.store.members import Member
+from tomotheca.store.members import Member, digest
 
 if TYPE_CHECKING:
+    from tomotheca.formats.files import Member as Written
     from tomotheca.ingest.work import Context, Input
     from tomotheca.store.files import Files
 
@@ -71,7 +73,7 @@ class Past:
 
     def unchanged(self, inputs: Iterable[Input]) -> bool:
         """Whether these sources are what the document was made from."""
-        known = self.hashes()
+        known = {(s["path"], s["size"], s["mtime"]) for s in self.provenance.get("sources", ())}
         return all((i.path, i.size, i.mtime) in known for i in inputs)
 
     def entries(self) -> tuple[Entry, ...]:
@@ -81,11 +83,23 @@ class Past:
     def entry(self, key: str) -> Entry | None:
         """Give the entry of a file that is there with the size it should have."""
         entry = self._entries.get(key)
+        if entry is not None and entry.source is not None and entry.members is None:
+            return entry if _is_still(entry) else None
         if entry is None or not self._files.exists(key):
             return None
         if entry.members is None:
             return entry if self._files.stat(key).size == entry.size else None
-        return entry if self._files.exists(layout.members_key(key)) else None
+        listing = layout.members_key(key)
+        return entry if self._files.exists(listing) and digest(self._files, listing)[1] == entry.sha256 else None
+
+
+def _is_still(entry: Entry) -> bool:
+    """Whether a file that stays in its place is the one that the manifest means."""
+    try:
+        found = Path(entry.source or "").stat()
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == (entry.size, entry.mtime)
 
 
 def hashed(inputs: Iterable[Input], past: Past) -> list[dict[str, Any]]:
@@ -126,7 +140,7 @@ def _copy(files: Files, one: Copy) -> Entry:
         raise FormatError(one.source.local, f"cannot be read: {error.strerror or error}.") from error
     state = hashlib.sha256()
     size = 0
-    with source, files.stage(one.key) as path, path.open("wb") as target:
+    with source, files.writer(one.key) as target:
         while block := source.read(BLOCK):
             state.update(block)
             target.write(block)
@@ -163,6 +177,8 @@ class Volume:
     kind: pyramid.Kind = "tomogram"
     label: int = 1
     threshold: float | None = None
+    size: tuple[int, int, int] | None = None
+    """Voxels z, y, x that a mask is brought to; None keeps those of the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +190,8 @@ class Converted:
     """Fields of the document: size, scales, levels, statistics, omezarr_dir, mrc_file."""
 
     findings: tuple[Finding, ...] = ()
+    labels: int | None = None
+    """How many labels a label image has, where it was converted now."""
 
 
 def convert(context: Context, volume: Volume) -> Converted:
@@ -188,32 +206,54 @@ def convert(context: Context, volume: Volume) -> Converted:
     """
     files = context.files
     recipe = pyramid.Recipe(
-        kind=volume.kind, voxel_size=volume.spacing, label=volume.label, threshold=volume.threshold,
+        kind=volume.kind, voxel_size=volume.spacing, label=volume.label, threshold=volume.threshold, size=volume.size,
         name=volume.zarr.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), memory=context.memory, workers=context.threads,
     )  # fmt: skip
-    seen = _Bytes(context, volume.source)
+    seen = _Bytes(context, volume)
+    if files.local_path(volume.mrc) is None:
+        return _convert_far(files, volume, recipe, seen)
     with ExitStack() as stack:
         mrc, zarr = (stack.enter_context(files.stage(key)) for key in (volume.mrc, volume.zarr))
         zarr.rmdir()
         made = pyramid.convert(volume.source.local, pyramid.Target(mrc, zarr), recipe, progress=seen)
-        if volume.kind == "mask" and not made.statistics.max:
+        if volume.kind in {"mask", "labels"} and not made.statistics.max:
             raise EmptyMaskError(volume.source.path)
+    return _converted(files, volume, made, made.mrc)
+
+
+def _convert_far(files: Files, volume: Volume, recipe: pyramid.Recipe, seen: Callable[[int], None]) -> Converted:
+    """Convert a volume into a store that is not on this machine; see `pyramid.Far`."""
+    with (
+        pyramid.opened(volume.source.local, recipe) as (source, settled),
+        files.branch(volume.zarr) as branch,
+        pyramid.Far(source, branch.write_bytes, settled) as job,
+    ):
+        made = job.pyramid(seen)
+        if volume.kind in {"mask", "labels"} and not made.statistics.max:
+            raise EmptyMaskError(volume.source.path)
+        with files.writer(volume.mrc) as stream:
+            file = job.write_mrc(stream, volume.mrc)
+    return _converted(files, volume, made, file)
+
+
+def _converted(files: Files, volume: Volume, made: pyramid.Pyramid, mrc: Written) -> Converted:
     members = [Member(m.path, m.size, m.sha256) for m in sorted(made.zarr, key=lambda m: m.path.encode())]
     array = manifest.describe_members(files, volume.zarr, volume.role, members)
-    file = Entry(volume.mrc, made.mrc.size, made.mrc.sha256, manifest.media_type(volume.mrc), volume.role)
-    return Converted(Brought((file, array), file.size + array.size), facts(volume, made), made.notes)
+    file = Entry(volume.mrc, mrc.size, mrc.sha256, manifest.media_type(volume.mrc), volume.role)
+    brought = Brought((file, array), file.size + array.size)
+    return Converted(brought, facts(volume, made), made.notes, len(made.labels))
 
 
 class EmptyMaskError(Exception):
-    """A mask has no voxel of the label that was asked for."""
+    """A mask has no voxel of the label that was asked for, or a label image no label."""
 
 
 class _Bytes:
     """Turns voxels read into bytes of the source."""
 
-    def __init__(self, context: Context, source: Input) -> None:
-        self.context, self.source = context, source
-        self._voxels: int | None = None
+    def __init__(self, context: Context, volume: Volume) -> None:
+        self.context, self.source = context, volume.source
+        self._voxels = math.prod(volume.size) if volume.size else None
 
     def __call__(self, voxels: int) -> None:
         if not self.context.progress:
@@ -226,7 +266,7 @@ class _Bytes:
         self.context.progress(self.source.size * voxels // self._voxels)
 
 
-def facts(volume: Volume, made: pyramid.Conversion) -> dict[str, Any]:
+def facts(volume: Volume, made: pyramid.Pyramid) -> dict[str, Any]:
     """Say of a conversion what documents keep."""
 
     def xyz(values: Sequence[float]) -> dict[str, Any]:

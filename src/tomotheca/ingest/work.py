@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -162,5 +163,23 @@ def digest(value: Any) -> str:
 def plain(value: Any) -> Any:
     """Turn a dataclass into plain data; its class counts too."""
     if is_dataclass(value) and not isinstance(value, type):
-        return [type(value).__name__, asdict(value)]
+        return [type(value).__name__, _inside(value)]
     return value
+
+
+def _inside(value: Any) -> Any:
+    """Do what `dataclasses.asdict` does, without copying what is plain already: a plan has many thousands of values."""
+    if isinstance(value, str | int | float | None | Path):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _inside(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_inside(inner) for inner in value]
+    names = _names(type(value))  # type: ignore[arg-type]  # classes are hashable
+    return value if names is None else {name: _inside(getattr(value, name)) for name in names}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    """Give the fields of a dataclass; None for any other class."""
+    return tuple(f.name for f in fields(kind)) if is_dataclass(kind) else None

@@ -10,13 +10,19 @@ from typing import Any
 
 import yaml
 
-from tomotheca.errors import ConfigurationError, Finding
+from tomotheca.errors import ConfigurationError, Finding, one_line
 
 Location = tuple[str | int, ...]
 """Path of a value inside the file: keys and list indices."""
 
-LARGEST = 2_000_000
+LARGEST = 500_000
 """Values in one file, aliases written out; more is a mistake or an attack."""
+
+LONGEST = 16 << 20
+"""Bytes of one file; the longest configurations have a tenth of a mebibyte."""
+
+DEEPEST = 100
+"""Blocks around a value; libyaml ends the process where there are some ten thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +63,25 @@ def read(path: Path) -> Source:
         If it cannot be read or is not YAML; the finding names the line.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(LONGEST + 1)
     except OSError as error:
         raise ConfigurationError(
             [Finding("error", str(path), f"cannot be read: {error.strerror or error}.")]
         ) from error
+    if len(raw) > LONGEST:
+        raise ConfigurationError(
+            [Finding("error", str(path), f"has more than {LONGEST >> 20} MiB: is it the right file?")]
+        )
     return parse(raw, path)
 
 
 def parse(raw: bytes, path: Path) -> Source:
     """Parse the bytes of a YAML file; see `read`."""
     try:
-        node = yaml.compose(raw.decode("utf-8-sig"), Loader=yaml.CSafeLoader)
+        text = raw.decode("utf-8-sig")
+        _check_depth(text)
+        node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             [Finding("error", str(path), f"is not UTF-8 text (byte {error.start}): save it as UTF-8.")]
@@ -89,7 +102,20 @@ def _syntax(path: Path, error: Exception) -> Finding:
     problem = getattr(error, "problem", None) or (
         str(error) if not isinstance(error, RecursionError) else "it is nested too deeply"
     )
-    return Finding("error", where, f"is not valid YAML: {problem}.")
+    return Finding("error", where, f"is not valid YAML: {one_line(problem)}.")
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            message = f"line {line} is nested more than {DEEPEST} deep"
+            raise yaml.YAMLError(message)
 
 
 class _Builder:

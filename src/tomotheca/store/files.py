@@ -16,6 +16,7 @@ from typing import Protocol
 
 from tomotheca.errors import ConflictError, NotFoundError, UnsafePathError
 from tomotheca.store import disk, keys, layout
+from tomotheca.store.branches import Branch, FolderBranch, Writable
 from tomotheca.store.sources import FileSource, Source
 
 
@@ -61,8 +62,17 @@ class Files(Protocol):
     def walk(self, prefix: str = "") -> Iterator[str]:
         """Give every key that begins with `prefix`, in byte order. Into array directories too: never at request time."""
 
+    def stats(self, folder: str = "") -> Iterator[tuple[str, Stat]]:
+        """Give every file below a folder with what is known of it, in byte order; a bucket is asked once, however many there are."""
+
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write a file so that a crash leaves the old one or the new one; on the disk when this returns."""
+
+    def writer(self, key: str) -> AbstractContextManager[Writable]:
+        """Give a stream for a file of any size; it is in its place, whole, when the block ends, and not at all when that fails."""
+
+    def branch(self, key: str) -> AbstractContextManager[Branch]:
+        """Take a directory in file by file: what it held before goes; whole or not at all where the store can do that."""
 
     def stage(self, key: str) -> AbstractContextManager[Path]:
         """Give a temporary path for a file, or for a directory when the key ends in ``/``; put it in place at the end."""
@@ -161,10 +171,30 @@ class LocalFiles:
             else:
                 yield folder + slash + name
 
+    def stats(self, folder: str = "") -> Iterator[tuple[str, Stat]]:
+        """Give every file below a folder with what is known of it, in byte order."""
+        for name in sorted(self._entries(folder)):
+            if name.endswith("/"):
+                yield from self.stats(folder + name)
+            else:
+                yield folder + name, self.stat(folder + name)
+
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write a file: temporary name, fsync, rename, fsync of the folder."""
         with self.stage(key) as path:
             path.write_bytes(data)
+
+    @contextmanager
+    def writer(self, key: str) -> Iterator[Writable]:
+        """Give a stream for a file of any size; see `stage`."""
+        with self.stage(key) as path, path.open("wb") as stream:
+            yield stream
+
+    @contextmanager
+    def branch(self, key: str) -> Iterator[Branch]:
+        """Take a directory in file by file, synced once and put in its place whole; see `stage`."""
+        with self.stage(key) as path:
+            yield FolderBranch(path)
 
     @contextmanager
     def stage(self, key: str) -> Iterator[Path]:

@@ -155,7 +155,7 @@ def decode(data: bytes, *, where: str = layout.MANIFEST) -> tuple[Entry, ...]:
     for number, line in enumerate(data.splitlines(), 1):
         try:
             found.append(Entry(**json.loads(line)))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             finding = Finding(
                 "error",
                 f"{where}:{number}",

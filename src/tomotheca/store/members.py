@@ -94,7 +94,7 @@ def write_members(files: Files, listing: str, members: Iterable[Member]) -> Tota
         If the members are not in byte order of their paths, or one comes twice.
     """
     state, size, count, last = hashlib.sha256(), 0, 0, ""
-    with files.stage(listing) as path, path.open("wb") as out:
+    with files.writer(listing) as out:
         for member in members:
             if count and member.path <= last:
                 message = f"{listing}: {member.path!r} comes after {last!r}: members must be in byte order, each once"

@@ -1,39 +1,40 @@
-"""An archive in an object store that speaks S3: read as asked, written document by document."""
+"""An archive in an object store that speaks S3: read as asked, written file by file."""
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
-import re
+import shutil
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.errors import ConflictError, NotFoundError, SettingsError, StorageError
+from tomotheca.errors import ConflictError, NotFoundError
 from tomotheca.store import keys, layout
+from tomotheca.store.branches import Branch, KeysBranch, Writable
+from tomotheca.store.connection import connect, store_errors
 from tomotheca.store.files import Children, Stat
-from tomotheca.store.sources import Source, pieces, unreadable
+from tomotheca.store.objectsource import ObjectSource
 
 if TYPE_CHECKING:
-    from obstore.store import S3Store
+    from tomotheca.store.sources import Source
 
-PIECE = 4 << 20
-"""Bytes of one request while a long stretch is streamed; the next piece is on its way while one is being sent."""
+STAGING = "staging"
+"""Folder beside the lock with files that are on their way to the store."""
+
+PART = 16 << 20
+PARTS_AT_ONCE = 4
+"""Bytes of one part of what is written, and how many are on their way: 64 MB of memory. S3 takes 10,000 parts: 160 GB."""
 
 BLOCK = 1 << 16
 MOST_BLOCKS = 512
 """Blocks of lists of members that are kept: 32 MB."""
 
-RETRIES: dict[str, Any] = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
-CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "60s", "allow_http": True}
-"""Plain HTTP is for stores in the same network; which one is used is said by the address that the operator gives."""
-
-NO_STAGE = "ingest writes to folders only: ingest into a folder, copy it to the bucket (rclone copy), then run `tomotheca index`"
 BEHIND_THE_END = "416 "
 
 
@@ -56,16 +57,20 @@ class ObjectFiles:
     """
 
     def __init__(self, url: str, *, endpoint: str | None, lock_folder: Path) -> None:
-        self.url, self.lock_folder = url.rstrip("/"), lock_folder
-        self._store = _connect(self.url, endpoint)
+        self.url, self.endpoint, self.lock_folder = url.rstrip("/"), endpoint, lock_folder
+        self._store = connect(self.url, endpoint)
         self._listings = _Listings()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as an address: it makes a connection of its own."""
+        return partial(ObjectFiles, endpoint=self.endpoint, lock_folder=self.lock_folder), (self.url,)
 
     def __repr__(self) -> str:
         return f"ObjectFiles({self.url!r})"
 
     def read_bytes(self, key: str) -> bytes:
         """Read a whole file."""
-        with _store_errors(key):
+        with store_errors(key):
             return self._get(keys.check(key)).bytes().to_bytes()  # type: ignore[no-any-return]  # obstore's stub has no types here
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
@@ -87,7 +92,7 @@ class ObjectFiles:
     def _range(self, key: str, start: int, length: int) -> bytes:
         if length <= 0:
             return b""
-        with _store_errors(key):
+        with store_errors(key):
             try:
                 return self._get(keys.check(key), range=(start, start + length)).bytes().to_bytes()  # type: ignore[no-any-return]  # the same
             except OSError:
@@ -113,7 +118,7 @@ class ObjectFiles:
                 message = f"{key}: no such folder in the archive"
                 raise NotFoundError(message)
             return Stat(0, 0, is_dir=True)
-        with _store_errors(key):
+        with store_errors(key):
             found = obstore.head(self._store, keys.check(key))
         stat = Stat(found["size"], int(found["last_modified"].timestamp() * 1e9))
         if f"/{layout.MEMBERS}/" in key:
@@ -131,7 +136,7 @@ class ObjectFiles:
     def _is_folder(self, key: str) -> bool:
         import obstore  # noqa: PLC0415 - an extra
 
-        with _store_errors(key):
+        with store_errors(key):
             return any(obstore.list(self._store, keys.check(key).rstrip("/"), chunk_size=1))
 
     def scan(self, folder: str) -> Children:
@@ -139,7 +144,7 @@ class ObjectFiles:
         import obstore  # noqa: PLC0415 - an extra
 
         keys.check(folder, root=True)
-        with _store_errors(folder):
+        with store_errors(folder):
             found = obstore.list_with_delimiter(self._store, folder.rstrip("/") or None)
         files = (str(item["path"]).rpartition("/")[2] for item in found["objects"])
         folders = (str(name).rstrip("/").rpartition("/")[2] for name in found["common_prefixes"])
@@ -159,31 +164,86 @@ class ObjectFiles:
             else:
                 yield folder + slash + name
 
+    def stats(self, folder: str = "") -> Iterator[tuple[str, Stat]]:
+        """Give every file below a folder with what is known of it, in byte order; the names are in memory for a moment."""
+        import obstore  # noqa: PLC0415 - an extra
+
+        keys.check(folder, root=True)
+        with store_errors(folder):
+            found = [
+                (str(item["path"]), Stat(item["size"], int(item["last_modified"].timestamp() * 1e9)))
+                for chunk in obstore.list(self._store, folder.rstrip("/") or None)
+                for item in chunk
+            ]
+        hidden = () if folder else (f"{layout.INTERNAL}/",)
+        yield from sorted((f for f in found if not f[0].startswith(hidden)), key=lambda f: f[0].encode())
+
     def write_bytes(self, key: str, data: bytes) -> None:
         """Write a file: one request, after which readers see the new one and never half of it."""
         import obstore  # noqa: PLC0415 - an extra
 
         self.forget()
-        with _store_errors(key):
+        with store_errors(key):
             obstore.put(self._store, keys.check(key), data)
 
-    def stage(self, key: str) -> AbstractContextManager[Path]:
-        """Refuse: array directories cannot be put in place in one step here.
+    @contextmanager
+    def writer(self, key: str) -> Iterator[Writable]:
+        """Give a stream that is sent in parts while it is written; readers see the file when all of it is there.
 
-        Raises
-        ------
-        StorageError
-            Always.
+        A crash leaves the old file or the new one, and parts that the store throws away by its own rules.
         """
-        message = f"{self.url}/{key}: {NO_STAGE}"
-        raise StorageError(message)
+        import obstore  # noqa: PLC0415 - an extra
+
+        self.forget()
+        with store_errors(key):
+            stream = obstore.open_writer(self._store, keys.check(key), buffer_size=PART, max_concurrency=PARTS_AT_ONCE)
+        yield _Sent(stream, key)
+        with store_errors(key):
+            stream.close()
+
+    @contextmanager
+    def branch(self, key: str) -> Iterator[Branch]:
+        """Take a directory in file by file; what was there and was not written again goes in the end.
+
+        Each file is the old one or the new one. The directory is not replaced in one step: what is served of it is what the list of
+        its members says, which is written after it.
+        """
+        branch = KeysBranch(self, key)
+        yield branch
+        branch.sweep((found for found, _ in self.stats(key)), self.remove)
+
+    @contextmanager
+    def stage(self, key: str) -> Iterator[Path]:
+        """Give a temporary path on this machine, and send what was written there in the end.
+
+        It is for what a reader or writer must have on a disk: volumes are streamed, see `writer` and `branch`.
+        """
+        keys.check(key)
+        folder = self.lock_folder / STAGING
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder, prefix=f"{os.getpid()}-") as temporary:
+            path = Path(temporary) / "new"
+            if not key.endswith("/"):
+                yield path
+                self._send(path, self.writer(key))
+                return
+            path.mkdir()
+            yield path
+            with self.branch(key) as branch:
+                for file in sorted(p for p in path.rglob("*") if p.is_file()):
+                    self._send(file, branch.writer(file.relative_to(path).as_posix()))
+
+    def _send(self, path: Path, writer: AbstractContextManager[Writable]) -> None:
+        with path.open("rb") as source, writer as stream:
+            while block := source.read(PART):
+                stream.write(block)
 
     def remove(self, key: str) -> None:
         """Remove a file, or everything below a key that ends in ``/``."""
         import obstore  # noqa: PLC0415 - an extra
 
         self.forget()
-        with _store_errors(key):
+        with store_errors(key):
             if not key.endswith("/"):
                 obstore.delete(self._store, keys.check(key))
                 return
@@ -199,7 +259,7 @@ class ObjectFiles:
         """Whether there is anything in the archive."""
         import obstore  # noqa: PLC0415 - an extra
 
-        with _store_errors(""):
+        with store_errors(""):
             return any(obstore.list(self._store, chunk_size=1))
 
     def source(self, key: str, size: int) -> Source:
@@ -228,12 +288,40 @@ class ObjectFiles:
             os.close(descriptor)
 
     def recover(self, prefix: str = "") -> tuple[str, ...]:
-        """Do nothing: what is not written whole is not there."""
-        return ()
+        """Clear away what processes that are gone had on its way; in the store, what is not written whole is not there."""
+        folder = self.lock_folder / STAGING
+        left = [p for p in folder.iterdir() if not _lives(p.name.partition("-")[0])] if folder.is_dir() else []
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
+        return tuple(path.name for path in left)
 
     def forget(self) -> None:
         """Ask the store again for what may have changed."""
         self._listings = _Listings()
+
+
+def _lives(process: str) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A file on its way to the store."""
+
+    stream: Any
+    key: str
+
+    def write(self, data: bytes | memoryview, /) -> None:
+        """Send the next bytes."""
+        with store_errors(self.key):
+            self.stream.write(data)
 
 
 @dataclass
@@ -248,115 +336,3 @@ class _Listings:
         if len(self.blocks) > MOST_BLOCKS:
             self.blocks.popitem(last=False)
         return block
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectSource:
-    """Bytes of an object. What is short is one request; what is long is fetched piece by piece, so that a slow reader holds no connection open."""
-
-    store: S3Store
-    key: str
-    size: int
-    """Bytes that the catalogue knows; an object of another size is another object."""
-
-    def path(self, size: int) -> None:
-        """Give nothing: it is not on this machine."""
-
-    async def read(self, start: int, stop: int) -> bytes:
-        """Give the bytes from `start` to `stop`."""
-        return (await self._fetch(start, stop))[0]
-
-    async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
-        """Give them in pieces; the next one is fetched while one is being sent."""
-        tag: str | None = None
-        ahead: asyncio.Task[tuple[bytes, str | None]] | None = None
-        try:
-            for a, b in pieces(start, stop, PIECE):
-                data, tag = await (ahead or self._fetch(a, b, tag))
-                ahead = asyncio.create_task(self._fetch(b, min(b + PIECE, stop), tag)) if b < stop else None
-                yield data
-        finally:
-            if ahead is not None:
-                ahead.cancel()
-
-    async def _fetch(self, start: int, stop: int, tag: str | None = None) -> tuple[bytes, str | None]:
-        """Read a stretch, of the object with this tag if one is given."""
-        import obstore  # noqa: PLC0415 - an extra
-
-        with _store_errors(self.key, listed=True):
-            options: Any = {"range": (start, stop), **({"if_match": tag} if tag else {})}
-            found = await obstore.get_async(self.store, self.key, options=options)
-            if found.meta["size"] != self.size:
-                raise unreadable(self.key)
-            data = (await found.bytes_async()).to_bytes()
-        if len(data) != stop - start:
-            raise unreadable(self.key)
-        return data, found.meta["e_tag"]
-
-
-def _connect(url: str, endpoint: str | None) -> S3Store:
-    scheme, _, rest = url.partition("://")
-    bucket, _, prefix = rest.partition("/")
-    if scheme != "s3" or not bucket:
-        message = f"archive {url}: an archive is a folder or s3://bucket/prefix"
-        raise SettingsError(message)
-    try:
-        from obstore.store import S3Store  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        message = f"archive {url}: object stores need the extra `s3`: run `pip install 'tomotheca[s3]'`"
-        raise SettingsError(message) from error
-    given = {"endpoint": endpoint.rstrip("/")} if endpoint else {}
-    try:
-        return S3Store(bucket, prefix=prefix or None, client_options=CLIENT, retry_config=RETRIES, **given)  # type: ignore[arg-type]  # the dictionaries above
-    except Exception as error:
-        message = f"archive {url}: it cannot be used: {_first_line(error)}"
-        raise SettingsError(message) from error
-
-
-@contextmanager
-def _store_errors(key: str, *, listed: bool = False) -> Iterator[None]:
-    """Turn what the store says about a key into our errors; one that the catalogue lists must be there.
-
-    Raises
-    ------
-    NotFoundError
-        If there is nothing of that name.
-    StorageError
-        If the store refuses for any other reason.
-    """
-    from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError  # noqa: PLC0415 - an extra
-
-    try:
-        yield
-    except FileNotFoundError as error:
-        if listed:
-            raise unreadable(key) from error
-        message = f"{key}: no such file in the archive"
-        raise NotFoundError(message) from error
-    except PreconditionError as error:
-        raise unreadable(key) from error
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        if listed:
-            raise _away(key) from error
-        message = f"{key or 'the archive'}: the object store refuses its key: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        raise StorageError(message) from error
-    except (BaseError, OSError) as error:
-        if isinstance(error, StorageError):
-            raise
-        if listed:
-            raise _away(key) from error
-        message = f"{key or 'the archive'}: the object store does not answer as it should: {_first_line(error)}"
-        raise StorageError(message) from error
-
-
-def _away(key: str) -> StorageError:
-    """Say to visitors that the store does not answer; why is in the log."""
-    return StorageError(
-        f"{key} cannot be read now: the object store that holds it does not answer as it should; try again later"
-    )
-
-
-def _first_line(error: Exception) -> str:
-    """Give what a store says in one line, without its XML and its address, which is nobody's business but the operator's."""
-    line = str(error).partition("\n")[0].partition("<?xml")[0].strip().rstrip(":")
-    return re.sub(r"https?://\S+", "it", line)[:300]

@@ -67,31 +67,33 @@ class FileSource:
         """Give the file's real path, with every link followed."""
         if not self.by_path or not disk.OPEN_FILES.is_dir():
             return None
-        with self._open() as descriptor:
+        with self.held() as descriptor:
             if os.fstat(descriptor).st_size != size:
                 raise unreadable(self.key)
             return disk.path_of(descriptor)
 
     async def read(self, start: int, stop: int) -> bytes:
         """Give the bytes from `start` to `stop`."""
-        with self._open() as descriptor:
-            return self._exactly(descriptor, start, stop)
+        with self.held() as descriptor:
+            return self.exactly(descriptor, start, stop)
 
     async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:
         """Give them in pieces."""
-        with self._open() as descriptor:
+        with self.held() as descriptor:
             for a, b in pieces(start, stop, AT_ONCE):
-                yield await asyncio.to_thread(self._exactly, descriptor, a, b)
+                yield await asyncio.to_thread(self.exactly, descriptor, a, b)
 
     @contextmanager
-    def _open(self) -> Iterator[int]:
+    def held(self) -> Iterator[int]:
+        """Open the file and give its descriptor; StorageError if it cannot be."""
         try:
             with self.opened() as descriptor:
                 yield descriptor
         except (OSError, NotFoundError) as error:
             raise error if isinstance(error, StorageError) else unreadable(self.key) from error
 
-    def _exactly(self, descriptor: int, start: int, stop: int) -> bytes:
+    def exactly(self, descriptor: int, start: int, stop: int) -> bytes:
+        """Read the bytes from `start` to `stop` of the open file; StorageError if they are not all there."""
         data = disk.read(descriptor, start, stop - start)
         if len(data) < stop - start:
             raise unreadable(self.key)

@@ -40,9 +40,10 @@ INSTANCE_SHADER = f"""{SIZE}void main() {{
 
 
 def folder_of(key: str, shape: str) -> str:
-    """Give the key of the folder of precomputed annotations that goes with a file of points; empty for a file of another layout."""
+    """Give the key of the folder that goes with a file of points or a mesh; empty for a file of another layout."""
     place = layout.locate(key)
-    end = f"_{layout.shape_name(shape)}.ndjson"
+    shape, suffix = ("TriangularMesh", ".glb") if shape == "Mesh" else (shape, ".ndjson")
+    end = f"_{layout.shape_name(shape)}{suffix}"
     if place.kind != "annotation" or place.number is None or "/" in place.rest or not place.rest.endswith(end):
         return ""
     spacing = layout.Spacing(layout.Run(place.dataset or 0, place.run), place.spacing)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from tomotheca.errors import NotFoundError, TomothecaError
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import coarse, layers, precomputed
+from tomotheca.web import coarse, layers, objects, precomputed
 from tomotheca.web.format import number
 from tomotheca.web.summaries import key_of, preference
 
@@ -60,6 +60,8 @@ POINT_BYTES = 4 << 20
 SOURCES = {"dataset_author": 0, "portal_standard": 1, "community": 2}
 POINTS = frozenset({"Point", "OrientedPoint", "InstanceSegmentation"})
 MASKS = frozenset({"SegmentationMask", "InstanceSegmentationMask"})
+FORMATS = {**dict.fromkeys(POINTS, "ndjson"), **dict.fromkeys(MASKS, "zarr"), "Mesh": "glb"}
+"""Which file of a shape is shown."""
 
 IMAGE_SHADER = "#uicontrol invlerp contrast(range=[%s, %s])\nvoid main() {\n  emitGrayscale(contrast());\n}\n"
 MASK_SHADER = """#uicontrol vec3 color color(default="%s")
@@ -269,10 +271,7 @@ def find_shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
     found = []
     for f in files:
         kind = kinds[f["annotation_shape_id"]]
-        if (kind["shape_type"], f["format"]) in {
-            *((p, "ndjson") for p in POINTS),
-            *((m, "zarr") for m in MASKS),
-        } and key_of(asked, f["s3_path"]):
+        if FORMATS.get(kind["shape_type"]) == f["format"] and key_of(asked, f["s3_path"]):
             spacing = spacings.get(f["tomogram_voxel_spacing_id"], 0.0)
             found.append(
                 Shape(
@@ -288,17 +287,17 @@ def find_shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
 
 def _with_folders(asked: Asked, found: Sequence[Shape]) -> list[Shape]:
     folders = [
-        precomputed.folder_of(key_of(asked, s.file["s3_path"]), s.shape) if s.shape in POINTS else "" for s in found
+        "" if s.shape in MASKS else precomputed.folder_of(key_of(asked, s.file["s3_path"]), s.shape) for s in found
     ]
     have = precomputed.there(asked, folders)
     return [replace(s, folder=f if f in have else "") for s, f in zip(found, folders, strict=True)]
 
 
 def _order(s: Shape) -> tuple[Any, ...]:
-    """Put first what shows best: chosen by authors, ground truth, author's, precise, newest; points before masks."""
+    """Put first what shows best: chosen by authors, ground truth, author's, precise, newest; points before masks and meshes."""
     a = s.annotation
     return (
-        not s.file["is_visualization_default"], not a["ground_truth_status"], s.source, -(a["confidence_precision"] or 0), _newest(a), s.shape in MASKS, s.shape != "OrientedPoint",
+        not s.file["is_visualization_default"], not a["ground_truth_status"], s.source, -(a["confidence_precision"] or 0), _newest(a), s.shape not in POINTS, s.shape != "OrientedPoint",
         a["id"], s.file["id"],
     )  # fmt: skip
 
@@ -312,8 +311,13 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
     name = f"{a['object_name']} · {label('annotation_file_shape_type_enum', s.shape).lower()} ({asked.name('annotation', a['id'])})"
     if s.spacing and s.spacing != tomogram["voxel_spacing"] and s.shape in MASKS:
         name += f" {number(s.spacing)} Å"
+    colour = colours(asked).get(a["object_id"], PALETTE[0])
+    if s.shape == "Mesh":
+        return {**objects.mesh_layer(s.folder, colour=colour), "name": name} if s.folder else None
+    if s.shape == "InstanceSegmentationMask":
+        return {**objects.label_layer(asked, key_of(asked, s.file["s3_path"]), a["object_count"]), "name": name}
     if s.shape in MASKS:
-        shader = MASK_SHADER % colours(asked).get(a["object_id"], PALETTE[0])
+        shader = MASK_SHADER % colour
         return {
             "type": "image",
             "name": name,
@@ -322,7 +326,11 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
             "opacity": 0.75,
             "blend": "default",
         }
-    colour = colours(asked).get(a["object_id"], PALETTE[0])
+    return _points_layer(asked, s, tomogram, name, room)
+
+
+def _points_layer(asked: Asked, s: Shape, tomogram: Row, name: str, room: int) -> dict[str, Any] | None:
+    a, colour = s.annotation, colours(asked).get(s.annotation["object_id"], PALETTE[0])
     if s.folder and (s.shape == "InstanceSegmentation" or (s.file["file_size"] or 0) > min(SMALL, room)):
         made = precomputed.layer(asked, s.folder, colour=colour)
         if made is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -167,6 +169,24 @@ def hashed(listed: Listed) -> Iterator[Said]:
         yield f"{len(bare)} files that stay in their place have no digest ({values.some(bare, 1)})"
 
 
+def unchanged(listed: Listed) -> Iterator[Said]:
+    """A file that stays in its place is the one that was taken in, by size and time of its last change."""
+    if isinstance(listed.entries, Broken):
+        return
+    for entry in listed.entries:
+        source = entry.source or ""
+        if not source or "://" in source or entry.members is not None or entry.mtime is None:
+            continue
+        try:
+            found = Path(source).stat()
+        except OSError as error:
+            yield At(f"{source}: cannot be looked at ({error.strerror or error})", where=entry.key)
+            continue
+        if (found.st_size, found.st_mtime_ns) != (entry.size, entry.mtime):
+            since = datetime.fromtimestamp(found.st_mtime, UTC).isoformat(" ", "seconds")
+            yield At(f"{source}: has changed ({since}) since it was taken in: it is not served", where=entry.key)
+
+
 def unlisted(shelved: Shelved) -> Iterator[Said]:
     """Every file in the folder of a run or dataset is listed in a manifest."""
     for key in shelved.unlisted[:MOST]:
@@ -226,6 +246,7 @@ RULES: tuple[Rule, ...] = (
     Rule("manifest.files", "error", Listed, files_there, AGAIN),
     Rule("manifest.keys", "error", Listed, keys_belong, AGAIN),
     Rule("manifest.hashed", "note", Listed, hashed, "`tomotheca doctor --hash` reads them once and notes their digests"),
+    Rule("source.unchanged", "error", Listed, unchanged, "run the ingest again, or put the old file back with its time (`cp -p`)"),
     Rule("manifest.unlisted", "warning", Shelved, unlisted, "remove the file, or ingest it"),
     Rule("manifest.unfinished", "warning", Shelved, unfinished, "run the ingest again, or remove the folder"),
     Rule("identifier.given", "error", Paper, identified, "run the ingest again: it gives the numbers that are missing"),

@@ -10,6 +10,7 @@ from tomotheca.doctor import values
 from tomotheca.doctor.core import At, Rule, Said
 from tomotheca.doctor.look import Broken
 from tomotheca.doctor.subjects import Acquisition, Movies, Series
+from tomotheca.formats.mdoc import bare_name
 
 KINDS = (".mrc", ".tif", ".tiff", ".eer", ".mrc.bz2")
 GAINS = (*KINDS, ".gain", ".dm4")
@@ -116,15 +117,16 @@ def paths(movies: Movies) -> Iterator[Said]:
 
 
 def named(movies: Movies) -> Iterator[Said]:
-    """Every movie that an mdoc file names is there."""
-    present = {_name(key) for key in movies.movies}
-    if present and (lost := sorted(movies.mdoc_frames - present)):
+    """Every movie that an mdoc file names is there, under its name or converted or packed since."""
+    present = {name for key in movies.movies for name in (_name(key), bare_name(_name(key)))}
+    if present and (lost := sorted(n for n in movies.mdoc_frames if not present & {n, bare_name(n)})):
         yield f"{len(lost)} movies of the mdoc file are not there ({values.some(lost)})"
 
 
 def spare(movies: Movies) -> Iterator[Said]:
-    """Every movie is named by an mdoc file."""
-    found = sorted({_name(key) for key in movies.movies} - movies.mdoc_frames)
+    """Every movie is named by an mdoc file, whatever its endings."""
+    known = {name for frame in movies.mdoc_frames for name in (frame, bare_name(frame))}
+    found = sorted(n for n in {_name(key) for key in movies.movies} if not known & {n, bare_name(n)})
     if movies.mdoc_frames and found:
         yield f"{len(found)} movies are in no mdoc file ({values.some(found)})"
 

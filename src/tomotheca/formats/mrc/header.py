@@ -14,6 +14,8 @@ import numpy as np
 from tomotheca.errors import Finding, FormatError
 
 HEADER_BYTES = 1024
+LARGEST_EXTENDED = 64 << 20
+"""Bytes of an extended header; the largest known ones have a kilobyte for each of a thousand images."""
 WORDS = "10i6f3i3f2i8s4si84s3f4s4sfi800s"
 IMOD_STAMP = 1146047817
 IMOD_SIGNED = 1
@@ -145,7 +147,7 @@ def read_header(path: Path, *, byte_sign: ByteSign | None = None, permissive: bo
     try:
         with path.open("rb") as file:
             raw = file.read(HEADER_BYTES)
-            size = os.fstat(file.fileno()).st_size
+            size = file.seek(0, os.SEEK_END)
     except OSError as error:
         raise FormatError(path, f"cannot be read: {error.strerror or error}.") from error
     return parse_header(path, raw, size, byte_sign=byte_sign, permissive=permissive)
@@ -175,10 +177,24 @@ def parse_header(
 
 
 def read_extended(path: Path, header: Header) -> bytes:
-    """Read the extended header, ``header.nsymbt`` bytes, in the file's byte order."""
-    with path.open("rb") as file:
-        file.seek(HEADER_BYTES)
-        return file.read(header.nsymbt)
+    """Read the extended header, ``header.nsymbt`` bytes, in the file's byte order.
+
+    Raises
+    ------
+    FormatError
+        If it is larger than any program writes it, or cannot be read.
+    """
+    if header.nsymbt > LARGEST_EXTENDED:
+        size, limit = header.nsymbt >> 20, LARGEST_EXTENDED >> 20
+        raise FormatError(
+            path, f"has an extended header of {size} MiB, more than {limit} MiB are not kept: write it without."
+        )
+    try:
+        with path.open("rb") as file:
+            file.seek(HEADER_BYTES)
+            return file.read(header.nsymbt)
+    except OSError as error:
+        raise FormatError(path, f"cannot be read: {error.strerror or error}.") from error
 
 
 def _unpack(path: Path, raw: bytes) -> tuple[ByteOrder, _Words, list[Finding]]:

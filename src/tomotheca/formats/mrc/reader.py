@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tomotheca.errors import FormatError
-from tomotheca.formats.files import read_all
+from tomotheca.formats.files import ranges
 from tomotheca.formats.mrc.header import ByteSign, Header, read_header
 
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ class Reader:
         self.notes = self.header.notes
         mapc, mapr, maps = self.header.axes
         self._logical = (3 - maps, 3 - mapr, 3 - mapc)
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._opened = self._stamp()
+        self._file = ranges(path)
+        self._opened = self._file.stamp()
 
     def __enter__(self) -> Reader:
         return self
@@ -59,12 +58,12 @@ class Reader:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
+        self._file.close()
 
     @property
     def descriptor(self) -> int:
-        """The open file, for who wants its bytes as they stand."""
-        return self._descriptor
+        """The open file, for who wants its bytes as they stand; -1 where it is not on this machine."""
+        return self._file.descriptor
 
     def check_unchanged(self) -> None:
         """Make sure that nobody wrote to the file since it was opened.
@@ -74,12 +73,8 @@ class Reader:
         FormatError
             If its size or time of change is another now.
         """
-        if self._stamp() != self._opened:
+        if self._file.stamp() != self._opened:
             raise FormatError(self.path, "changed while it was read: keep the source still and run again.")
-
-    def _stamp(self) -> tuple[int, int]:
-        status = os.fstat(self._descriptor)
-        return status.st_size, status.st_mtime_ns
 
     def read(self, box: Box, *, out: memoryview | None = None) -> Array:
         """Read one box.
@@ -159,5 +154,23 @@ class Reader:
 
     def _pread(self, buffer: memoryview, offset: int) -> None:
         """Read exactly the buffer's bytes, ``offset`` counted from the first voxel."""
-        if read_all(self._descriptor, buffer, self.header.data_offset + offset) < len(buffer):
+        if self._file.fill(buffer, self.header.data_offset + offset) < len(buffer):
             raise FormatError(self.path, "became shorter while it was read: keep the source still and run again.")
+
+
+def central_slab(path: Path, *, depth: int = 40) -> npt.NDArray[np.float32]:
+    """Average the central planes along z, for a picture; one after the other, so that a volume of any size can be asked.
+
+    Returns
+    -------
+    npt.NDArray[np.float32]
+        Shape ``(y, x)``.
+    """
+    with Reader(path) as volume:
+        planes, height, width = volume.shape
+        thick = min(planes, depth)
+        first = (planes - thick) // 2
+        total = np.zeros((height, width), np.float64)
+        for z in range(first, first + thick):
+            total += volume.read((slice(z, z + 1), slice(0, height), slice(0, width)))[0].astype(np.float64)
+    return np.asarray(total / thick, np.float32)

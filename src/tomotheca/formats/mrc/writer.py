@@ -257,6 +257,11 @@ def streamed_header(layout: Layout) -> bytes:
     return bytes(made) + layout.extended
 
 
+def head(layout: Layout, statistics: Moments) -> bytes:
+    """Give what stands before the voxels of a file of which everything is known: header and extended header."""
+    return _header(layout, statistics) + layout.extended
+
+
 def _header(layout: Layout, statistics: Moments) -> bytes:
     """Pack the 1024 bytes."""
     z, y, x = layout.shape

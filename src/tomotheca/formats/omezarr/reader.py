@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tomotheca.errors import Finding, FormatError
 from tomotheca.formats.omezarr.levels import Box, Triple, Vector, triple
+from tomotheca.formats.omezarr.opened import datasets, open_group, open_level, reading, whole
 
 Array = npt.NDArray[Any]
 
@@ -36,15 +37,9 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: tuple[Finding, ...] = ()
-        try:
-            group = _open(path)
-            multiscale = _multiscale(path, group.attrs.asdict())
-            first = multiscale["datasets"][0]
-            array = group[first["path"]]
-        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-            raise FormatError(path, f"is no OME-Zarr image that can be read: {error}.") from error
-        if not hasattr(array, "chunks"):
-            raise FormatError(path, f"has no array at {first['path']!r}: write the image again.")
+        group, multiscale = open_group(path)
+        first = datasets(path, multiscale)[0]
+        array = open_level(path, group, first["path"])
         self._array = array
         self._front = array.ndim - 3
         if self._front < 0 or any(n != 1 for n in array.shape[: self._front]):
@@ -97,34 +92,28 @@ class Reader:
     def _read(self, box: Box) -> Array:
         """Read without keeping."""
         front: tuple[int | slice, ...] = (0,) * self._front
-        try:
-            values = self._array[(*front, *box)]
-        except (OSError, ValueError, RuntimeError) as error:
-            raise FormatError(self.path, f"has a chunk that cannot be read: {error}; copy it again.") from error
-        return np.ascontiguousarray(values, self.dtype)
+        with reading(self.path, "has a chunk that cannot be read"):
+            return np.ascontiguousarray(self._array[(*front, *box)], self.dtype)
 
     def _voxel_size(self, multiscale: Mapping[str, Any], dataset: Mapping[str, Any]) -> Vector:
         """Multiply the scales that apply to level 0 and bring them to Å; what is not said becomes a note."""
         scale = np.ones(3)
-        for item in (multiscale, dataset):
-            for transform in item.get("coordinateTransformations", ()):
-                if transform.get("type") == "scale":
-                    scale *= transform["scale"][-3:]
-        axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in multiscale.get("axes", ())]
-        units = [axis.get("unit") for axis in axes[-3:]] or [None] * 3
+        with reading(self.path, "has scales that cannot be read"):
+            for item in (multiscale, dataset):
+                for transform in item.get("coordinateTransformations") or ():
+                    if transform.get("type") == "scale":
+                        scale *= np.array(transform["scale"][-3:], np.float64)
+            axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in multiscale.get("axes") or ()]
+            units = [str(axis.get("unit")) for axis in axes[-3:]]
+        if not np.isfinite(scale).all() or len(units) not in {0, 3}:
+            raise FormatError(self.path, "has scales or axes that are not those of z, y and x: write the image again.")
+        units = units or ["None"] * 3
         if any(unit not in ANGSTROM for unit in units):
-            said = ", ".join(str(unit) for unit in units)
+            said = ", ".join(units)
             text = f"The axes have the units {said}; taken as angstrom."
             self.notes = (*self.notes, Finding("warning", str(self.path), text))
-        z, y, x = (float(f"{s * ANGSTROM.get(str(u), 1.0):.9g}") for s, u in zip(scale, units, strict=True))
+        z, y, x = (float(f"{s * ANGSTROM.get(u, 1.0):.9g}") for s, u in zip(scale, units, strict=True))
         return x, y, z
-
-
-def _open(path: Path) -> Any:
-    """Open a group; zarr takes half a second to import, and only those who read an image need it."""
-    import zarr  # noqa: PLC0415
-
-    return zarr.open_group(path, mode="r")
 
 
 def read_level(path: Path, level: int) -> Array:
@@ -135,7 +124,8 @@ def read_level(path: Path, level: int) -> Array:
     FormatError
         If there is no such level.
     """
-    return np.asarray(_level(path, level)[:])
+    array, _ = _level(path, level)
+    return whole(path, array)
 
 
 def central_slab(path: Path, *, level: int = 0, depth: int = 40) -> npt.NDArray[np.float32]:
@@ -153,47 +143,25 @@ def central_slab(path: Path, *, level: int = 0, depth: int = 40) -> npt.NDArray[
     npt.NDArray[np.float32]
         Shape ``(y, x)``.
     """
-    array = _level(path, level)
+    array, count = _level(path, level)
     planes = array.shape[0]
-    coarser = 2**level if level >= 0 else 2 ** (len(_datasets(path)) + level)
+    coarser = 2**level if level >= 0 else 2 ** (count + level)
     thick = min(planes, max(1, round(depth / coarser)))
     first = (planes - thick) // 2
     total = np.zeros(array.shape[1:], np.float64)
-    for z in range(first, first + thick):
-        total += np.asarray(array[z])
+    with reading(path, "has a level that cannot be read"):
+        for z in range(first, first + thick):
+            total += np.asarray(array[z])
     return np.asarray(total / thick, np.float32)
 
 
-def _level(path: Path, level: int) -> Any:
-    """Open one level."""
-    datasets = _datasets(path)
-    if not -len(datasets) <= level < len(datasets):
-        raise FormatError(path, f"has {len(datasets)} levels, there is no level {level}.")
-    try:
-        array = _open(path)[datasets[level]]
-    except (OSError, ValueError, KeyError) as error:
-        raise FormatError(path, f"has a level that cannot be read: {error}.") from error
-    if not hasattr(array, "chunks"):
-        raise FormatError(path, f"has no array at {datasets[level]!r}: write the image again.")
-    return array
-
-
-def _datasets(path: Path) -> list[str]:
-    """List the paths of all levels, fine to coarse."""
-    try:
-        attributes = _open(path).attrs.asdict()
-    except (OSError, ValueError, KeyError) as error:
-        raise FormatError(path, f"is no OME-Zarr image that can be read: {error}.") from error
-    return [str(dataset["path"]) for dataset in _multiscale(path, attributes)["datasets"]]
-
-
-def _multiscale(path: Path, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Find the first multiscale image in the attributes of either version."""
-    multiscales = attributes.get("ome", attributes).get("multiscales")
-    if not multiscales:
-        raise FormatError(path, "is a Zarr group without a multiscale image: name the image's own directory.")
-    first: Mapping[str, Any] = multiscales[0]
-    return first
+def _level(path: Path, level: int) -> tuple[Any, int]:
+    """Open one level; give it with the number of levels."""
+    group, multiscale = open_group(path)
+    found = datasets(path, multiscale)
+    if not -len(found) <= level < len(found):
+        raise FormatError(path, f"has {len(found)} levels, there is no level {level}.")
+    return open_level(path, group, found[level]["path"]), len(found)
 
 
 def _aligned(part: slice, chunk: int, length: int) -> slice:

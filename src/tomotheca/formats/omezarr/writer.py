@@ -6,9 +6,10 @@ The chunks are encoded with numcodecs and written here rather than through the z
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,10 @@ METHODS: dict[Method, str] = {
 DTYPES = ("i1", "u1", "i2", "u2", "i4", "u4", "f2", "f4", "f8")
 
 
+MANY = 100
+"""Labels from which on the metadata is written in one line: blanks would be most of it."""
+
+
 def codec(dtype: np.dtype[np.generic]) -> Blosc:
     """Choose the compressor.
 
@@ -43,10 +48,21 @@ def codec(dtype: np.dtype[np.generic]) -> Blosc:
     return Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
 
 
+Put = Callable[[str, bytes], None]
+
+
 class Writer:
     """A new OME-Zarr directory; chunks may be written in any order and from many threads.
 
     A chunk of zeros is not stored: readers take the fill value, 0. Nothing is synced or renamed: the caller does that.
+
+    Parameters
+    ----------
+    in_place
+        Level 0 is described and not written: its chunks are stretches of another file, plain numbers of exactly this dtype.
+        The other levels have its byte order, as readers expect of one image.
+    put
+        Takes each file, by its path in the directory, instead of the disk: ``path`` is then only a name.
 
     Raises
     ------
@@ -56,12 +72,24 @@ class Writer:
         From every method, if the disk refuses.
     """
 
-    def __init__(self, path: Path, levels: Sequence[Level], dtype: np.dtype[np.generic]) -> None:
-        self.path, self.levels, self.dtype = path, tuple(levels), np.dtype(dtype.newbyteorder("<"))
+    def __init__(
+        self,
+        path: Path,
+        levels: Sequence[Level],
+        dtype: np.dtype[np.generic],
+        *,
+        in_place: bool = False,
+        put: Put | None = None,
+    ) -> None:
+        self.path, self.levels, self.in_place = path, tuple(levels), in_place
+        self.dtype = np.dtype(dtype if in_place else dtype.newbyteorder("<"))
         if dtype.str[1:] not in DTYPES:
             raise FormatError(path, f"{dtype} is not written to OME-Zarr: give one of {', '.join(DTYPES)}.")
         self._codec = codec(self.dtype)
         self._members: list[Member] = []
+        self._put = put
+        if put is not None:
+            return
         with writing(path):
             path.mkdir()
             for level in self.levels:
@@ -86,9 +114,11 @@ class Writer:
             chunk[tuple(slice(0, n) for n in block.shape)] = block
         name = "/".join((level.path, *map(str, index)))
         encoded = self._codec.encode(chunk)
-        self._members.append(write_file(self.path / name, encoded, name=name, write=write_whole))
+        self._write(name, encoded, write_whole)
 
-    def finish(self, name: str, method: Method, *, is_label: bool = False) -> tuple[Member, ...]:
+    def finish(
+        self, name: str, method: Method, *, is_label: bool = False, labels: Sequence[int] = ()
+    ) -> tuple[Member, ...]:
         """Write the metadata and list every file of the directory, sorted by path.
 
         Parameters
@@ -99,16 +129,27 @@ class Writer:
             How coarser levels were made; it is stated in the metadata.
         is_label
             Marks masks and label images as such (``image-label``).
+        labels
+            Every label but 0 of a label image: each has the colour of `colours`.
         """
-        documents: dict[str, object] = {
+        documents: dict[str, dict[str, object]] = {
             ".zgroup": {"zarr_format": 2},
-            ".zattrs": _attributes(self.levels, name, method, is_label=is_label),
+            ".zattrs": _attributes(self.levels, name, method),
         }
+        if is_label:
+            documents[".zattrs"] = {**documents[".zattrs"], "image-label": _image_label(labels)}
         documents |= {f"{level.path}/.zarray": self._array(level) for level in self.levels}
         for key, document in documents.items():
-            text = json.dumps(document, indent=2, sort_keys=True) + "\n"
-            self._members.append(write_file(self.path / key, text.encode(), name=key))
+            text = json.dumps(document, indent=None if len(labels) > MANY else 2, sort_keys=True) + "\n"
+            self._write(key, text.encode())
         return tuple(sorted(self._members))
+
+    def _write(self, name: str, data: bytes, write: Callable[[Path, int, memoryview], None] | None = None) -> None:
+        if self._put is None:
+            self._members.append(write_file(self.path / name, data, name=name, write=write))
+            return
+        self._put(name, data)
+        self._members.append(Member(name, len(data), hashlib.sha256(data).hexdigest()))
 
     def stored_bytes(self, level: Level) -> int:
         """Bytes of the level's chunks on the disk so far."""
@@ -121,7 +162,7 @@ class Writer:
             "shape": level.shape,
             "chunks": level.chunks,
             "dtype": self.dtype.str,
-            "compressor": self._codec.get_config(),
+            "compressor": None if self._is_elsewhere(level) else self._codec.get_config(),
             "fill_value": 0.0 if self.dtype.kind == "f" else 0,
             "order": "C",
             "filters": None,
@@ -132,10 +173,16 @@ class Writer:
         """Make the directories of all chunks at once, so that writing one asks for nothing."""
         z, y = (-(-n // c) for n, c in zip(level.shape[:2], level.chunks[:2], strict=True))
         (self.path / level.path).mkdir()
+        if self._is_elsewhere(level):
+            return
         for i in range(z):
             (self.path / level.path / str(i)).mkdir()
         for i, j in itertools.product(range(z), range(y)):
             (self.path / level.path / str(i) / str(j)).mkdir()
+
+    def _is_elsewhere(self, level: Level) -> bool:
+        """Whether the chunks of a level are stretches of another file."""
+        return self.in_place and level.number == 0
 
 
 def write(
@@ -165,7 +212,30 @@ def _is_empty(block: npt.NDArray[np.generic]) -> bool:
     return not block[::16, ::16, ::16].any() and not block.any()
 
 
-def _attributes(levels: Sequence[Level], name: str, method: Method, *, is_label: bool) -> dict[str, object]:
+def colours(labels: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """Give the colour of each label, ``(n, 3)`` red, green, blue: always the same for one label, far apart for neighbours.
+
+    The hue is the fraction of the label (modulo 4096) times the golden ratio, at three quarters of full saturation.
+    """
+    hue = np.mod(np.asarray(labels, np.float64).reshape(-1, 1) % 4096 * 0.61803398875, 1)
+    wheel = np.abs(np.mod(hue + np.array([0, 2 / 3, 1 / 3]), 1) * 6 - 3)
+    return np.asarray(np.rint(255 * (0.25 + 0.75 * np.clip(wheel - 1, 0, 1))), np.uint8)
+
+
+def _image_label(labels: Sequence[int]) -> dict[str, object]:
+    """Make ``image-label`` of version 0.4."""
+    if not len(labels):
+        return {"version": "0.4"}
+    rgb = colours(labels).tolist()
+    return {
+        "version": "0.4",
+        "colors": [
+            {"label-value": int(label), "rgba": [*colour, 255]} for label, colour in zip(labels, rgb, strict=True)
+        ],
+    }
+
+
+def _attributes(levels: Sequence[Level], name: str, method: Method) -> dict[str, object]:
     """Make ``.zattrs`` of the group."""
     datasets = [
         {
@@ -185,7 +255,4 @@ def _attributes(levels: Sequence[Level], name: str, method: Method, *, is_label:
         "type": method,
         "metadata": {"method": method, "description": METHODS[method]},
     }
-    document: dict[str, object] = {"multiscales": [multiscale]}
-    if is_label:
-        document["image-label"] = {"version": "0.4"}
-    return document
+    return {"multiscales": [multiscale]}

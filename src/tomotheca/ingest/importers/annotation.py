@@ -1,4 +1,4 @@
-"""Annotations: points as ndjson, masks as MRC and OME-Zarr, one document for all shapes."""
+"""Annotations: one document for all shapes of one thing; points here, masks, meshes and captions beside."""
 
 from __future__ import annotations
 
@@ -6,25 +6,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.errors import Finding, FormatError
+from tomotheca.errors import FormatError
 from tomotheca.formats import ndjson
 from tomotheca.formats.registry import FILTERED
 from tomotheca.ingest import archive
 from tomotheca.ingest.discover import Item, variables
-from tomotheca.ingest.headers import Triple, look
+from tomotheca.ingest.importers import captions, masks, meshes
+from tomotheca.ingest.importers.captions import CaptionFile
 from tomotheca.ingest.importers.common import Recipes, provenance
+from tomotheca.ingest.importers.meshes import MeshFile
 from tomotheca.ingest.importers.points import Frame, PointFile, outside, point_file
+from tomotheca.ingest.importers.shapes import Bench, Setting, ShapeMade, ShapeWork
 from tomotheca.ingest.importers.shown import Shown, show
-from tomotheca.ingest.language import LocatedShape, SegmentationMaskShape
+from tomotheca.ingest.language_shapes import (
+    AnnotationCaptionShape,
+    GlobalCaptionShape,
+    InstanceSegmentationMaskShape,
+    LocatedShape,
+    MeshShape,
+    SegmentationMaskShape,
+    Shape,
+)
 from tomotheca.ingest.template import UnknownVariableError, fill
-from tomotheca.ingest.transfer import EmptyMaskError, Past, Volume, convert, hashed, kept
-from tomotheca.ingest.work import Context, Draft, Input, Step
+from tomotheca.ingest.transfer import Past, Volume, hashed
+from tomotheca.ingest.work import Context, Draft, Step
 from tomotheca.schema import Annotation, Tomogram
 from tomotheca.store import layout, manifest, names
 from tomotheca.store.manifest import Entry
 
 if TYPE_CHECKING:
     from tomotheca.formats.points import Points
+    from tomotheca.ingest.headers import Triple
     from tomotheca.ingest.importers.alignment import Aligned, Alignments
     from tomotheca.ingest.importers.tomogram import PlannedTomogram
     from tomotheca.ingest.scene import RunScene
@@ -34,42 +46,6 @@ ROW_TYPES: Mapping[str, ndjson.RowType] = {
     "OrientedPoint": "orientedPoint",
     "InstanceSegmentation": "instancePoint",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ShapeWork:
-    """One shape of an annotation."""
-
-    shape: str
-    points: PointFile | None
-    file: str
-    """Key of the ndjson file; empty for a mask."""
-
-    mask: Volume | None
-    is_visualization_default: bool
-    is_portal_standard: bool
-    shown: str = ""
-    """Key of the folder that the viewer opens; empty for a mask."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Keys of its files."""
-        return (self.mask.mrc, self.mask.zarr) if self.mask else (self.file,)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Keys of its files and of what the viewer opens."""
-        return (*self.keys, self.shown) if self.shown else self.keys
-
-
-@dataclass(frozen=True, slots=True)
-class ShapeMade:
-    """A shape that is in its place."""
-
-    entries: tuple[Entry, ...]
-    count: int
-    written: int
-    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +62,17 @@ class AnnotationWork:
         """Write the files of all shapes; None if none has anything in it."""
         past = Past(context, self.key)
         recipes = Recipes()
-        made = [(shape, m) for shape in self.shapes if (m := _make(context, past, recipes, shape)) is not None]
+        bench = Bench(context, past, recipes)
+        made = [(shape, m) for shape in self.shapes if (m := _make(bench, shape)) is not None]
         if not made:
             return None
-        sources = hashed(dict.fromkeys(_source(shape) for shape, _ in made), past)
+        sources = hashed(dict.fromkeys(shape.source for shape, _ in made), past)
         files = [_file(shape, key) for shape, _ in made for key in shape.keys]
-        points = [m.count for shape, m in made if shape.points]
+        counts = [m.count for _, m in made if m.count is not None]
         document = {
             "deposition_id": self.deposition,
             **self.metadata,
-            "object_count": max(points) if points else self.metadata.get("object_count") or 1,
+            "object_count": max(counts) if counts else self.metadata.get("object_count") or 1,
             "files": files,
             "alignment_metadata_path": self.alignment,
             "provenance": provenance(context.origin, sources, recipes),
@@ -105,12 +82,6 @@ class AnnotationWork:
         return Draft(
             Annotation, self.key, document, entries, findings=findings, written=sum(m.written for _, m in made)
         )
-
-
-def _source(shape: ShapeWork) -> Input:
-    made_from = shape.points or shape.mask
-    assert made_from is not None  # a shape is a mask or points
-    return made_from.source
 
 
 def _file(shape: ShapeWork, key: str) -> dict[str, Any]:
@@ -124,44 +95,42 @@ def _file(shape: ShapeWork, key: str) -> dict[str, Any]:
     }
 
 
-def _make(context: Context, past: Past, recipes: Recipes, shape: ShapeWork) -> ShapeMade | None:
-    if shape.mask is not None:
-        recipe = recipes.of(shape.mask)
-        try:
-            done = kept(context, past, shape.mask, recipe) or convert(context, shape.mask)
-        except EmptyMaskError:
-            recipes.made.pop(shape.mask.mrc)
-            return None
-        return ShapeMade(done.brought.entries, 1, done.brought.written, done.findings)
-    return _points(context, past, recipes, (shape, shape.points)) if shape.points else None
+def _make(bench: Bench, shape: ShapeWork) -> ShapeMade | None:
+    """Bring the files of a shape to their places; None if there is nothing in it."""
+    match shape.made_from:
+        case Volume() as volume:
+            return masks.make(bench, volume)
+        case MeshFile() as mesh:
+            return meshes.make(bench, shape, mesh)
+        case CaptionFile() as caption:
+            return captions.make(bench, shape, caption)
+        case PointFile() as file:
+            return _points(bench, shape, file)
 
 
-def _points(context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWork, PointFile]) -> ShapeMade | None:
-    shape, file = work
-    points = file.read(memory=context.memory)
-    if context.progress:
-        context.progress(file.source.size)
+def _points(bench: Bench, shape: ShapeWork, file: PointFile) -> ShapeMade | None:
+    points = file.read(memory=bench.context.memory)
+    if bench.context.progress:
+        bench.context.progress(file.source.size)
     if not len(points):
         return None
     row_type = ROW_TYPES[shape.shape]
     count = len(points) if row_type != "instancePoint" else points.instances
-    rows, written = _rows(context, past, recipes, work, points)
-    shown, more = show(context, past, recipes, Shown(shape.shown, file, row_type), points)
-    return ShapeMade((rows, shown), count, written + more)
+    rows, written = _rows(bench, shape, file, points)
+    wanted = Shown(shape.shown, file, row_type)
+    shown, more = show(bench.context, bench.past, bench.recipes, wanted, points)
+    return ShapeMade((rows, shown), written + more, count)
 
 
-def _rows(
-    context: Context, past: Past, recipes: Recipes, work: tuple[ShapeWork, PointFile], points: Points
-) -> tuple[Entry, int]:
+def _rows(bench: Bench, shape: ShapeWork, file: PointFile, points: Points) -> tuple[Entry, int]:
     """Write the ndjson file, unless it is there from the same points; its entry, and how many bytes were written."""
-    shape, file = work
-    recipe = recipes.note(shape.file, file.recipe)
-    entry = past.entry(shape.file)
-    if entry and past.unchanged([file.source]) and past.provenance.get("recipes", {}).get(shape.file) == recipe:
+    (key,) = shape.keys
+    recipe = bench.recipes.note(key, file.recipe)
+    if entry := bench.known(key, recipe, file.source):
         return entry, 0
-    with context.files.stage(shape.file) as path:
+    with bench.context.files.stage(key) as path:
         made = ndjson.write(path, points, row_type=ROW_TYPES[shape.shape])
-    return Entry(shape.file, made.size, made.sha256, manifest.media_type(shape.file), "annotation"), made.size
+    return Entry(key, made.size, made.sha256, manifest.media_type(key), "annotation"), made.size
 
 
 class Annotations:
@@ -193,7 +162,7 @@ class Annotations:
         if not kept_shapes:
             return None
         work = AnnotationWork(place.document(stem), metadata, self.run.deposition, aligned.key, kept_shapes)
-        inputs = tuple(dict.fromkeys(_source(s) for s in kept_shapes))
+        inputs = tuple(dict.fromkeys(s.source for s in kept_shapes))
         said = f"run {self.run.name}, {self.spacing.spacing} Å, {metadata['annotation_ingest_id']}"
         outputs = tuple(k for s in kept_shapes for k in s.outputs)
         return Step("annotation", work.key, said, work, inputs, outputs, previous=self._numbers.document(natural))
@@ -221,34 +190,43 @@ class Annotations:
         return list(found.values())
 
     def _shape(self, item: Item, place: layout.Annotation, stem: str, aligned: Aligned) -> ShapeWork | None:
-        source = self.run.scene.input(item.path)
-        if source is None:
+        finder, volume = item.source.finder, self._volume(aligned)
+        setting = Setting(self.run, item, place, stem, aligned, volume)
+        found = self._found(setting)
+        if found is None or not isinstance(finder, Shape):
             return None
-        finder = item.source.finder
-        volume = self._volume(aligned)
-        if isinstance(finder, SegmentationMaskShape):
-            mask = self._mask(item, place, stem, volume)
-            return (
-                ShapeWork(item.source.shape, None, "", mask, finder.is_visualization_default, finder.is_portal_standard)
-                if mask
-                else None
-            )
-        if not isinstance(finder, LocatedShape):
+        made_from, keys = found
+        shown = place.precomputed(stem, item.source.shape) if isinstance(made_from, PointFile | MeshFile) else ""
+        default, standard = finder.is_visualization_default, finder.is_portal_standard
+        return ShapeWork(item.source.shape, made_from, keys, default, standard, shown)
+
+    def _found(self, setting: Setting) -> tuple[PointFile | Volume | MeshFile | CaptionFile, tuple[str, ...]] | None:
+        """Look at the source of a shape; what to make it from, and the keys of its files."""
+        match setting.item.source.finder:
+            case SegmentationMaskShape() | InstanceSegmentationMaskShape():
+                mask = masks.plan(setting)
+                return (mask, (mask.mrc, mask.zarr)) if mask else None
+            case MeshShape() as shape:
+                mesh = meshes.plan(setting, shape)
+                return (mesh, (setting.key(".glb"),)) if mesh else None
+            case GlobalCaptionShape() | AnnotationCaptionShape():
+                caption = captions.plan(setting)
+                return (caption[0], (caption[1],)) if caption else None
+            case LocatedShape() as shape:
+                points = self._located(setting, shape)
+                return (points, (setting.key(".ndjson"),)) if points else None
+        return None
+
+    def _located(self, setting: Setting, shape: LocatedShape) -> PointFile | None:
+        item = setting.item
+        source, wanted = self.run.scene.input(item.path), self._filter(item, shape.filter_value)
+        if source is None or wanted is None:
             return None
-        wanted = self._filter(item, finder.filter_value)
-        if wanted is None:
-            return None
-        if wanted and finder.file_format not in FILTERED:
-            self.run.add("note", item, f"filter_value is not used: a file of {finder.file_format} is of one tomogram.")
+        if wanted and shape.file_format not in FILTERED:
+            self.run.add("note", item, f"filter_value is not used: a file of {shape.file_format} is of one tomogram.")
             wanted = ""
-        file = point_file(source, item.source.shape, finder, wanted, Frame(float(self.spacing.spacing), volume))
-        if not self._check(item, file, volume):
-            return None
-        key = place.shape(stem, item.source.shape, ".ndjson")
-        shown = place.precomputed(stem, item.source.shape)
-        return ShapeWork(
-            item.source.shape, file, key, None, finder.is_visualization_default, finder.is_portal_standard, shown
-        )
+        file = point_file(source, item.source.shape, shape, wanted, Frame(setting.spacing, setting.volume))
+        return file if self._check(item, file, setting.volume) else None
 
     def _filter(self, item: Item, wanted: str | None) -> str | None:
         try:
@@ -287,20 +265,6 @@ class Annotations:
                 f"run {self.run.name}: {len(rows)} of {len(points)} points are outside the volume of {size} voxels, {where}; they are kept.",
             )
         return True
-
-    def _mask(self, item: Item, place: layout.Annotation, stem: str, volume: Triple | None) -> Volume | None:
-        source, finder = self.run.scene.input(item.path), item.source.finder
-        assert isinstance(finder, SegmentationMaskShape)  # `_shape` looked
-        if source is None or (seen := look(self.run, source)) is None:
-            return None
-        if volume and seen.shape != volume:
-            sizes = [" x ".join(str(n) for n in reversed(shape)) for shape in (seen.shape, volume)]
-            self.run.about("warning", source.local, f"the mask has {sizes[0]} voxels, its tomogram {sizes[1]}.")
-        spacing = float(self.spacing.spacing)
-        mrc, zarr = (place.shape(stem, item.source.shape, suffix) for suffix in (".mrc", ".zarr/"))
-        return Volume(
-            source, mrc, zarr, "annotation", (spacing, spacing, spacing), "mask", finder.mask_label, finder.threshold
-        )
 
     def _volume(self, aligned: Aligned) -> Triple | None:
         """Give the size of the volume: that of a planned tomogram, else of one in the archive; z, y, x."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tomotheca.formats.points import Options, Order, Points
 from tomotheca.formats.registry import read_points
-from tomotheca.ingest.language import LocatedShape, PointShape
+from tomotheca.ingest.language_shapes import LocatedShape, PointShape
 
 if TYPE_CHECKING:
     from tomotheca.ingest.headers import Triple

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import Finding, FormatError
 from tomotheca.formats import movies
+from tomotheca.formats.mdoc import bare_name
 from tomotheca.ingest.importers import objects
 from tomotheca.ingest.importers.common import provenance
 from tomotheca.ingest.importers.tiltseries import Series, read_mdoc
@@ -233,17 +234,13 @@ def _matched(names: Sequence[str], copies: Sequence[Copy]) -> dict[str, str]:
     whole = {c.source.path.rpartition("/")[2]: c.key for c in reversed(copies)}
     bare: dict[str, list[str]] = {}
     for name, key in whole.items():
-        bare.setdefault(_bare(name), []).append(key)
+        bare.setdefault(bare_name(name), []).append(key)
     found = {name: whole[name] for name in names if name in whole}
     for name in dict.fromkeys(n for n in names if n and n not in found):
-        keys = [key for key in bare.get(_bare(name), ()) if key not in found.values()]
+        keys = [key for key in bare.get(bare_name(name), ()) if key not in found.values()]
         if len(keys) == 1:
             found[name] = keys[0]
     return found
-
-
-def _bare(name: str) -> str:
-    return name.lower().removesuffix(".bz2").rpartition(".")[0]
 
 
 def _missing(run: RunScene, items: Sequence[Item], records: Sequence[FrameRecord], *, any_: bool) -> None:

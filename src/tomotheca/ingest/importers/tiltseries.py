@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tomotheca.errors import FormatError
 from tomotheca.formats import ctf, mdoc, rawtlt
-from tomotheca.ingest import archive, sections
+from tomotheca.ingest import archive, inplace, sections
 from tomotheca.ingest.headers import Look, compare, look
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.scene import RunScene, stem
 from tomotheca.ingest.sections import Exposure, Section
-from tomotheca.ingest.transfer import Copy, Past, Volume, convert, copy, hashed, kept
+from tomotheca.ingest.transfer import Copy, Past, Volume, copy, hashed
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import TiltSeries
 
@@ -44,10 +44,10 @@ class TiltSeriesWork:
         past = Past(context, self.key)
         recipes = Recipes()
         recipe = recipes.of(self.volume)
-        converted = kept(context, past, self.volume, recipe) or convert(context, self.volume)
+        converted = inplace.bring(context, past, self.volume, recipe)
         copies = tuple(c for c in (self.rawtilt, self.ctf) if c is not None)
         brought = copy(context, copies, past)
-        sources = hashed([self.volume.source, *(c.source for c in copies)], past)
+        sources = [*inplace.recorded(self.volume, past), *hashed([c.source for c in copies], past)]
         document = {
             "deposition_id": self.deposition,
             "run_name": self.run,
@@ -167,7 +167,8 @@ def _step(run: RunScene, series: Series) -> Step:
     place, source = series.place, run.scene.input(series.item.path)
     assert source is not None  # `_series` looked
     spacing = float(series.metadata["pixel_spacing"])
-    volume = Volume(source, place.mrc(), place.zarr(), "tilt_series", (spacing, spacing, spacing), kind="tilt_series")
+    plain = Volume(source, place.mrc(), place.zarr(), "tilt_series", (spacing, spacing, spacing), kind="tilt_series")
+    volume = inplace.placed(run, series.item, plain, series.look)
     copies = tuple(c for c in (series.rawtilt, series.ctf) if c is not None)
     count = len(series.exposures) or None
     work = TiltSeriesWork(
@@ -182,7 +183,7 @@ def _step(run: RunScene, series: Series) -> Step:
         series.sections,
         count,
     )
-    outputs = (volume.mrc, volume.zarr, *(c.key for c in copies))
+    outputs = (*inplace.outputs(volume), *(c.key for c in copies))
     inputs = (source, *(c.source for c in copies))
     return Step("tiltseries", place.document, f"run {run.name}, {series.item.path}", work, inputs, outputs)
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import FormatError
-from tomotheca.ingest import archive, render
+from tomotheca.ingest import archive, inplace, render
 from tomotheca.ingest.discover import Item, variables
-from tomotheca.ingest.headers import Triple, compare, look
+from tomotheca.ingest.fetched import middle
+from tomotheca.ingest.headers import Look, Triple, compare, look
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.importers.points import Frame, PointFile, point_file
-from tomotheca.ingest.language import OrientedPointShape, PointShape
+from tomotheca.ingest.language_shapes import OrientedPointShape, PointShape
 from tomotheca.ingest.template import UnknownVariableError, fill
-from tomotheca.ingest.transfer import Brought, Past, Volume, convert, hashed, kept, put
+from tomotheca.ingest.transfer import Brought, Past, Volume, put
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import Tomogram
 from tomotheca.store import layout
@@ -52,7 +53,7 @@ class TomogramWork:
         past = Past(context, self.key)
         recipes = Recipes()
         recipe = recipes.of(self.volume)
-        converted = kept(context, past, self.volume, recipe) or convert(context, self.volume)
+        converted = inplace.bring(context, past, self.volume, recipe)
         photos = self._photos(context, past, recipes)
         place = self.photo.place
         document = {
@@ -64,7 +65,7 @@ class TomogramWork:
             "key_photo": {size: place.key_photo(size) for size in ("snapshot", "thumbnail")},
             "neuroglancer_config_path": None,
             "alignment_metadata_path": self.alignment,
-            "provenance": provenance(context.origin, hashed([self.volume.source], past), recipes),
+            "provenance": provenance(context.origin, inplace.recorded(self.volume, past), recipes),
         }
         entries = (*converted.brought.entries, *photos.entries)
         written = converted.brought.written + photos.written
@@ -85,11 +86,10 @@ class TomogramWork:
         if picture is not None:
             made = render.from_picture(picture.local)
         else:
-            zarr = context.files.local_path(self.volume.zarr)
-            if zarr is None:
-                raise FormatError(self.volume.zarr, "has no path on this machine: pictures cannot be made.")
             drawn = [render.Overlay(o.read(memory=context.memory, bare=True).locations) for o in overlays]
-            made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn)
+            level0 = self.volume.source.local if isinstance(self.volume, inplace.InPlace) else None
+            with middle(context.files, self.volume.zarr) as zarr:
+                made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn, level0=level0)
         return put(context.files, {key: made[size] for size, key in keys.items()}, "image")
 
 
@@ -108,6 +108,7 @@ class PlannedTomogram:
 
     alignment: str
     metadata: Mapping[str, Any] = field(repr=False)
+    look: Look
 
 
 class Tomograms:
@@ -153,7 +154,7 @@ class Tomograms:
             {"deposition_id": self.run.deposition, "alignment_metadata_path": aligned.key, **metadata}
         )
         return PlannedTomogram(
-            item, self.spacing.tomogram(self._numbers.of(natural)), seen.shape, aligned.key, metadata
+            item, self.spacing.tomogram(self._numbers.of(natural)), seen.shape, aligned.key, metadata, seen
         )
 
     def _is_here(self, item: Item, wanted: float) -> bool:
@@ -175,14 +176,15 @@ class Tomograms:
         if source is None:
             return None
         place, spacing = one.place, float(self.spacing.spacing)
-        volume = Volume(source, place.mrc(), place.zarr(), "tomogram", (spacing, spacing, spacing))
+        plain = Volume(source, place.mrc(), place.zarr(), "tomogram", (spacing, spacing, spacing))
+        volume = inplace.placed(self.run, one.item, plain, one.look)
         frame = Frame(spacing, one.shape)
         overlays = [p for item, alignment in shapes if alignment == one.alignment and (p := self._overlay(item, frame))]
         photo = PhotoWork(place, self._picture(one.item), tuple(overlays))
         work = TomogramWork(
             place.document, volume, photo, one.metadata, self.run.deposition, self.run.name, one.alignment
         )
-        outputs = (volume.mrc, volume.zarr, *(place.key_photo(size) for size in layout.PHOTO_SIZES))
+        outputs = (*inplace.outputs(volume), *(place.key_photo(size) for size in layout.PHOTO_SIZES))
         inputs = (source, *((photo.picture,) if photo.picture else ()))
         return Step(
             "tomogram",

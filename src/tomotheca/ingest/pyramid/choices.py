@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tomotheca.errors import Finding, FormatError
-from tomotheca.formats import mrc, omezarr
+from tomotheca.formats import mrc, omezarr, tiffstack
+from tomotheca.formats.reduce import HALF
+from tomotheca.formats.resample import LocalMean, Resampled
 
 if TYPE_CHECKING:
     from tomotheca.formats.omezarr.levels import Level, Triple, Vector
     from tomotheca.formats.reduce import Array
     from tomotheca.ingest.pyramid.recipe import Recipe
 
-Source = mrc.Reader | omezarr.Reader
+Opened = mrc.Reader | omezarr.Reader | tiffstack.Reader
+Source = Opened | Resampled
 
 KEPT_DTYPES = ("i1", "u1", "i2", "u2", "f2", "f4")
-LABEL_DTYPES = ("i1", "u1", "i2", "u2")
+LABELS = 1 << 16
+"""Labels are whole numbers below this one."""
 
 TILES = 2
 """Tiles of level 0 in memory: one is read while the other is written."""
@@ -52,7 +56,7 @@ def stored_dtype(source: Source, recipe: Recipe) -> tuple[np.dtype[Any], list[Fi
     if recipe.kind == "mask":
         return np.dtype("i1"), []
     if recipe.kind == "labels":
-        return (given if given.str[1:] in LABEL_DTYPES else np.dtype("u2")), []
+        return np.dtype("u2"), []
     if given.kind == "b":
         return np.dtype("i1"), []
     if given.str[1:] not in KEPT_DTYPES:
@@ -80,8 +84,25 @@ def converted(block: Array, source: Source, recipe: Recipe, dtype: np.dtype[Any]
     with np.errstate(invalid="ignore"):
         stored: Array = block.astype(dtype, copy=False)
     if recipe.kind == "labels" and stored is not block and not np.array_equal(stored, block):
-        raise FormatError(source.path, "holds values that are no labels: give whole numbers from 0 to 65535.")
+        odd = block[stored != block][0]
+        text = f"holds {odd:g}, values that are no labels: give whole numbers from 0 to {LABELS - 1}, a number for each object."
+        raise FormatError(source.path, text)
     return stored
+
+
+def rescaled(source: Opened, recipe: Recipe) -> tuple[Source, Recipe]:
+    """See a mask or label image with the number of voxels that the recipe wants.
+
+    Labels come from the nearest voxel. A mask is 1 where the label covers at least half of the voxel, or where the
+    local mean reaches the threshold.
+    """
+    if recipe.size is None or recipe.size == source.shape:
+        return source, recipe
+    if recipe.kind != "mask":
+        return Resampled(source, recipe.size), recipe
+    if recipe.threshold is not None:
+        return LocalMean(source, recipe.size), recipe
+    return LocalMean(source, recipe.size, label=recipe.label), replace(recipe, threshold=HALF)
 
 
 def mrc_layout(source: Source, recipe: Recipe, dtype: np.dtype[Any]) -> tuple[mrc.Layout, list[Finding]]:
@@ -115,7 +136,7 @@ def twin(source: Source, recipe: Recipe, writer: mrc.Writer) -> mrc.Twin | None:
     """Give the source if its voxel bytes are those written and memory may still hold them."""
     if not isinstance(source, mrc.Reader) or source.header.axes != (1, 2, 3) or recipe.kind == "mask":
         return None
-    same = source.header.dtype == writer.stored and not source.header.trailing
+    same = source.header.dtype == writer.stored and not source.header.trailing and source.descriptor >= 0
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return mrc.Twin(source.descriptor, source.header.data_offset) if same and writer.size < memory // 2 else None
 

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
 from functools import partial
 from typing import Any, Self
 
@@ -22,10 +23,11 @@ from tomotheca.formats import direct, mrc, omezarr
 from tomotheca.formats.files import sync_tree
 from tomotheca.formats.omezarr.levels import BLOCK, SECTION, Box, Level, Triple, box_of, grid, plan_levels, triple
 from tomotheca.formats.reduce import Array, coverage, finished, halve
+from tomotheca.formats.resample import Resampled
 from tomotheca.formats.statistics import Moments, moments
 from tomotheca.ingest.pyramid import choices
 from tomotheca.ingest.pyramid.choices import TILES, Source
-from tomotheca.ingest.pyramid.recipe import METHODS, Conversion, LevelSize, Recipe, Statistics, Target
+from tomotheca.ingest.pyramid.recipe import METHODS, Conversion, LevelSize, Pyramid, Recipe, Statistics, Target
 
 SAMPLE = 2_000_000
 """Voxels, about, from which the percentiles are taken: every n-th along each axis."""
@@ -53,6 +55,7 @@ class Job:
         self._lock = threading.Lock()
         self._moments: list[tuple[tuple[int, int, int], Moments]] = []
         self._sample: list[Array] = []
+        self._seen = np.zeros(choices.LABELS if recipe.kind == "labels" else 0, bool)
         self._groups: deque[list[Future[None]]] = deque()
         self._buffers: deque[memoryview] = deque()
 
@@ -69,6 +72,17 @@ class Job:
 
     def run(self, progress: Callable[[int], None]) -> Conversion:
         """Walk the whole tree and finish both files."""
+        total = self._walk(progress)
+        hashing = self.pool.submit(
+            partial(self.mrc.finish, total, twin=choices.twin(self.source, self.recipe, self.mrc))
+        )
+        made = self._pyramid(total)
+        if self.mrc.size >= LARGE:
+            sync_tree(self.target.zarr)
+        return Conversion(**{f.name: getattr(made, f.name) for f in fields(made)}, mrc=hashing.result())
+
+    def _walk(self, progress: Callable[[int], None]) -> Moments:
+        """Read every voxel once and write every chunk; what is known of all voxels comes out."""
         self.progress = progress
         top = self.levels[-1]
         for index in grid(top.shape, self._block(top)):
@@ -79,28 +93,29 @@ class Job:
         if total.skipped:
             text = f"{total.skipped} voxels are not finite; the statistics leave them out."
             self.notes.append(Finding("warning", str(self.source.path), text))
-        if isinstance(self.source, mrc.Reader):
-            self.source.check_unchanged()
-        hashing = self.pool.submit(
-            partial(self.mrc.finish, total, twin=choices.twin(self.source, self.recipe, self.mrc))
-        )
+        read = self.source.source if isinstance(self.source, Resampled) else self.source
+        if isinstance(read, mrc.Reader):
+            read.check_unchanged()
+        return total
+
+    def _pyramid(self, total: Moments) -> Pyramid:
+        """Finish the OME-Zarr directory and say what it is."""
         stored = [self.zarr.stored_bytes(level) for level in self.levels]
         name = self.recipe.name or self.target.zarr.stem
-        members = self.zarr.finish(name, self.method, is_label=self.method != "mean")
-        if self.mrc.size >= LARGE:
-            sync_tree(self.target.zarr)
-        return Conversion(
-            hashing.result(),
-            members,
-            tuple(
+        labels = tuple((np.flatnonzero(self._seen[1:]) + 1).tolist())
+        members = self.zarr.finish(name, self.method, is_label=self.method != "mean", labels=labels)
+        return Pyramid(
+            zarr=members,
+            levels=tuple(
                 LevelSize(level.path, level.shape, level.scale, level.translation, size)
                 for level, size in zip(self.levels, stored, strict=True)
             ),
-            self._statistics(total),
-            self.dtype.name,
-            self.source.shape,
-            self.voxel_size,
-            tuple(self.notes),
+            statistics=self._statistics(total),
+            dtype=self.dtype.name,
+            shape=self.source.shape,
+            voxel_size=self.voxel_size,
+            notes=tuple(self.notes),
+            labels=tuple(int(label) for label in labels),
         )
 
     def _node(self, level: Level, index: Triple) -> Array:
@@ -156,13 +171,19 @@ class Job:
 
     def _measure(self, box: Box, block: Array) -> None:
         """Write a tile to the MRC file, add it to the statistics and keep its share of the sample."""
-        self.mrc.write(box, block)
+        self._keep(box, block)
         measured = moments(block)
+        if len(self._seen) and measured.maximum > 0:
+            self._seen[block] = True
         grid = tuple(slice(-part.start % self.stride, None, self.stride) for part in box)
         share = block[grid].ravel().copy()
         with self._lock:
             self._moments.append(((box[0].start, box[1].start, box[2].start), measured))
             self._sample.append(share)
+
+    def _keep(self, box: Box, block: Array) -> None:
+        """Write a tile of level 0 to the MRC file."""
+        self.mrc.write(box, block)
 
     def _submit(self, function: Callable[..., None], *arguments: object) -> None:
         self._groups[-1].append(self.pool.submit(function, *arguments))

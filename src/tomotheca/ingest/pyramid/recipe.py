@@ -33,6 +33,9 @@ class Recipe:
     threshold: float | None = None
     """Mask: voxels of at least this value become 1; goes before ``label``."""
 
+    size: Triple | None = None
+    """Masks and labels: voxels ``(z, y, x)`` that the result has over the same extent; left out, those of the source."""
+
     name: str = ""
     """Name of the image in the OME-Zarr metadata; left out, the stem of its directory."""
 
@@ -77,13 +80,12 @@ class Statistics:
     p99: float
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What was written, complete enough that no byte needs to be read again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pyramid:
+    """An OME-Zarr directory that was written, complete enough that no byte needs to be read again."""
 
-    mrc: Member
     zarr: tuple[Member, ...]
-    """Every file of the OME-Zarr directory, sorted by path relative to it."""
+    """Every file of the directory, sorted by path relative to it; the chunks of a level 0 that lies elsewhere are none."""
 
     levels: tuple[LevelSize, ...]
     statistics: Statistics
@@ -97,3 +99,12 @@ class Conversion:
     """Å, order ``(x, y, z)``."""
 
     notes: tuple[Finding, ...]
+    labels: tuple[int, ...] = ()
+    """Of a label image: every label but 0 that it has, ascending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion(Pyramid):
+    """An MRC file and an OME-Zarr directory that were written."""
+
+    mrc: Member

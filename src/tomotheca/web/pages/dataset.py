@@ -128,8 +128,19 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         summaries.file_sizes(asked, "dataset_id", [number]).get(number, summaries.Bytes()),
     )
     series = asked.portal.catalog.find("tiltseries", asked.viewer, where={"run": {"dataset_id": {"_eq": number}}})
-    people, picture = find_people(asked, "dataset", [number])[number], summaries.pictures(asked, "dataset", [row], width=summaries.MIDDLE)[number]
-    about = meta.describe(asked, "dataset", row, (row["title"], row["description"][:5000]), people=people, picture=picture, licence=row["licence"])
+    people, picture = (
+        find_people(asked, "dataset", [number])[number],
+        summaries.pictures(asked, "dataset", [row], width=summaries.MIDDLE)[number],
+    )
+    about = meta.describe(
+        asked,
+        "dataset",
+        row,
+        (row["title"], row["description"][:5000]),
+        people=people,
+        picture=picture,
+        licence=row["licence"],
+    )
     return DatasetPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *found.parameters})), canonical=asked.origin + links.page("dataset", number),

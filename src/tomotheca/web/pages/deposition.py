@@ -102,8 +102,19 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
     types = catalog.find("deposition_type", asked.viewer, where=where)
     name, runs = asked.name("deposition", number), _runs(asked, number)
     page = slice_page([r["id"] for r in runs], asked.address)
-    people, picture = find_people(asked, "deposition", [number])[number], summaries.pictures(asked, "deposition", [row], width=summaries.MIDDLE)[number]
-    about = meta.describe(asked, "deposition", row, (row["title"], row["description"][:5000]), people=people, picture=picture, licence=row["licence"])
+    people, picture = (
+        find_people(asked, "deposition", [number])[number],
+        summaries.pictures(asked, "deposition", [row], width=summaries.MIDDLE)[number],
+    )
+    about = meta.describe(
+        asked,
+        "deposition",
+        row,
+        (row["title"], row["description"][:5000]),
+        people=people,
+        picture=picture,
+        licence=row["licence"],
+    )
     return DepositionPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All depositions", "/browse-data/depositions"), Crumb(row["title"])),
         ignored=(*ignored, *unknown(asked.address, ("page", "per-page"))), overlay=overlay, canonical=asked.origin + links.page("deposition", number), id=number, identifier=name,

@@ -170,7 +170,16 @@ def _preview(asked: Asked, number: int, best: Row | None, view: str) -> previews
 def _about(asked: Asked, row: Row, dataset: Row, picture: summaries.Picture) -> meta.Meta:
     people = find_people(asked, "dataset", [dataset["id"]])[dataset["id"]]
     words = (f"{row['name']} ({asked.name('run', row['id'])})", f"Run {row['name']} of {dataset['title']}")
-    return meta.describe(asked, "run", row, words, people=people, picture=picture, part_of=("dataset", dataset), licence=dataset.get("licence"))
+    return meta.describe(
+        asked,
+        "run",
+        row,
+        words,
+        people=people,
+        picture=picture,
+        part_of=("dataset", dataset),
+        licence=dataset.get("licence"),
+    )
 
 
 def _photo(tomogram: Row | None) -> str | None:
