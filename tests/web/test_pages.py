@@ -141,7 +141,7 @@ def test_static_files_are_kept_for_ever_and_stay_in_their_folder(http: TestClien
         ("/datasets/DS-10000", 301, "/datasets/10000"), ("/datasets/ds10000", 301, "/datasets/10000"), ("/runs/RN-1.json", 301, "/runs/1.json"),
         ("/depositions/CZCDP-300", 301, "/depositions/300"), ("/browse-data", 302, "/browse-data/datasets"), ("/tomograms/TM-3?dl=TM-3", 301, "/tomograms/3?dl=TM-3"),
         ("/id/rn 4", 302, "/runs/4"), ("/id?q=DEP-300", 302, "/depositions/300"), ("/id/10000", 302, "/datasets/10000"),
-        ("/id?q=https://elsewhere.invalid/runs/3", 302, "/runs/3"), ("/id?q=mosaic_3", 302, "/runs/4"), ("/id?q=two words", 302, "/browse-data/datasets?search=two+words"),
+        ("/id?q=https://elsewhere.invalid/runs/3", 302, "/runs/3"), ("/id?q=mosaic_3", 302, "/runs/4"), ("/id?q=two words", 302, "/search?q=two+words"),
     ],
 )  # fmt: skip
 def test_identifiers_lead_to_their_page(given: str, status: int, target: str, http: TestClient) -> None:
