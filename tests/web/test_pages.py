@@ -13,7 +13,7 @@ from jinja2 import nodes
 from tests.web.conftest import Fetch, Site, words
 
 from tomotheca.web import page as pages
-from tomotheca.web.pages import browse, dataset, deposition, docs, home, leaf, run, viewing
+from tomotheca.web.pages import browse, contribute, dataset, deposition, docs, home, leaf, run, viewing
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -181,7 +181,7 @@ CONTEXTS: dict[str, tuple[type[Any], ...]] = {
     "home.html": (home.Home,), "browse_datasets.html": (browse.BrowseDatasets,), "browse_depositions.html": (browse.BrowseDepositions,),
     "browse.html": (browse.BrowseDatasets, browse.BrowseDepositions), "dataset.html": (dataset.DatasetPage,), "run.html": (run.RunPage,),
     "deposition.html": (deposition.DepositionPage,), "leaf.html": (leaf.Leaf,), "view.html": (viewing.View,), "data_schema.html": (docs.DataSchema,),
-    "docs.html": (docs.Text,), "docs_download.html": (docs.Text,), "docs_api.html": (docs.Text,), "about.html": (docs.Text,), "contribute.html": (docs.Text,),
+    "docs.html": (docs.Text,), "docs_download.html": (docs.Text,), "docs_api.html": (docs.Text,), "about.html": (docs.Text,), "contribute.html": (contribute.Contribute,), "tracking.html": (contribute.Tracking,),
     "login.html": (docs.Text,), "base.html": (pages.Context,), "drawer.html": (pages.Context,), "download.html": (pages.Context,),
 }  # fmt: skip
 

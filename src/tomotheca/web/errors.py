@@ -73,7 +73,9 @@ def error_page(request: Request, status: int, message: str) -> Response:
         title=HEADINGS.get(status, "Error"), status=status, message=message, asked_for=identify(settings, kind, number) if kind else last, noindex=True, grave=grave, near=near,
         request_id=str(state.get("request_id", "")),
     )  # fmt: skip
-    frame = Shell(settings.site_name, settings.tagline, "", "", curator=False, path=path, contribute=settings.contribute_link)
+    frame = Shell(
+        settings.site_name, settings.tagline, "", "", curator=False, path=path, contribute=settings.contribute_link
+    )
     response = guard(to_html("error.html", failure, frame, status))
     response.headers["cache-control"] = "no-store"
     return response
