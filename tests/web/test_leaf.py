@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 from tests.api import volumes
-from tests.api.volumes import ANNOTATION, MASK, RUN, SHAPE, SPACING, TOMOGRAM
+from tests.api.volumes import ANNOTATION, MASK, RUN, SERIES, SHAPE, SPACING, TOMOGRAM
 from tests.catalog.archive import AUTHOR, DATES, put_dataset, put_deposition
 from tests.web.conftest import words
 
@@ -106,6 +106,26 @@ def test_v11_annotations_show_three_planes_through_a_point(portal: TestClient) -
         assert f"overlay=AN-{ANNOTATION}" in s["src"]
         assert portal.get(s["src"]).status_code == 200
     assert len(portal.get(f"/annotations/{MASK}.json").json()["shots"]) == 3
+
+
+def test_1_9_a_tilt_series_shows_its_central_section(portal: TestClient) -> None:
+    html = page(portal, f"/tilt-series/{SERIES}")
+    assert f'src="/tilt-series/{SERIES}/section.webp?index=2"' in html
+    assert "Section 3 of 5" in words(html)
+    assert f"/tilt-series/{SERIES}?index=3#slices" in hrefs(html)
+
+
+def test_1_9_sections_of_a_tilt_series_are_sorted_and_given_as_csv(http: TestClient) -> None:
+    text = words(http.get("/tilt-series/1?sort=-raw_angle").text)
+    assert "Sections 3" in text
+    assert text.index("−54°") < text.index("−57°") < text.rindex("−60°")
+    assert 'aria-sort="descending"' in http.get("/tilt-series/1?sort=-raw_angle").text
+    answer = http.get("/tilt-series/1.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [r["z_index"] for r in rows] == ["0", "1", "2"]
+    assert (rows[1]["raw_angle"], rows[1]["accumulated_dose"], rows[1]["major_defocus"]) == ("-57.0", "3.0", "45000.0")
+    assert "attachment" in answer.headers["content-disposition"]
+    assert http.get("/tilt-series/99999.csv").status_code == 404
 
 
 def test_1_9_a_tomogram_says_where_it_comes_from_and_what_fits_it(portal: TestClient) -> None:
