@@ -10,6 +10,7 @@ from tomotheca.errors import NotFoundError
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import citing, links
 from tomotheca.web import format as formats
+from tomotheca.web.once import once
 from tomotheca.web.page import Asked, Crumb
 from tomotheca.web.recordparts import EXTRA
 from tomotheca.web.records import record
@@ -74,6 +75,7 @@ def open_drawer(asked: Asked, own: tuple[str, int] | None = None) -> tuple[Drawe
     identifier = int(digits) if digits else own[1] if own and own[0] == kind and not given else None
     if kind is None or identifier is None:
         return None, (f"metadata={word} {given}".strip()[:80],)
+    asked = once(asked)
     try:
         row = asked.get(kind, identifier)
     except NotFoundError:
