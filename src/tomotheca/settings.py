@@ -110,6 +110,44 @@ class Settings(BaseModel):
     deposition_prefix: str = "DEP-"
     """Prefix of deposition identifiers."""
 
+    contribute_mode: str = Field("internal", pattern=r"^(internal|off|https?://\S+)$")
+    """Form for offers: `internal`, `off`, or the address of a form elsewhere."""
+
+    contribute_rate_limit: int = Field(6, ge=0)
+    """Forms that one address may save or send in a minute; 0 is no limit."""
+
+    contribute_licence: str = "CC0-1.0"
+    """Licence that contributors agree to, an SPDX identifier."""
+
+    contribute_reply_days: int = Field(10, ge=1)
+    """Working days within which contributors are told that a curator answers."""
+
+    embargo_max_months: int = Field(24, ge=0)
+    """Months for which contributors may ask that their data stay hidden."""
+
+    smtp_host: str | None = None
+    """Mail server that sends contributors what is new; unset, no e-mail is sent."""
+
+    smtp_port: int = Field(25, ge=1, le=65535)
+    """Port of the mail server."""
+
+    smtp_security: str = Field("none", pattern="^(none|starttls|tls)$")
+    """How the connection to the mail server is protected: `none`, `starttls` or `tls`."""
+
+    smtp_user: str | None = None
+    """Name at the mail server."""
+
+    smtp_password: SecretStr | None = None
+    """Password at the mail server."""
+
+    mail_from: str | None = None
+    """Address that e-mails come from; it is needed to send any."""
+
+    @property
+    def contribute_link(self) -> str:
+        """Address of the form for offers; nothing where there is none."""
+        return {"internal": "/contribute", "off": ""}.get(self.contribute_mode, self.contribute_mode)
+
     @property
     def state_folder(self) -> Path:
         """Folder of catalogue and desk."""

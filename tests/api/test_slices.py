@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 from tests.api import volumes
-from tests.api.volumes import ANNOTATION, BOX, HIDDEN, MASK, POINTS, SHAPE, TOMOGRAM, volume
+from tests.api.volumes import ANNOTATION, BOX, HIDDEN, MASK, POINTS, SECTIONS, SERIES, SHAPE, TOMOGRAM, volume
 
 from tomotheca.api.app import create_app
 from tomotheca.api.planes import Kept, Planes
@@ -177,6 +177,18 @@ def test_d_18_hidden_volumes_are_not_there(http: TestClient) -> None:
     seen = http.get(hidden, headers={"authorization": f"Bearer {TOKEN}"})
     assert (seen.status_code, seen.headers["cache-control"]) == (200, "private, no-store")
     assert http.get(SLICE + f"?overlay=AN-{HIDDEN}").status_code == 404
+
+
+@pytest.mark.parametrize("section", range(SECTIONS))
+def test_v11_a_section_of_a_tilt_series_has_its_own_contrast(http: TestClient, section: int) -> None:
+    answer = http.get(f"/tilt-series/{SERIES}/section.webp?index={section}")
+    assert answer.status_code == 200, answer.text
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        shown = np.asarray(picture.convert("L"), np.int16)
+    plane = volumes.series()[section]
+    low, high = np.percentile(plane, [1, 99])
+    assert np.abs(shown - expected(plane, low, high, (shown.shape[1], shown.shape[0]))).mean() < 4
+    assert http.get(f"/tilt-series/{SERIES}/section.webp?index={SECTIONS}").status_code == 400
 
 
 def test_v11_without_a_volume_there_is_no_picture(http: TestClient) -> None:

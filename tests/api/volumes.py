@@ -14,6 +14,7 @@ from tests.catalog.archive import put_dataset, put_deposition
 from tomotheca.catalog.build import Indexer
 from tomotheca.desk import Desk
 from tomotheca.formats import omezarr
+from tomotheca.formats.omezarr.levels import SECTION
 from tomotheca.settings import Settings
 from tomotheca.store import documents, layout, manifest
 from tomotheca.store.files import LocalFiles
@@ -26,6 +27,7 @@ HIDDEN = 100021
 MASK = 100012
 """Annotations and tomograms have the number of their run in this archive; the mask has its own."""
 
+SERIES, SECTIONS = 31, 5
 SHAPE = (40, 144, 200)
 SPACING = 10.0
 POINTS = ((100.0, 70.0, 20.0), (30.0, 100.0, 20.0), (150.0, 30.0, 39.0))
@@ -53,6 +55,7 @@ def build(root: Path) -> LocalFiles:
     for dataset in (DATASET, DATASET + 1):
         put_volume(files, layout.Run(dataset, RUN))
     put_annotations(files, layout.Run(DATASET, RUN))
+    put_series(files, layout.Run(DATASET, RUN))
     settings = Settings(root=root)
     settings.state_folder.mkdir(parents=True, exist_ok=True)
     with Desk.open(settings.desk_database) as desk:
@@ -105,6 +108,32 @@ def put_annotations(files: LocalFiles, run: layout.Run) -> None:
         },
     }  # fmt: skip
     documents.write(files, second.document("shell-1.0"), made, [manifest.describe(files, key, "annotation")])
+
+
+def series() -> Array:
+    """Give the tilt series: gradients that turn from section to section, each brighter than the one before."""
+    y, x = np.mgrid[0:64, 0:96]
+    return np.stack([1000 * n + (x if n % 2 else y) for n in range(SECTIONS)]).astype(np.int16)
+
+
+def put_series(files: LocalFiles, run: layout.Run) -> None:
+    """Put a tilt series in, one chunk for each section."""
+    place, values = run.tilt_series(100), series()
+    levels = omezarr.plan_levels((SECTIONS, 64, 96), (SPACING,) * 3, step=SECTION, chunks=(1, 1024, 1024))
+    with files.stage(place.zarr(RUN)) as folder:
+        folder.rmdir()
+        writer = omezarr.Writer(folder, levels, values.dtype)
+        for level in levels:
+            for n in range(SECTIONS):
+                writer.write_chunk(level, (n, 0, 0), values[n : n + 1, :: 2**level.number, :: 2**level.number])
+        writer.finish(RUN, "mean")
+    document = {
+        "id": SERIES, "deposition_id": 10300, "run_name": RUN, "acceleration_voltage": 300000, "spherical_aberration_constant": 2.7, "is_aligned": False,
+        "microscope": {"manufacturer": "SIMULATED", "model": "M"}, "microscope_optical_setup": {"energy_filter": "none"}, "camera": {"manufacturer": "simulated", "model": "C"},
+        "data_acquisition_software": "S", "pixel_spacing": SPACING, "tilt_axis": 84.7, "tilt_range": {"min": -6.0, "max": 6.0}, "tilt_step": 3.0, "tilting_scheme": "dose-symmetric",
+        "total_flux": 120.0, "size": {"x": 96, "y": 64, "z": SECTIONS}, "omezarr_dir": place.zarr(RUN).rstrip("/"), "ids": {},
+    }  # fmt: skip
+    documents.write(files, place.document, document, [manifest.describe(files, place.zarr(RUN), "tilt_series")])
 
 
 def write_image(folder: Path, values: Array, **options: Any) -> None:

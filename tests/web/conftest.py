@@ -80,7 +80,10 @@ def site(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 def make_site(folder: Path, url: str) -> Site:
-    settings, catalog, world = build(folder, catalog_url=url)
+    return make_app(*build(folder, catalog_url=url))
+
+
+def make_app(settings: Settings, catalog: Catalog, world: World) -> Site:
     portal = Portal(catalog, settings, LocalFiles(settings.archive_folder))
     app = Starlette(routes=[*routes(portal)], exception_handlers={TomothecaError: on_error, HTTPException: on_error})
     app.state.portal = portal

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 from tests.api import volumes
-from tests.api.volumes import ANNOTATION, MASK, RUN, SHAPE, SPACING, TOMOGRAM
+from tests.api.volumes import ANNOTATION, MASK, RUN, SERIES, SHAPE, SPACING, TOMOGRAM
 from tests.catalog.archive import AUTHOR, DATES, put_dataset, put_deposition
 from tests.web.conftest import words
 
@@ -37,13 +37,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(root: Path) -> Iterator[TestClient]:
+def portal(root: Path) -> Iterator[TestClient]:
     with TestClient(create_app(Settings(root=root)), base_url="http://portal.test") as client:
         yield client
 
 
-def page(site: TestClient, path: str) -> str:
-    answer = site.get(path, headers={"accept": "text/html"})
+def page(portal: TestClient, path: str) -> str:
+    answer = portal.get(path, headers={"accept": "text/html"})
     assert answer.status_code == 200, (path, answer.status_code)
     return answer.text
 
@@ -52,46 +52,46 @@ def hrefs(html: str) -> list[str]:
     return [h.replace("&amp;", "&") for h in re.findall(r'href="([^"]*)"', html)]
 
 
-def test_v11_the_preview_leads_to_its_neighbours_by_plain_links(site: TestClient) -> None:
-    html = page(site, f"/tomograms/{TOMOGRAM}?index=20")
+def test_v11_the_preview_leads_to_its_neighbours_by_plain_links(portal: TestClient) -> None:
+    html = page(portal, f"/tomograms/{TOMOGRAM}?index=20")
     steps = [h for h in hrefs(html) if h.startswith(f"/tomograms/{TOMOGRAM}?index=") and h.endswith("#slices")]
     assert steps == [f"/tomograms/{TOMOGRAM}?index={i}#slices" for i in (10, 19, 21, 30)]
     assert f'src="/tomograms/{TOMOGRAM}/slice.webp?index=20"' in html
     assert "Slice 21 of 40" in words(html)
-    following = page(site, steps[2].removesuffix("#slices"))
+    following = page(portal, steps[2].removesuffix("#slices"))
     assert f'src="/tomograms/{TOMOGRAM}/slice.webp?index=21"' in following
-    assert site.get(f"/tomograms/{TOMOGRAM}/slice.webp?index=21").status_code == 200
+    assert portal.get(f"/tomograms/{TOMOGRAM}/slice.webp?index=21").status_code == 200
 
 
-def test_v11_at_the_ends_there_is_nothing_further(site: TestClient) -> None:
-    first = page(site, f"/tomograms/{TOMOGRAM}?index=0")
+def test_v11_at_the_ends_there_is_nothing_further(portal: TestClient) -> None:
+    first = page(portal, f"/tomograms/{TOMOGRAM}?index=0")
     assert f"/tomograms/{TOMOGRAM}?index=1#slices" in hrefs(first)
     assert not any("index=-" in h for h in hrefs(first))
-    last = page(site, f"/tomograms/{TOMOGRAM}?index=39")
+    last = page(portal, f"/tomograms/{TOMOGRAM}?index=39")
     assert not any("index=40" in h or "index=49" in h for h in hrefs(last))
 
 
-def test_v11_axis_contrast_and_annotation_are_kept_from_link_to_link(site: TestClient) -> None:
-    html = page(site, f"/tomograms/{TOMOGRAM}?axis=y&index=50&contrast=soft&overlay=AN-{MASK}")
+def test_v11_axis_contrast_and_annotation_are_kept_from_link_to_link(portal: TestClient) -> None:
+    html = page(portal, f"/tomograms/{TOMOGRAM}?axis=y&index=50&contrast=soft&overlay=AN-{MASK}")
     wanted = f"/tomograms/{TOMOGRAM}?axis=y&contrast=soft&overlay=AN-{MASK}&index=51#slices"
     assert sorted(wanted.partition("?")[2].split("#")[0].split("&")) in [
         sorted(h.partition("?")[2].split("#")[0].split("&")) for h in hrefs(html)
     ]
-    twin = site.get(f"/tomograms/{TOMOGRAM}.json?axis=y&index=50&contrast=soft&overlay=AN-{MASK}").json()["preview"]
+    twin = portal.get(f"/tomograms/{TOMOGRAM}.json?axis=y&index=50&contrast=soft&overlay=AN-{MASK}").json()["preview"]
     assert (twin["axis"], twin["index"], twin["last"]) == ("y", 50, SHAPE[1] - 1)
     assert [c["value"] for c in twin["overlays"] if c["chosen"]] == [f"AN-{MASK}"]
-    assert site.get(twin["src"]).status_code == 200
+    assert portal.get(twin["src"]).status_code == 200
 
 
-def test_v11_what_the_page_cannot_show_is_ignored_and_said(site: TestClient) -> None:
-    text = words(page(site, f"/tomograms/{TOMOGRAM}?axis=q&index=4000&contrast=no&overlay=AN-9"))
+def test_v11_what_the_page_cannot_show_is_ignored_and_said(portal: TestClient) -> None:
+    text = words(page(portal, f"/tomograms/{TOMOGRAM}?axis=q&index=4000&contrast=no&overlay=AN-9"))
     for part in ("axis=q", "index=4000", "contrast=no", "overlay=AN-9"):
         assert part in text
     assert "Slice 21 of 40" in text
 
 
-def test_v11_runs_show_the_slices_of_their_preferred_tomogram(site: TestClient) -> None:
-    html = page(site, f"/runs/{RUN_ID}?index=5&table-tab=tomograms")
+def test_v11_runs_show_the_slices_of_their_preferred_tomogram(portal: TestClient) -> None:
+    html = page(portal, f"/runs/{RUN_ID}?index=5&table-tab=tomograms")
     assert f'src="/tomograms/{TOMOGRAM}/slice.webp?index=5"' in html
     assert 'name="table-tab" value="tomograms"' in html
     width = re.search(r'<img class="plane"[^>]* width="(\d+)"', html)
@@ -99,17 +99,37 @@ def test_v11_runs_show_the_slices_of_their_preferred_tomogram(site: TestClient) 
     assert int(width[1]) >= 480
 
 
-def test_v11_annotations_show_three_planes_through_a_point(site: TestClient) -> None:
-    shots = site.get(f"/annotations/{ANNOTATION}.json").json()["shots"]
+def test_v11_annotations_show_three_planes_through_a_point(portal: TestClient) -> None:
+    shots = portal.get(f"/annotations/{ANNOTATION}.json").json()["shots"]
     assert [s["text"] for s in shots] == ["XY, z = 20", "YZ, x = 100", "XZ, y = 70"]
     for s in shots:
         assert f"overlay=AN-{ANNOTATION}" in s["src"]
-        assert site.get(s["src"]).status_code == 200
-    assert len(site.get(f"/annotations/{MASK}.json").json()["shots"]) == 3
+        assert portal.get(s["src"]).status_code == 200
+    assert len(portal.get(f"/annotations/{MASK}.json").json()["shots"]) == 3
 
 
-def test_1_9_a_tomogram_says_where_it_comes_from_and_what_fits_it(site: TestClient) -> None:
-    found = site.get(f"/tomograms/{TOMOGRAM}.json").json()
+def test_1_9_a_tilt_series_shows_its_central_section(portal: TestClient) -> None:
+    html = page(portal, f"/tilt-series/{SERIES}")
+    assert f'src="/tilt-series/{SERIES}/section.webp?index=2"' in html
+    assert "Section 3 of 5" in words(html)
+    assert f"/tilt-series/{SERIES}?index=3#slices" in hrefs(html)
+
+
+def test_1_9_sections_of_a_tilt_series_are_sorted_and_given_as_csv(http: TestClient) -> None:
+    text = words(http.get("/tilt-series/1?sort=-raw_angle").text)
+    assert "Sections 3" in text
+    assert text.index("−54°") < text.index("−57°") < text.rindex("−60°")
+    assert 'aria-sort="descending"' in http.get("/tilt-series/1?sort=-raw_angle").text
+    answer = http.get("/tilt-series/1.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [r["z_index"] for r in rows] == ["0", "1", "2"]
+    assert (rows[1]["raw_angle"], rows[1]["accumulated_dose"], rows[1]["major_defocus"]) == ("-57.0", "3.0", "45000.0")
+    assert "attachment" in answer.headers["content-disposition"]
+    assert http.get("/tilt-series/99999.csv").status_code == 404
+
+
+def test_1_9_a_tomogram_says_where_it_comes_from_and_what_fits_it(portal: TestClient) -> None:
+    found = portal.get(f"/tomograms/{TOMOGRAM}.json").json()
     assert [c["text"] for c in found["lineage"]] == [
         "Frames: not submitted",
         "Tilt series: not recorded",
@@ -126,10 +146,10 @@ def test_1_9_a_tomogram_says_where_it_comes_from_and_what_fits_it(site: TestClie
     assert len(levels) == 3
 
 
-def test_1_9_the_first_points_of_an_annotation_as_table_and_csv(site: TestClient) -> None:
-    text = words(page(site, f"/annotations/{ANNOTATION}?sort=-x"))
+def test_1_9_the_first_points_of_an_annotation_as_table_and_csv(portal: TestClient) -> None:
+    text = words(page(portal, f"/annotations/{ANNOTATION}?sort=-x"))
     assert text.index("150 30 39") < text.index("100 70 20") < text.index("30 100 20")
-    answer = site.get(f"/annotations/{ANNOTATION}.csv")
+    answer = portal.get(f"/annotations/{ANNOTATION}.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [(r["x"], r["y"], r["z"]) for r in rows] == [
@@ -137,12 +157,12 @@ def test_1_9_the_first_points_of_an_annotation_as_table_and_csv(site: TestClient
         ("30.0", "100.0", "20.0"),
         ("150.0", "30.0", "39.0"),
     ]
-    assert site.get(f"/annotations/{MASK}.csv").status_code == 404
-    assert site.get(f"/annotations/{ANNOTATION}.tsv").text.count("\t") >= 3 * 4
+    assert portal.get(f"/annotations/{MASK}.csv").status_code == 404
+    assert portal.get(f"/annotations/{ANNOTATION}.tsv").text.count("\t") >= 3 * 4
 
 
-def test_1_9_an_alignment_names_what_uses_it(site: TestClient) -> None:
-    found = hrefs(page(site, f"/alignments/{RUN_ID}"))
+def test_1_9_an_alignment_names_what_uses_it(portal: TestClient) -> None:
+    found = hrefs(page(portal, f"/alignments/{RUN_ID}"))
     assert {f"/tomograms/{TOMOGRAM}", f"/annotations/{ANNOTATION}", f"/annotations/{MASK}"} <= set(found)
 
 
@@ -157,8 +177,8 @@ def test_1_9_an_alignment_names_what_uses_it(site: TestClient) -> None:
         "/depositions/10300",
     ],
 )
-def test_1_9_every_entity_describes_itself_to_machines(site: TestClient, path: str) -> None:
-    html = page(site, path)
+def test_1_9_every_entity_describes_itself_to_machines(portal: TestClient, path: str) -> None:
+    html = page(portal, path)
     for tag in (
         'rel="canonical"',
         'name="description"',
@@ -188,13 +208,13 @@ def test_n10_text_of_data_cannot_end_the_block_for_machines(http: TestClient) ->
     assert "<script>alert" not in html
 
 
-def test_1_9_a_missing_record_is_404_with_its_neighbours(site: TestClient) -> None:
-    answer = site.get(f"/tomograms/{TOMOGRAM + 1}", headers={"accept": "text/html"})
+def test_1_9_a_missing_record_is_404_with_its_neighbours(portal: TestClient) -> None:
+    answer = portal.get(f"/tomograms/{TOMOGRAM + 1}", headers={"accept": "text/html"})
     assert answer.status_code == 404
     assert f'href="/tomograms/{TOMOGRAM}"' in answer.text
     assert f'name="q" value="TM-{TOMOGRAM + 1}"' in answer.text
-    hidden = site.get(f"/tomograms/{volumes.HIDDEN}", headers={"accept": "text/html"})
-    never = site.get(f"/tomograms/{volumes.HIDDEN + 1}", headers={"accept": "text/html"})
+    hidden = portal.get(f"/tomograms/{volumes.HIDDEN}", headers={"accept": "text/html"})
+    never = portal.get(f"/tomograms/{volumes.HIDDEN + 1}", headers={"accept": "text/html"})
     assert hidden.text.replace(str(volumes.HIDDEN), "N") == never.text.replace(str(volumes.HIDDEN + 1), "N")
 
 
@@ -331,18 +351,18 @@ def test_v2_a_state_stays_small_with_many_annotations(tmp_path: Path) -> None:
     assert sum(on for on, _ in found.values()) == 12
 
 
-def test_v12_a_link_opens_one_annotation_or_one_place(site: TestClient) -> None:
+def test_v12_a_link_opens_one_annotation_or_one_place(portal: TestClient) -> None:
     state = f"/api/v1/viewer/runs/{RUN_ID}/state.json"
-    one = site.get(f"{state}?annotation=AN-{ANNOTATION}").json()
+    one = portal.get(f"{state}?annotation=AN-{ANNOTATION}").json()
     assert [layer["visible"] for layer in one["layers"][1:]] == [True]
     assert one["position"] == [100.0, 70.0, 20.0]
-    assert site.get(f"{state}?pos=100,250,55").json()["position"] == [10.0, 25.0, 5.5]
-    assert "pos=here" in words(page(site, f"/view/runs/{RUN_ID}?pos=here"))
+    assert portal.get(f"{state}?pos=100,250,55").json()["position"] == [10.0, 25.0, 5.5]
+    assert "pos=here" in words(page(portal, f"/view/runs/{RUN_ID}?pos=here"))
 
 
-def test_v16_the_viewer_takes_the_contrast_of_ingest_or_measures_the_volume(site: TestClient, tmp_path: Path) -> None:
+def test_v16_the_viewer_takes_the_contrast_of_ingest_or_measures_the_volume(portal: TestClient, tmp_path: Path) -> None:
     state = f"/api/v1/viewer/runs/{RUN_ID}/state.json"
-    assert "range=[100, 1200]" in site.get(state).json()["layers"][0]["shader"]
+    assert "range=[100, 1200]" in portal.get(state).json()["layers"][0]["shader"]
     files = volumes.build(tmp_path)
     place = layout.Run(10001, RUN).spacing(SPACING).tomogram(100)
     document = {k: v for k, v in documents.read(files, place.document).items() if k != "statistics"}
@@ -359,8 +379,8 @@ def test_v16_the_viewer_takes_the_contrast_of_ingest_or_measures_the_volume(site
     assert abs(float(found[2]) - high) < 25
 
 
-def test_v1_without_script_the_viewer_page_shows_slices(site: TestClient) -> None:
-    html = page(site, f"/view/runs/{RUN_ID}?index=12")
+def test_v1_without_script_the_viewer_page_shows_slices(portal: TestClient) -> None:
+    html = page(portal, f"/view/runs/{RUN_ID}?index=12")
     shown = (
         re.search(r"<noscript>(.*?)</noscript>", html, re.DOTALL)
         if "<iframe" in html

@@ -13,7 +13,7 @@ from jinja2 import nodes
 from tests.web.conftest import Fetch, Site, words
 
 from tomotheca.web import page as pages
-from tomotheca.web.pages import browse, dataset, deposition, docs, home, leaf, run, viewing
+from tomotheca.web.pages import browse, contribute, dataset, deposition, docs, home, leaf, run, viewing
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -141,7 +141,7 @@ def test_static_files_are_kept_for_ever_and_stay_in_their_folder(http: TestClien
         ("/datasets/DS-10000", 301, "/datasets/10000"), ("/datasets/ds10000", 301, "/datasets/10000"), ("/runs/RN-1.json", 301, "/runs/1.json"),
         ("/depositions/CZCDP-300", 301, "/depositions/300"), ("/browse-data", 302, "/browse-data/datasets"), ("/tomograms/TM-3?dl=TM-3", 301, "/tomograms/3?dl=TM-3"),
         ("/id/rn 4", 302, "/runs/4"), ("/id?q=DEP-300", 302, "/depositions/300"), ("/id/10000", 302, "/datasets/10000"),
-        ("/id?q=https://elsewhere.invalid/runs/3", 302, "/runs/3"), ("/id?q=mosaic_3", 302, "/runs/4"), ("/id?q=two words", 302, "/browse-data/datasets?search=two+words"),
+        ("/id?q=https://elsewhere.invalid/runs/3", 302, "/runs/3"), ("/id?q=mosaic_3", 302, "/runs/4"), ("/id?q=two words", 302, "/search?q=two+words"),
     ],
 )  # fmt: skip
 def test_identifiers_lead_to_their_page(given: str, status: int, target: str, http: TestClient) -> None:
@@ -181,7 +181,7 @@ CONTEXTS: dict[str, tuple[type[Any], ...]] = {
     "home.html": (home.Home,), "browse_datasets.html": (browse.BrowseDatasets,), "browse_depositions.html": (browse.BrowseDepositions,),
     "browse.html": (browse.BrowseDatasets, browse.BrowseDepositions), "dataset.html": (dataset.DatasetPage,), "run.html": (run.RunPage,),
     "deposition.html": (deposition.DepositionPage,), "leaf.html": (leaf.Leaf,), "view.html": (viewing.View,), "data_schema.html": (docs.DataSchema,),
-    "docs.html": (docs.Text,), "docs_download.html": (docs.Text,), "docs_api.html": (docs.Text,), "about.html": (docs.Text,), "contribute.html": (docs.Text,),
+    "docs.html": (docs.Text,), "docs_download.html": (docs.Text,), "docs_api.html": (docs.Text,), "about.html": (docs.Text,), "contribute.html": (contribute.Contribute,), "tracking.html": (contribute.Tracking,),
     "login.html": (docs.Text,), "base.html": (pages.Context,), "drawer.html": (pages.Context,), "download.html": (pages.Context,),
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from starlette.routing import Router
 from tomotheca.api import (
     catalog_files,
     citations,
+    contributing,
     derived,
     files,
     graphql,
@@ -85,5 +86,5 @@ def all_routes(portal: Portal, identity: Identity, site: Site, door: ASGIApp) ->
     return [
         *files.routes(portal), *s3.routes(portal, identity), *graphql.door_routes(door), *thumbs.routes(portal), *slices.routes(portal, site),
         *manifests.routes(portal), *zips.routes(portal), *derived.routes(portal), *citations.routes(portal),
-        *health.routes(portal), *catalog_files.routes(portal, site), *login.routes(portal, identity), *web.routes(site), *rest.routes(site),
+        *health.routes(portal), *catalog_files.routes(portal, site), *login.routes(portal, identity), *contributing.routes(portal, site, identity), *web.routes(site), *rest.routes(site),
     ]  # fmt: skip

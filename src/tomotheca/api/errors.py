@@ -57,6 +57,15 @@ SENTENCES = {
 }
 
 
+PRIVATE = "/contribute/"
+"""Beginning of addresses of which the rest is a secret."""
+
+
+def told(path: str) -> str:
+    """Give a path as logs may have it: the secret part of an address stays out."""
+    return f"{PRIVATE}…" if path.startswith(PRIVATE) else path
+
+
 def status_of(error: Exception) -> int:
     """Give the status that an error is answered with."""
     return next((ERROR_STATUS[kind] for kind in type(error).__mro__ if kind in ERROR_STATUS), 500)
@@ -66,7 +75,7 @@ async def on_error(request: Request, error: Exception) -> Response:
     """Answer one of our errors."""
     status = status_of(error)
     if status >= SERVER or isinstance(error, ChangedSourceError):
-        problems.error("request %s: %s", request.state.request_id, request.url.path, exc_info=error)
+        problems.error("request %s: %s", request.state.request_id, told(request.url.path), exc_info=error)
     return answer(request, status, str(error))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from tomotheca.api.errors import SERVER, UNAUTHORIZED, answer, problems, status_of
+from tomotheca.api.errors import SERVER, UNAUTHORIZED, answer, problems, status_of, told
 from tomotheca.errors import AccessError, TomothecaError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _failed(scope: Scope, error: Exception, sent: _Sent) -> Response | None:
     request_id, expected = scope["state"]["request_id"], isinstance(error, TomothecaError)
     status = UNAUTHORIZED if isinstance(error, AccessError) else status_of(error)  # a wrong token, before any route
     if status >= SERVER:
-        problems.error("request %s: %s %s", request_id, scope["method"], scope["path"], exc_info=error)
+        problems.error("request %s: %s %s", request_id, scope["method"], told(scope["path"]), exc_info=error)
     if sent.status:
         return None
     sentence = (
@@ -146,6 +146,6 @@ def _log(scope: Scope, sent: _Sent, request_id: str, seconds: float) -> None:
     client = scope.get("client")
     line = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "id": request_id, "client": client[0] if client else "",
-        "method": scope["method"], "path": scope["path"], "status": sent.status, "bytes": sent.size, "ms": round(seconds * 1000, 2),
+        "method": scope["method"], "path": told(scope["path"]), "status": sent.status, "bytes": sent.size, "ms": round(seconds * 1000, 2),
     }  # fmt: skip
     access.info(json.dumps(line, ensure_ascii=False))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tomotheca.settings import Settings
 
 OWN = (
-    "/files/", "/s3", "/thumbs/", "/catalog/", "/static/", "/viewer/", "/graphql/", "/favicon.ico", "/healthz", "/readyz", "/metrics",
+    "/files/", "/s3", "/thumbs/", "/catalog/", "/static/", "/viewer/", "/graphql/", "/favicon.ico", "/healthz", "/readyz", "/metrics", "/contribute",
 )  # fmt: skip
 """Beginnings of addresses that do not answer from the catalogue's rows, or have tags of their own."""
 

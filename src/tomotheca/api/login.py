@@ -27,7 +27,7 @@ def routes(portal: Portal, identity: Identity) -> list[Route]:
     secure = (portal.settings.public_url or "").startswith("https:")
 
     async def login(request: Request) -> Response:
-        _same_origin(request)
+        same_origin(request)
         fields = await _fields(request)
         if not identity.is_token(fields.get("token", "").strip()):
             await asyncio.sleep(SLOW_DOWN)
@@ -39,7 +39,7 @@ def routes(portal: Portal, identity: Identity) -> list[Route]:
         return response
 
     async def logout(request: Request) -> Response:
-        _same_origin(request)
+        same_origin(request)
         response = RedirectResponse("/", 303)
         response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
         return response
@@ -47,7 +47,7 @@ def routes(portal: Portal, identity: Identity) -> list[Route]:
     return [Route("/login", login, methods=["POST"]), Route("/logout", logout, methods=["POST"])]
 
 
-def _same_origin(request: Request) -> None:
+def same_origin(request: Request) -> None:
     """Refuse a form that another site sends.
 
     Raises

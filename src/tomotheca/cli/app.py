@@ -22,6 +22,7 @@ from tomotheca.cli import (
     publish,
     remove,
     serve,
+    submissions,
 )
 
 app = typer.Typer(
@@ -49,5 +50,6 @@ app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("download")(download.download)
 app.add_typer(desk.app, name="desk")
+app.add_typer(submissions.app, name="submissions")
 app.command("settings")(about.settings)
 app.command("version")(about.version)

@@ -107,17 +107,12 @@ def alone(folder: Path) -> Iterator[None]:
     ConflictError
         If another process is mirroring to it.
     """
-    import fcntl  # noqa: PLC0415 - only here
+    import os  # noqa: PLC0415 - only here
 
-    from tomotheca.errors import ConflictError  # noqa: PLC0415 - heavy
+    from tomotheca.store import disk  # noqa: PLC0415 - heavy
 
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = f"another process is mirroring to {folder}: wait until it is done"
-            raise ConflictError(message) from error
+    with disk.alone(os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o664), f"mirroring to {folder}"):
         yield
 
 

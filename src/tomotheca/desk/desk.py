@@ -19,6 +19,7 @@ from tomotheca.desk.audit import Audit
 from tomotheca.desk.diagnoses import Diagnoses
 from tomotheca.desk.downloads import Downloads
 from tomotheca.desk.journal import Journal
+from tomotheca.desk.submissions import Submissions
 from tomotheca.desk.tables import COUNTER, FINDING, META, TOMBSTONE
 from tomotheca.errors import ConflictError, Finding, Severity, StorageError
 from tomotheca.schema import SCHEMA
@@ -61,6 +62,7 @@ class Desk:
         self.diagnoses = Diagnoses(self.writing, self.reading, self._insert)
         self.audit = Audit(self.writing, self.reading, self._insert)
         self.downloads = Downloads(self.writing, self.reading, self._insert)
+        self.submissions = Submissions(self.writing, self.reading, self._insert)
 
     @classmethod
     def open(cls, where: str | Path) -> Self:

@@ -16,7 +16,7 @@ from tomotheca.errors import ConflictError, StorageError
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-HEAD = "0004"
+HEAD = "0005"
 """Revision of the last migration."""
 
 PATIENCE = 60

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -91,6 +91,34 @@ DOWNLOAD = Table(
     Column("size", BigInteger, nullable=False),
 )  # fmt: skip
 """How often something was downloaded on a day, and how many bytes of it."""
+
+SUBMISSION = Table(
+    "submission", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("token", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("deposition", Integer),
+    Column("created_at", String, nullable=False),
+    Column("changed_at", String, nullable=False),
+    Column("submitted_at", String),
+    Index("submission_token", "token", unique=True),
+)  # fmt: skip
+"""What people offer: the form as they filled it, and how far it has come. The token is a digest of the one in their private address."""
+
+SUBMISSION_NOTE = Table(
+    "submission_note", METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("submission", Integer, ForeignKey("submission.id"), nullable=False),
+    Column("at", String, nullable=False),
+    Column("side", String, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("status", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("submission_note_of", "submission"),
+)  # fmt: skip
+"""What happened to a submission: changes of its status, and messages between contributor and curators."""
 
 META = Table(
     "meta", METADATA,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -186,11 +186,36 @@ def amounts(catalog: Catalog, kind: str, number: int, viewer: Viewer) -> dict[st
     sums = (sa.func.sum(t.c.size).label("size"), sa.func.sum(t.c.files).label("files"))
     terms = (t.c.owner_kind == kind, t.c.owner_id == number, *compiler.visible("file", t))
     rows = catalog.execute(sa.select(t.c.kind, t.c.role, *sums).where(*terms).group_by(t.c.kind, t.c.role))
-    found = {"": sum((Amount(int(r["size"]), int(r["files"])) for r in rows), Amount())}
+    return _by_name(rows)
+
+
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Amount]:
+    """Sum rows that have kind, role, size and files by every name of `ROLES`."""
+    found = {"": _sum(rows)}
     for name, roles in ROLES.items():
-        own = [r for r in rows if r["role"] in roles or (r["role"] == "document" and r["kind"] == DOCUMENTS.get(name))]
-        found[name] = sum((Amount(int(r["size"]), int(r["files"])) for r in own), Amount())
+        kind = DOCUMENTS.get(name)
+        own = [r for r in rows if r["role"] in roles or (r["role"] == "document" and kind and r["kind"] == kind)]
+        found[name] = _sum(own)
     return found
+
+
+def _sum(rows: Iterable[Mapping[str, Any]]) -> Amount:
+    return sum((Amount(int(r["size"]), int(r["files"])) for r in rows), Amount())
+
+
+def amounts_of_deposition(
+    catalog: Catalog, number: int, dataset: int, viewer: Viewer
+) -> tuple[dict[str, Amount], dict[int, Amount]]:
+    """Sum a deposition, or what of it lies in one dataset, by every name of `ROLES`; and all of it by dataset."""
+    f, compiler = catalog.tables.file, catalog.compiler(viewer)
+    sums = (sa.func.sum(f.c.size).label("size"), sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files"))
+    own = sa.and_(f.c.kind == "deposition", f.c.entity_id == number)
+    terms = (sa.or_(f.c._gate == number, own), *compiler.visible("file", f))
+    by = (f.c.dataset_id, f.c.kind, f.c.role)
+    rows = catalog.execute(sa.select(*by, *sums).where(*terms).group_by(*by))
+    places = sorted({r["dataset_id"] for r in rows} - {None})
+    chosen = [r for r in rows if not dataset or r["dataset_id"] == dataset]
+    return _by_name(chosen), {p: _sum(r for r in rows if r["dataset_id"] == p) for p in places}
 
 
 def _place(catalog: Catalog, selection: Selection, viewer: Viewer) -> tuple[str, tuple[Term, ...]]:

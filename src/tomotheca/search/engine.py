@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,11 +40,12 @@ LARGE = 60_000
 """Occurrences beyond which a word is too common for its neighbours to matter."""
 
 NAMES = tuple(FIELDS.index(name) for name in ("title", "name", "objects", "authors"))
-RUN, DATASET = CODES["run"], CODES["dataset"]
+RUN, DATASET, NAME = CODES["run"], CODES["dataset"], FIELDS.index("name")
 PRIVATE_FIELDS = tuple(FIELDS.index(name) for name in ("objects", "terms"))
 """What a run does not have from its dataset: objects stand at the runs that have them."""
 
 WEIGHTS = weight_table()
+FLAT = WEIGHTS.ravel()
 
 
 @dataclass
@@ -54,8 +55,12 @@ class Finds:
     weights: NDArray[np.float64]
     """By document; 0 where it was not."""
 
-    keys: NDArray[np.int64]
+    keys: Sequence[NDArray[np.int64]]
+    """Occurrences, those of hidden pieces included; each list ascends."""
+
     terms: frozenset[str]
+    fields: Sequence[str] = ()
+    """Fields that were looked into; empty for all."""
 
 
 @dataclass
@@ -107,12 +112,16 @@ class Outcome:
 
     def fields(self, doc: int) -> tuple[str, ...]:
         """Give the fields of a document in which something was found, the weightiest first."""
-        frame = self.view.frame
-        found: set[int] = set()
+        frame, view = self.view.frame, self.view
+        found: set[str] = set()
+        starts = [piece << LOCAL for piece in frame.pieces_of(doc).tolist() if view.pieces[piece]]
         for finds in self.finds:
-            mine = finds.keys[frame.piece_doc[finds.keys >> LOCAL] == doc]
-            found.update(((mine >> FIELD) & 0xFF).tolist())
-        return tuple(FIELDS[code] for code in sorted(found))
+            for keys in finds.keys:
+                for start in starts:
+                    first, last = np.searchsorted(keys, [start, start + (1 << LOCAL)])
+                    codes = {FIELDS[code] for code in ((keys[first:last] >> FIELD) & 0xFF).tolist()}
+                    found |= codes & set(finds.fields) if finds.fields else codes
+        return tuple(name for name in FIELDS if name in found)
 
 
 @dataclass
@@ -186,48 +195,62 @@ class Search:
             self._collect(list(slots[-1].items()), word.fields) if len(slots) == 1 else self._phrase(slots, word.fields)
         )
         for doc in self.direct.get(word, ()):
-            found.weights[doc] += WEIGHTS.max()
+            found.weights[doc] += FLAT.max()
         return found
 
     def _collect(self, terms: Iterable[tuple[str, float]], fields: Sequence[str]) -> Finds:
         """Add up where terms stand."""
-        listed = [(t, worth, self._postings[t]) for t, worth in terms]
-        keys = np.concatenate([keys for *_, keys in listed])
-        worths = np.repeat([worth for _, worth, _ in listed], [len(keys) for *_, keys in listed])
-        return self._finds(keys, worths, fields, frozenset(t for t, *_ in listed))
+        weights = np.zeros(self.view.frame.size)
+        listed = list(terms)
+        for term, worth in listed:
+            docs, found = self._weighed(term, tuple(fields))
+            weights[docs] += worth * found
+        return Finds(weights, [self._postings[t] for t, _ in listed], frozenset(t for t, _ in listed), fields)
+
+    def _weighed(self, term: str, fields: tuple[str, ...]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Give the documents that have a term, and what it weighs in them."""
+        kept = self.view.weighed.get((term, fields))
+        if kept is None:
+            dense = self._weigh(self._postings[term], fields)
+            docs = np.flatnonzero(dense)
+            kept = self.view.weighed.put((term, fields), (docs.astype(np.int32), dense[docs].astype(np.float32)))
+        return kept
 
     def _phrase(self, slots: Sequence[Mapping[str, float]], fields: Sequence[str]) -> Finds:
         """Find tokens that follow each other."""
         keys = self._slot(slots[0])
         for place, slot in enumerate(slots[1:], 1):
-            keys = keys[np.isin(keys + place, self._slot(slot))]
+            keys = keys[among(keys + place, self._slot(slot))]
         terms = frozenset(t for slot in slots for t in slot)
-        return self._finds(keys, np.full(len(keys), float(len(slots))), fields, terms)
+        return Finds(self._weigh(keys, fields) * len(slots), [keys], terms, fields)
 
     def _slot(self, slot: Mapping[str, float]) -> NDArray[np.int64]:
-        return np.unique(np.concatenate([self._postings[t] for t in slot]))
+        listed = [self._postings[t] for t in slot]
+        return listed[0] if len(listed) == 1 else distinct(np.concatenate(listed))
 
-    def _finds(self, keys: NDArray[np.int64], worths: NDArray[np.float64], fields: Sequence[str], terms: frozenset[str]) -> Finds:  # fmt: skip
-        frame = self.view.frame
-        chosen = self.view.pieces[keys >> LOCAL]
-        if fields:
-            chosen &= np.isin((keys >> FIELD) & 0xFF, [FIELDS.index(f) for f in fields])
-        keys, worths = keys[chosen], worths[chosen]
-        docs, codes = frame.piece_doc[keys >> LOCAL], (keys >> FIELD) & 0xFF
-        weights = np.bincount(docs, worths * WEIGHTS[frame.kinds[docs], codes], frame.size).astype(np.float64)
-        self._pass_down(weights, docs, codes, worths)
-        return Finds(weights, keys, terms)
+    def _weigh(self, keys: NDArray[np.int64], fields: Sequence[str]) -> NDArray[np.float64]:
+        """Add up by document what occurrences weigh."""
+        frame, view = self.view.frame, self.view
+        if fields or not view.all_seen:
+            chosen = view.pieces[keys >> LOCAL]
+            if fields:
+                chosen &= np.isin((keys >> FIELD) & 0xFF, [FIELDS.index(f) for f in fields])
+            keys = keys[chosen]
+        pieces, codes = keys >> LOCAL, (keys >> FIELD) & 0xFF
+        docs, kinds = frame.piece_doc[pieces], frame.piece_kind[pieces]
+        weights = np.bincount(docs, FLAT[kinds * len(FIELDS) + codes], frame.size).astype(np.float64)
+        of_dataset, of_run = np.flatnonzero(kinds == DATASET), (kinds == RUN) & (codes == NAME)
+        self._pass_down(weights, docs[of_dataset], codes[of_dataset])
+        weights[distinct(frame.parents[docs[of_run]])] += RUN_NAMES
+        return weights
 
-    def _pass_down(self, weights: NDArray[np.float64], docs: NDArray[np.int32], codes: NDArray[np.int64], worths: NDArray[np.float64]) -> None:  # fmt: skip
-        """Let runs have what their dataset has, and a dataset the names of its runs."""
+    def _pass_down(self, weights: NDArray[np.float64], datasets: NDArray[np.int32], codes: NDArray[np.int64]) -> None:
+        """Let runs have what their dataset has."""
         frame = self.view.frame
-        shared = (frame.kinds[docs] == DATASET) & ~np.isin(codes, PRIVATE_FIELDS)
+        shared = ~np.isin(codes, PRIVATE_FIELDS)
         if shared.any():
-            theirs = np.bincount(docs[shared], worths[shared] * WEIGHTS[DATASET, codes[shared]], frame.size)
-            runs = np.flatnonzero(frame.parents >= 0)
-            weights[runs] += INHERITED * theirs[frame.parents[runs]]
-        named = frame.parents[docs[(frame.kinds[docs] == RUN) & (codes == FIELDS.index("name"))]]
-        weights[np.unique(named[named >= 0])] += RUN_NAMES
+            theirs = np.bincount(datasets[shared], WEIGHTS[DATASET, codes[shared]], frame.size)
+            weights[frame.runs] += INHERITED * theirs[frame.parents[frame.runs]]
 
     def _worth(self, weights: NDArray[np.float64], marks: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Give BM25's worth of a clause; how rare it is counts within each kind."""
@@ -238,8 +261,7 @@ class Search:
         return np.asarray(rare[kinds] * weights * (SATURATION + 1) / (weights + norm))
 
     def _boost(self, scores: NDArray[np.float64], held: Sequence[NDArray[np.bool_]]) -> None:
-        truth = self._postings[GROUND_TRUTH] >> LOCAL
-        marked = np.unique(self.view.frame.piece_doc[truth[self.view.pieces[truth]]])
+        marked, _ = self._weighed(GROUND_TRUTH, ())
         scores[marked] *= 1 + TRUTH
         self._boost_neighbours(scores)
         self._boost_names(scores)
@@ -256,19 +278,40 @@ class Search:
             first, second = self._slot(asking.exact(one.tokens[-1])), self._slot(asking.exact(other.tokens[0]))
             if max(len(first), len(second)) > LARGE:
                 continue
-            near = first[np.isin(first + 1, second)] >> LOCAL
-            docs = np.unique(frame.piece_doc[near[self.view.pieces[near]]])
+            near = first[among(first + 1, second)] >> LOCAL
+            docs = distinct(frame.piece_doc[near[self.view.pieces[near]]])
             scores[docs] *= 1 + NEARBY / len(words)
+
+    def _beginning(self, term: str) -> NDArray[np.int64]:
+        """Give the occurrences of a term at the beginning of a name."""
+        kept = self.view.frame.postings.get(f"{term} ")
+        if kept is None:
+            keys = self._postings[term]
+            keys = keys[keys & POSITION == 0]
+            kept = self.view.frame.postings.put(f"{term} ", keys[np.isin((keys >> FIELD) & 0xFF, NAMES)])
+        return kept
 
     def _boost_names(self, scores: NDArray[np.float64]) -> None:
         """Prefer documents whose whole name is the query."""
         tokens = [t for w in self.query.words for t in w.tokens]
         if not tokens or any(w.fields for w in self.query.words):
             return
-        keys = self._slot(asking.exact(tokens[0]))
-        keys = keys[(keys & POSITION == 0) & np.isin((keys >> FIELD) & 0xFF, NAMES)]
+        keys = distinct(np.concatenate([self._beginning(t) for t in asking.exact(tokens[0])]))
         for place, token in enumerate(tokens[1:], 1):
-            keys = keys[np.isin(keys + place, self._slot(asking.exact(token)))]
-        keys = keys[np.isin(keys + len(tokens), self._postings[END])]
+            keys = keys[among(keys + place, self._slot(asking.exact(token)))]
+        keys = keys[among(keys + len(tokens), self._postings[END])]
         pieces = keys >> LOCAL
-        scores[np.unique(self.view.frame.piece_doc[pieces[self.view.pieces[pieces]]])] += WHOLE_NAME
+        scores[distinct(self.view.frame.piece_doc[pieces[self.view.pieces[pieces]]])] += WHOLE_NAME
+
+
+def among(keys: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which keys are among others; both ascend."""
+    if not len(others):
+        return np.zeros(len(keys), bool)
+    return np.asarray(others[np.minimum(np.searchsorted(others, keys), len(others) - 1)] == keys)
+
+
+def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Give each number once, ascending; sorting is many times faster than the hashing of `np.unique`."""
+    ordered = np.sort(numbers)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered

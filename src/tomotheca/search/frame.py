@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import orjson
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 Ask = Callable[[sa.Executable], Sequence[sa.Row[Any]]]
 
+Weighed = tuple["NDArray[np.int32]", "NDArray[np.float32]"]
 NAMED = frozenset({CODES["object"], CODES["author"], CODES["doc"]})
 """Kinds of documents that have a key instead of a number."""
 
-KEPT = 48 << 20
-"""Bytes of postings that a process keeps."""
+KEPT = 32 << 20
+"""Bytes of postings that a process keeps, and of what they weigh for each sort of viewer."""
 
 NOBODY, PAGES = -1, 0
 """No gate; number of the part that holds the pages of documentation."""
@@ -46,28 +47,41 @@ class Name:
     words: tuple[str, ...]
 
 
-class Postings:
-    """Decoded postings, as many as fit."""
+Key = TypeVar("Key")
+Kept = TypeVar("Kept")
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, NDArray[np.int64]] = OrderedDict()
-        self._size, self._lock = 0, Lock()
 
-    def get(self, term: str) -> NDArray[np.int64] | None:
-        """Give the keys of a term if they are kept."""
+class Memory(Generic[Key, Kept]):
+    """What was worked out last, as much as fits.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes.
+    size : callable
+        Gives the bytes of what is kept.
+    """
+
+    def __init__(self, limit: int, size: Callable[[Kept], int]) -> None:
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        self._limit, self._size, self._used, self._lock = limit, size, 0, Lock()
+
+    def get(self, key: Key) -> Kept | None:
+        """Give what is kept."""
         with self._lock:
-            if (found := self._kept.get(term)) is not None:
-                self._kept.move_to_end(term)
+            if (found := self._kept.get(key)) is not None:
+                self._kept.move_to_end(key)
             return found
 
-    def put(self, term: str, keys: NDArray[np.int64]) -> None:
-        """Keep the keys of a term."""
+    def put(self, key: Key, found: Kept) -> Kept:
+        """Keep something, and give it."""
         with self._lock:
-            if term not in self._kept and keys.nbytes <= KEPT // 4:
-                self._kept[term] = keys
-                self._size += keys.nbytes
-            while self._size > KEPT:
-                self._size -= self._kept.popitem(last=False)[1].nbytes
+            if key not in self._kept:
+                self._kept[key] = found
+                self._used += self._size(found)
+            while self._used > self._limit:
+                self._used -= self._size(self._kept.popitem(last=False)[1])
+        return found
 
 
 @dataclass
@@ -107,13 +121,36 @@ class Frame:
 
     names: list[Name]
     pages: Part
-    postings: Postings = field(default_factory=Postings)
+    postings: Memory[str, NDArray[np.int64]] = field(default_factory=lambda: Memory(KEPT, lambda keys: keys.nbytes))
+    """Decoded occurrences of terms."""
+
     _vocabulary: Vocabulary | None = None
 
     @property
     def size(self) -> int:
         """Number of documents."""
         return len(self.kinds)
+
+    @cached_property
+    def piece_kind(self) -> NDArray[np.int64]:
+        """Kind of document that each piece is of."""
+        return self.kinds.astype(np.int64)[self.piece_doc]
+
+    @cached_property
+    def _by_doc(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        order = np.argsort(self.piece_doc, kind="stable")
+        return order, self.piece_doc[order]
+
+    def pieces_of(self, doc: int) -> NDArray[np.int64]:
+        """Give the pieces of a document."""
+        order, docs = self._by_doc
+        first, last = np.searchsorted(docs, [doc, doc + 1])
+        return order[first:last]
+
+    @cached_property
+    def runs(self) -> NDArray[np.int64]:
+        """Documents of runs."""
+        return np.flatnonzero(self.parents >= 0)
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:
@@ -126,7 +163,7 @@ class Frame:
         return at if at < self.size and self._order[at] == wanted else -1
 
     def fetch(self, ask: Ask, tables: Tables, terms: Iterable[str]) -> dict[str, NDArray[np.int64]]:
-        """Give the keys of every occurrence of terms: piece, field, position."""
+        """Give the keys of every occurrence of terms, ascending: piece, field, position."""
         found = {t: kept for t in terms if (kept := self.postings.get(t)) is not None}
         missing = sorted(set(terms) - set(found))
         if not missing:
@@ -137,8 +174,7 @@ class Frame:
         for row in ask(asked):
             rows[row.term].append((row.part, row.occurrences))
         for term, listed in rows.items():
-            found[term] = self._decode(term, listed)
-            self.postings.put(term, found[term])
+            found[term] = self.postings.put(term, self._decode(term, listed))
         return found
 
     def _decode(self, term: str, rows: list[tuple[int, bytes]]) -> NDArray[np.int64]:
@@ -152,7 +188,7 @@ class Frame:
             keys >> LOCAL < np.repeat(self.sizes[parts], lengths)
         )
         found: NDArray[np.int64] = (keys + np.repeat(self.starts[parts] << LOCAL, lengths))[known]
-        return found
+        return np.sort(found)
 
     def beginning(self, ask: Ask, tables: Tables, start: str, most: int) -> list[str]:
         """Give the most used words that begin with something."""
@@ -252,8 +288,7 @@ def _date(frame: Frame, ask: Ask, tables: Tables) -> None:
         }
         docs = np.flatnonzero(frame.kinds == CODES[kind])
         frame.released[docs] = [days.get(number, 0) for number in frame.ids[docs].tolist()]
-    runs = np.flatnonzero(frame.parents >= 0)
-    frame.released[runs] = frame.released[frame.parents[runs]]
+    frame.released[frame.runs] = frame.released[frame.parents[frame.runs]]
 
 
 @dataclass
@@ -263,6 +298,10 @@ class View:
     frame: Frame
     viewer: Viewer
     hidden: Hidden
+    weighed: Memory[tuple[str, tuple[str, ...]], Weighed] = field(
+        default_factory=lambda: Memory(KEPT // 2, lambda found: found[0].nbytes + found[1].nbytes)
+    )
+    """Documents that have a term, and its weight in them."""
 
     @cached_property
     def pieces(self) -> NDArray[np.bool_]:
@@ -273,6 +312,11 @@ class View:
         parts = np.where(f.owner_kinds, of_dataset, of_deposition)
         parts[PAGES] = True
         return np.asarray(parts[f.piece_part])
+
+    @cached_property
+    def all_seen(self) -> bool:
+        """Nothing is hidden from the viewer."""
+        return bool(self.pieces.all())
 
     @cached_property
     def docs(self) -> NDArray[np.bool_]:

@@ -192,9 +192,9 @@ class _Session:
         return token
 
     def _frequency(self, view: View, terms: Mapping[str, float]) -> int:
-        """Count the pieces that have one of the terms and that the viewer sees."""
+        """Count the occurrences of terms that the viewer sees."""
         found = view.frame.fetch(self.ask, self.library.catalog.tables, terms)
-        return int(sum(view.pieces[np.unique(keys >> LOCAL)].sum() for keys in found.values()))
+        return int(sum(view.pieces[keys >> LOCAL].sum() for keys in found.values()))
 
 
 def _rewritten(text: str, tokens: Sequence[str], meant: Sequence[str]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tomotheca.errors import NotFoundError, StorageError
+from tomotheca.errors import ConflictError, NotFoundError, StorageError
 from tomotheca.store.keys import TEMPORARY
 
 REASONS = {
@@ -65,6 +66,29 @@ def storage_errors(key: str) -> Iterator[None]:
             message = f"{key}: no such file in the archive"
             raise NotFoundError(message) from error
         raise storage_error(error, key) from error
+
+
+@contextmanager
+def alone(descriptor: int, doing: str) -> Iterator[None]:
+    """Hold an open file, in which the number of this process is written, until the block ends or the process does; the file is closed.
+
+    Raises
+    ------
+    ConflictError
+        If another process holds it.
+    """
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+            message = f"another process{f' ({holder})' if holder else ''} is {doing}: wait until it is done"
+            raise ConflictError(message) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"pid {os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import stat
@@ -279,18 +278,8 @@ class LocalFiles:
         with disk.storage_errors(layout.LOCK):
             disk.make_folders(path.parent)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o664)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-                message = f"another process{f' ({holder})' if holder else ''} is writing to {self.root}: wait until it is done"
-                raise ConflictError(message) from error
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"pid {os.getpid()}\n".encode(), 0)
+        with disk.alone(descriptor, f"writing to {self.root}"):
             yield
-        finally:
-            os.close(descriptor)
 
     def recover(self, prefix: str = "") -> tuple[str, ...]:
         """Clear away what interrupted writes left below a folder, and give the names of what was cleared.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections import OrderedDict
@@ -14,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.errors import ConflictError, NotFoundError
+from tomotheca.errors import NotFoundError
 from tomotheca.store import keys, layout
 from tomotheca.store.branches import Branch, KeysBranch, Writable
 from tomotheca.store.connection import connect, store_errors
@@ -277,15 +276,8 @@ class ObjectFiles:
         """
         self.lock_folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.lock_folder / "archive.lock", os.O_RDWR | os.O_CREAT, 0o664)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                message = f"another process is writing to {self.url}: wait until it is done"
-                raise ConflictError(message) from error
+        with disk.alone(descriptor, f"writing to {self.url}"):
             yield
-        finally:
-            os.close(descriptor)
 
     def recover(self, prefix: str = "") -> tuple[str, ...]:
         """Clear away what processes that are gone had on its way; in the store, what is not written whole is not there."""

@@ -10,6 +10,7 @@ from tomotheca.errors import NotFoundError
 from tomotheca.export.selection import MOST_DIGITS
 from tomotheca.web import snippets
 from tomotheca.web.offers import OFFERS
+from tomotheca.web.once import once
 from tomotheca.web.page import Asked, Crumb
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def open_download(asked: Asked) -> tuple[Download | None, tuple[str, ...]]:
     kind, digits = _parse(asked, given)
     if kind is None or not digits.isascii() or not digits.isdigit() or len(digits) > MOST_DIGITS:
         return None, (f"dl={given}"[:80],)
+    asked = once(asked)
     try:
         return _dialog(asked, kind, OFFERS[kind](asked, asked.get(kind, int(digits)))), ()
     except NotFoundError:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import NotFoundError
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import citing, links
 from tomotheca.web import format as formats
+from tomotheca.web.once import once
 from tomotheca.web.page import Asked, Crumb
 from tomotheca.web.recordparts import EXTRA
 from tomotheca.web.records import record
@@ -39,6 +40,11 @@ class Drawer:
     sections: tuple[Section, ...]
     close: str
     page: str
+    link: str
+    """Whole address of the page with this drawer open, to be copied."""
+
+    previous: Crumb | None = None
+    next: Crumb | None = None
     form: str = "drawer"
 
 
@@ -69,6 +75,7 @@ def open_drawer(asked: Asked, own: tuple[str, int] | None = None) -> tuple[Drawe
     identifier = int(digits) if digits else own[1] if own and own[0] == kind and not given else None
     if kind is None or identifier is None:
         return None, (f"metadata={word} {given}".strip()[:80],)
+    asked = once(asked)
     try:
         row = asked.get(kind, identifier)
     except NotFoundError:
@@ -97,7 +104,21 @@ def _drawer(asked: Asked, kind: str, row: Row) -> Drawer:
         made,
         closed,
         links.page(kind, row["id"]),
+        asked.origin + str(asked.address.set({"metadata-id": asked.name(kind, row["id"])})),
     )
+
+
+def beside(asked: Asked, overlay: Any, identifiers: Iterable[str]) -> Any:
+    """Give an open drawer its neighbours in the order of the table behind it."""
+    found = list(dict.fromkeys(identifiers))
+    if not isinstance(overlay, Drawer) or overlay.identifier not in found:
+        return overlay
+    place = found.index(overlay.identifier)
+    before, after = found[max(place - 1, 0) : place], found[place + 1 : place + 2]
+    steps = [
+        [Crumb(name, str(asked.address.set({"metadata-id": name}))) for name in names] for names in (before, after)
+    ]
+    return replace(overlay, previous=next(iter(steps[0]), None), next=next(iter(steps[1]), None))
 
 
 def _sections(asked: Asked, kind: str, row: Row, tab: str) -> tuple[Section, ...]:
@@ -132,4 +153,5 @@ PLAIN = (("metadata", "Metadata"),)
 TABS: Mapping[str, Sequence[tuple[str, str]]] = {
     "run": (("metadata", "Metadata"), ("objectOverview", "Object overview")),
     "tiltseries": (("metadata", "Metadata"), ("sections", "Sections")),
+    "deposition": (("metadata", "Metadata"), ("methodSummary", "Methods")),
 }

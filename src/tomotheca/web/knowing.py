@@ -49,16 +49,43 @@ ITEMS = (
 """What a complete run has, with weights that add up to 100."""
 
 
+def marks(masks: Masks) -> Mapping[str, NDArray[np.bool_]]:
+    """Mark, for each item, the runs that have it."""
+
+    def answer() -> Mapping[str, NDArray[np.bool_]]:
+        return {item.label: masks.holds("run", item.clause) for item in ITEMS}
+
+    return masks.world.keep(("items", masks.viewer.curator, masks.hidden), answer)
+
+
 def completeness(masks: Masks) -> NDArray[np.int64]:
     """Give the completeness of every run, in per cent."""
 
     def answer() -> NDArray[np.int64]:
         found = np.zeros(len(masks.world.ids("run")), np.int64)
         for item in ITEMS:
-            found += item.weight * masks.holds("run", item.clause)
+            found += item.weight * marks(masks)[item.label]
         return found
 
     return masks.world.keep(("completeness", masks.viewer.curator, masks.hidden), answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """How complete a run is, in per cent, and what it lacks."""
+
+    share: int
+    lacking: tuple[str, ...]
+
+
+def complete(masks: Masks, runs: Sequence[int]) -> dict[int, Complete]:
+    """Say of runs how complete they are."""
+    at = np.searchsorted(masks.world.ids("run"), np.array(runs, np.int64))
+    shares, has = completeness(masks), marks(masks)
+    return {
+        run: Complete(int(shares[place]), tuple(text for text, marked in has.items() if not marked[place]))
+        for run, place in zip(runs, at.tolist(), strict=True)
+    }
 
 
 ROWS: Mapping[str, tuple[str, Callable[[Masks], NDArray[np.int64]]]] = {"completeness": ("run", completeness)}

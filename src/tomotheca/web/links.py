@@ -54,6 +54,11 @@ def ontology(identifier: Any, prefix: str = "") -> str:
     return template.format(prefix=found["prefix"], number=found["number"]) if template and found else ""
 
 
+def web_address(text: str | None) -> str:
+    """Give an address that may be linked: of the web, nothing else."""
+    return text if text and text.lower().startswith(("http://", "https://")) else ""
+
+
 def pieces(value: str) -> tuple[Piece, ...]:
     """Cut a text into plain pieces and links to other databases."""
     return tuple(_pieces(value))

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from tomotheca.catalog.viewer import ANONYMOUS
 from tomotheca.export.citing import KINDS as CITED
-from tomotheca.export.selection import Amount, Selection, amount, amounts
+from tomotheca.export.selection import MOST_DIGITS, Amount, Selection, amount, amounts, amounts_of_deposition
 from tomotheca.export.tree import Tree
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
@@ -158,19 +156,13 @@ def _pick_tomogram(asked: Asked, t: Row, best: Row) -> Pick:
 
 def deposition(asked: Asked, row: Row) -> Made:
     """Offer everything of a deposition, by kind and by dataset."""
-    catalog, viewer, number = asked.portal.catalog, asked.viewer, row["id"]
-    f = catalog.tables.file
-    terms = (f.c._gate == number, *catalog.compiler(viewer).visible("file", f))
-    count = sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files")
-    asked_for = sa.select(f.c.dataset_id, sa.func.sum(f.c.size).label("size"), count).where(*terms)
-    rows = catalog.execute(asked_for.group_by(f.c.dataset_id).order_by(f.c.dataset_id))
-    sums = {r["dataset_id"]: Amount(int(r["size"]), int(r["files"])) for r in rows if r["dataset_id"] is not None}
-    given = "".join(c for c in asked.address.first("dl-dataset") if c.isdigit())
-    place = int(given) if given.isdigit() and int(given[:10]) in sums else 0
-    parts = {"": amount(catalog, Selection("deposition", number, dataset=place), viewer)}
-    for name in PARTS:
-        found = amount(catalog, Selection("deposition", number, frozenset({name}), dataset=place), viewer)
-        parts |= {name: found} if found.files else {}
+    number, given = row["id"], "".join(c for c in asked.address.first("dl-dataset") if c.isascii() and c.isdigit())
+    place = int(given[:MOST_DIGITS] or 0)
+    catalog, viewer = asked.portal.catalog, asked.viewer
+    named, sums = amounts_of_deposition(catalog, number, place, viewer)
+    if place and place not in sums:
+        place, (named, sums) = 0, amounts_of_deposition(catalog, number, 0, viewer)
+    parts = {name: named[name] for name in ("", *PARTS) if named[name].files or not name}
     what = asked.address.first("dl-what")
     part = what if what in parts else ""
     picks = tuple(
@@ -180,10 +172,9 @@ def deposition(asked: Asked, row: Row) -> Made:
     groups = [Group("dl-what", "What", picks)]
     if len(sums) > 1:
         every = Pick("all", "All datasets", detail(sum(sums.values(), Amount())), not place)
-        named = (
-            Pick(asked.name("dataset", i), asked.name("dataset", i), detail(a), i == place) for i, a in sums.items()
-        )
-        groups.append(Group("dl-dataset", "Where", (every, *named)))
+        places = [asked.name("dataset", i) for i in sums]
+        each = (Pick(p, p, detail(a), i == place) for p, (i, a) in zip(places, sums.items(), strict=True))
+        groups.append(Group("dl-dataset", "Where", (every, *each)))
     selection = Selection("deposition", number, frozenset({part} - {""}), dataset=place)
     want = Want(asked, selection, parts[part], selection.query())
     lines = (f"{formats.plural(len(sums), 'dataset')}, in the folders of the archive: dataset, then run",)

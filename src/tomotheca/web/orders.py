@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -126,7 +126,7 @@ def size(scope: Scope) -> Keys:
         .where(t.c.owner_kind == scope.listing, *hidden)
         .group_by(t.c.owner_id)
     )
-    rows = catalog.rows(found)
+    rows: Sequence[Any] = catalog.rows(found)
     at = place(np.fromiter((r[0] for r in rows), np.int64, len(rows)), world.ids(scope.listing))
     sizes = np.full(len(scope.listed) + 1, MISSING)
     sizes[at] = np.fromiter((r[1] for r in rows), np.float64, len(rows))
@@ -139,7 +139,7 @@ def total(kind: str, name: str) -> Key:
     def keys(scope: Scope) -> Keys:
         rows, at = _owners(scope, kind)
         values = np.nan_to_num(_values(scope, kind, name, rows))
-        return np.bincount(at, weights=values, minlength=len(scope.listed))
+        return np.bincount(at, weights=values, minlength=len(scope.listed)).astype(np.float64)
 
     return keys
 

@@ -149,6 +149,8 @@ class Shell:
     """Address of the JSON twin."""
 
     url: Callable[[str], str] = assets.url
+    contribute: str = "/contribute"
+    """Address of the form for offers; nothing where there is none."""
 
 
 def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Response]:
@@ -228,6 +230,7 @@ def shell(asked: Asked, page: Page | None = None) -> Shell:
         path,
         asked.address.first("search"),
         str(twin),
+        contribute=settings.contribute_link,
     )
 
 

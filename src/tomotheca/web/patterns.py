@@ -30,7 +30,7 @@ class Patterns:
 
     def rclone(self) -> str:
         """Write options of ``rclone copy``: the first that matches decides, and ``*`` matches no slash."""
-        taken = [f"{f}/**" for f in self.folders] + [f"*{e}" for e in self.endings]
+        taken = [p for f in self.folders for p in (f"{f}/**", f"**/{f}/**")] + [f"*{e}" for e in self.endings]
         words = [f'--filter "- {p.removeprefix("**/") if "/" not in p[3:] else p}"' for p in self.without]
         words += [f'--filter "+ {p}"' for p in taken] + ['--filter "- **"'] * bool(taken)
         return "".join(f" {w}" for w in words)

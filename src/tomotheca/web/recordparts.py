@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
+from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
-from tomotheca.web import links, summaries
-from tomotheca.web.values import MISSING, Field, Grid, Section, Value, field, plain, sections, title, value_of
+from tomotheca.web import links, methods, summaries
+from tomotheca.web.address import Address
+from tomotheca.web.pages import leaftables
+from tomotheca.web.values import MISSING, NONE, Field, Grid, Section, Value, field, plain, sections, title, value_of
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -191,26 +196,76 @@ def _object(name: str, annotated: Sequence[Row], identified: Sequence[Row]) -> F
 
 
 def _sections_table(asked: Asked, row: Row) -> tuple[Section, ...]:
-    """List the sections of a tilt series."""
-    catalog = asked.portal.catalog
-    columns = [c for c in catalog.schema.columns("per_section_parameters") if c.drawer]
-    columns.sort(key=lambda c: c.name != "z_index")
-    rows = catalog.find(
-        "per_section_parameters", asked.viewer, where={"tiltseries_id": {"_eq": row["id"]}}, order=[("z_index", "asc")]
-    )
-    if not rows:
+    """List the sections of a tilt series, with the dose of their frames and how they are aligned."""
+    cells = leaftables.series_sections(asked, row)
+    if not cells.rows:
         return (Section("Sections", note="No sections are recorded."),)
-    known = [c for c in columns if any(r[c.name] is not None for r in rows)]
-    grid = Grid(tuple(title(c) for c in known), tuple(tuple(value_of(c, r) for c in known) for r in rows))
-    empty = ", ".join(title(c).lower() for c in columns if c not in known)
-    return (Section("Sections", grid=grid, note=f"Not recorded: {empty}." if empty else ""),)
+    grid = Grid(tuple(c.label for c in cells.columns), tuple(cells.show(r) for r in cells.rows))
+    empty = ", ".join(text.lower() for text in cells.missing)
+    path = links.page("tiltseries", row["id"])
+    files = [plain(form.upper(), href=f"{path}.{form}") for form in leaftables.SEPARATORS]
+    return (
+        Section("Sections", (field("Table as", files),), grid=grid, note=f"Not recorded: {empty}." if empty else ""),
+    )
+
+
+def _more_deposition(asked: Asked, row: Row) -> tuple[Section, ...]:
+    """Say what a deposition holds."""
+    i, catalog, runs = row["id"], asked.portal.catalog, methods.runs_of(asked, row["id"])
+    own = (("deposition-id", str(i)),)
+    total = sum(map(len, runs.values()))
+    amounts = {
+        "Runs": plain(formats.count(total), href=str(Address("/browse-data/runs", own))),
+        "Datasets": plain(formats.count(len(runs)), href=str(Address("/browse-data/datasets", own))),
+    }
+    counted = {name: catalog.count(kind, asked.viewer, {"deposition_id": {"_eq": i}}) for name, kind in HELD.items()}
+    organisms = (
+        {
+            d["organism_name"]
+            for d in catalog.find("dataset", asked.viewer, where={"id": {"_in": sorted(runs)}})
+            if d["organism_name"]
+        }
+        if runs
+        else set()
+    )
+    objects = summaries.objects_of_deposition(asked, [i]).get(i, summaries.Objects())
+    names = [
+        plain(o.name, href=str(Address("/browse-data/runs", (*own, ("object", o.name)))))
+        for o in (*objects.few, *objects.more)
+    ]
+    shapes = asked.portal.catalog.execute(_shapes(asked, i))
+    words = sorted(label("annotation_file_shape_type_enum", s["shape_type"]) for s in shapes)
+    return (
+        Section(
+            "Contents",
+            (
+                *(field(name, formats.count(n)) for name, n in counted.items()), *(field(name, v) for name, v in amounts.items()),
+                field("Annotated organisms", [plain(name) for name in sorted(organisms)] or NONE), field("Annotated objects", names or NONE),
+                field("Shape types", [plain(text) for text in words] or NONE),
+            ),
+        ),
+    )  # fmt: skip
+
+
+HELD = {"Annotations": "annotation", "Tomograms": "tomogram", "Tilt series": "tiltseries"}
+
+
+def _shapes(asked: Asked, deposition: int) -> sa.Select[Any]:
+    c = asked.portal.catalog.compiler(asked.viewer)
+    row, shape = c.table("annotation"), c.table("annotation_shape")
+    return (
+        sa.select(shape.c.shape_type)
+        .where(shape.c.annotation_id == row.c.id, row.c.deposition_id == deposition, *c.visible("annotation", row))
+        .distinct()
+    )
 
 
 MORE: Mapping[str, Callable[[Asked, Row], tuple[Section, ...]]] = {
     "dataset": _more_dataset, "run": _more_run, "tomogram": _more_tomogram, "annotation": _more_files("annotation"),
-    "tiltseries": _more_files("tiltseries"), "alignment": _more_files("alignment"),
+    "tiltseries": _more_files("tiltseries"), "alignment": _more_files("alignment"), "deposition": _more_deposition,
 }  # fmt: skip
 EXTRA: Mapping[str, Callable[[Asked, Row], tuple[Section, ...]]] = {
     "objectOverview": _objects,
     "sections": _sections_table,
+    "methodSummary": methods.sections,
 }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import sqlalchemy as sa
+
 from tomotheca.catalog.catalog import Row
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
-from tomotheca.web import summaries
+from tomotheca.web import methods, summaries
+from tomotheca.web.knowing import complete
 from tomotheca.web.page import Asked
 from tomotheca.web.people import find_people
 from tomotheca.web.recordparts import MORE, to
-from tomotheca.web.values import MISSING, NONE, Field, Section, Value, field, plain, sections
+from tomotheca.web.values import MISSING, NONE, Field, Section, Value, field, plain, sections, title, value_of
 
 FIRST = frozenset({"Name", "Title"})
 """Labels that stand at the head of their section."""
@@ -89,9 +92,22 @@ def _around_run(asked: Asked, row: Row) -> dict[str, list[Field]]:
     return {
         "Run": [
             field("Run ID", asked.name("run", row["id"])), field("Dataset", to(asked, "dataset", dataset["id"], dataset["title"])),
-            field("Size", words or MISSING),
+            *_dates(asked, dataset), field("Size", words or MISSING), *_completeness(asked, row["id"]),
         ]
     }  # fmt: skip
+
+
+def _dates(asked: Asked, dataset: Row) -> list[Field]:
+    """Give the dates of the dataset, labelled so: a run has none of its own."""
+    names = ("release_date", "last_modified_date")
+    found = [asked.portal.catalog.schema.column("dataset", name) for name in names]
+    return [Field(f"{title(c)} (dataset)", (value_of(c, dataset),)) for c in found]
+
+
+def _completeness(asked: Asked, run: int) -> list[Field]:
+    found = complete(asked.portal.catalog.masks(asked.viewer, asked.version), [run])[run]
+    lacking = [plain(text) for text in found.lacking]
+    return [field("Completeness", f"{found.share} %"), field("Missing", lacking or NONE)]
 
 
 def _around_tiltseries(asked: Asked, row: Row) -> dict[str, list[Field]]:
@@ -100,35 +116,49 @@ def _around_tiltseries(asked: Asked, row: Row) -> dict[str, list[Field]]:
         "Overview": [
             field("Tilt series ID", asked.name("tiltseries", row["id"])), field("Run", to(asked, "run", run["id"], run["name"])),
             field("Deposition", deposition(asked, row["deposition_id"])),
-        ]
+        ],
+        "Exposure": _doses(asked, row),
     }  # fmt: skip
+
+
+def _doses(asked: Asked, row: Row) -> list[Field]:
+    """Give the least and the largest dose of the sections of a tilt series."""
+    c = asked.portal.catalog.compiler(asked.viewer)
+    section, frame = c.table("per_section_parameters"), c.table("frame")
+    dose = frame.c.exposure_dose
+    statement = sa.select(sa.func.min(dose).label("least"), sa.func.max(dose).label("most")).where(
+        section.c.tiltseries_id == row["id"], section.c.frame_id == frame.c.id, *c.visible("frame", frame)
+    )
+    found = asked.portal.catalog.execute(statement)[0]
+    unit = asked.portal.catalog.schema.column("frame", "exposure_dose").unit
+    if found["least"] is None:
+        return [field("Dose per section", MISSING)]
+    return [field("Dose per section", formats.span([found["least"], found["most"]], unit))]
 
 
 def _around_tomogram(asked: Asked, row: Row) -> dict[str, list[Field]]:
     return {
         "Overview": [
             field("Tomogram ID", asked.name("tomogram", row["id"])), authors(asked, "tomogram", row["id"]),
-            field("Deposition", deposition(asked, row["deposition_id"])),
+            field("Deposition", deposition(asked, row["deposition_id"])), *_publications(asked, row),
         ]
     }  # fmt: skip
 
 
+def _publications(asked: Asked, row: Row) -> list[Field]:
+    """Give the publications of the dataset where a tomogram has none of its own."""
+    if row["publications"]:
+        return []
+    run = asked.get("run", row["run_id"])
+    dataset = asked.get("dataset", run["dataset_id"])
+    column = asked.portal.catalog.schema.column("dataset", "dataset_publications")
+    return [Field("Publications of the dataset", (value_of(column, dataset),))] if dataset[column.name] else []
+
+
 def _around_annotation(asked: Asked, row: Row) -> dict[str, list[Field]]:
     catalog = asked.portal.catalog
-    made = catalog.find(
-        "annotation_method_link",
-        asked.viewer,
-        where={"annotation_id": {"_eq": row["id"]}},
-        order=[("link_type", "asc"), ("name", "asc")],
-    )
-    linked = [
-        plain(
-            f"{label('annotation_method_link_type_enum', m['link_type'])}: {m['name'] or m['link']}",
-            href=web_address(m["link"]),
-            external=True,
-        )
-        for m in made
-    ]
+    made = catalog.find("annotation_method_link", asked.viewer, where={"annotation_id": {"_eq": row["id"]}})
+    linked = [methods.link_value(m) for m in sorted(made, key=methods.link_rank)]
     shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_eq": row["id"]}})
     words = [plain(label("annotation_file_shape_type_enum", s["shape_type"])) for s in shapes]
     return {
@@ -138,11 +168,6 @@ def _around_annotation(asked: Asked, row: Row) -> dict[str, list[Field]]:
         ],
         "Object": [field("Shape types", words or MISSING)],
     }  # fmt: skip
-
-
-def web_address(text: str | None) -> str:
-    """Give an address that may be linked: of the web, nothing else."""
-    return text if text and text.lower().startswith(("http://", "https://")) else ""
 
 
 def _fits(asked: Asked, row: Row) -> list[Field]:

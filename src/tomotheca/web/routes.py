@@ -14,6 +14,7 @@ from tomotheca.web import assets, export
 from tomotheca.web.page import Crumb, Page
 from tomotheca.web.pages import (
     browse,
+    contribute,
     dataset,
     deposition,
     docs,
@@ -60,7 +61,7 @@ PAGES = (
     Page("/docs/download", docs.text("Download guide", "Every way to take data with you.", DOCS), "docs_download.html"),
     Page("/docs/api", docs.text("API guide", "GraphQL, files and the S3 endpoint.", DOCS), "docs_api.html"),
     Page("/about", docs.text("About", "What this site is."), "about.html"),
-    Page("/contribute", docs.text("Contribute", "Bring your data."), "contribute.html"),
+    Page("/contribute", contribute.contribute, "contribute.html"),
     Page("/login", docs.text("Sign in", "For curators."), "login.html"),
 )
 """Pages by path, with the function that answers and the template that draws."""

@@ -336,23 +336,28 @@ def _points_layer(asked: Asked, s: Shape, tomogram: Row, name: str, room: int) -
         if made is not None:
             return {**made, "name": name}
     points = read_points(asked, key_of(asked, s.file["s3_path"]))
-    if len(points) > MOST_POINTS:
-        name += f" first {number(MOST_POINTS)} of {number(max(len(points), a['object_count'] or 0))}"
     scale = s.spacing / tomogram["voxel_spacing"] if s.spacing else 1.0
-    marks = list(_marks(points[:MOST_POINTS], scale, tomogram))
+    marks = _fitting(list(_marks(points[:MOST_POINTS], scale, tomogram)), room - FRAME)
     if not marks:
         return None
-    if len(orjson.dumps(marks)) > room - FRAME:
-        marks = [m for m in marks if m["type"] == "point"]
-        size, number_of = len(orjson.dumps(marks)), len(marks)
-        if size > room - FRAME:
-            marks = marks[: max(1, number_of * (room - FRAME) // size)]
-            name += f" first {number(len(marks))} of {number(max(number_of, a['object_count'] or 0))}"
+    cut = (s.file["file_size"] or 0) > POINT_BYTES
+    shown, total = sum(m["type"] == "point" for m in marks), max(len(points), (a["object_count"] or 0) if cut else 0)
+    name += f" first {number(shown)} of {number(total)}" if shown < total else ""
     spacing = {axis: [tomogram["voxel_spacing"] * ANGSTROM, "m"] for axis in "xyz"}
     return {
         "type": "annotation", "name": name, "source": {"url": "local://annotations", "transform": {"outputDimensions": spacing}},
         "annotations": marks, "annotationColor": colour, "shader": POINT_SHADER, "crossSectionAnnotationSpacing": 1,
     }  # fmt: skip
+
+
+def _fitting(marks: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
+    """Keep what fits into so many bytes: first the lines go, then the last points."""
+    size = len(orjson.dumps(marks))
+    if size <= room:
+        return marks
+    points = [m for m in marks if m["type"] == "point"]
+    size = len(orjson.dumps(points))
+    return points if size <= room else points[: max(1, len(points) * room // size)]
 
 
 def read_points(asked: Asked, key: str) -> list[Mapping[str, Any]]:

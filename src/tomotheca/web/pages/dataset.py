@@ -141,6 +141,8 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         picture=picture,
         licence=row["licence"],
     )
+    table = _table(asked, number, found)
+    overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows))
     return DatasetPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *found.parameters})), canonical=asked.origin + links.page("dataset", number),
@@ -149,7 +151,7 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         picture=picture, about=about,
         text=links.pieces(row["description"]), authors=people, publications=links.listed(row["dataset_publications"]),
         databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, series),
-        contents=_contents(asked, number), size=size.size, files=size.files, table=_table(asked, number, found),
+        contents=_contents(asked, number), size=size.size, files=size.files, table=table,
         panel=make_panel(Scope(asked.portal, "run", asked.viewer, asked.version, number), found, asked.address), side=asked.portal.settings.filter_side,
         deposition="", info=drawers.link(asked, "dataset"), cite=drawers.cite_link(asked, "dataset"), download=downloads.link(asked, "dataset", number),
     )  # fmt: skip

@@ -157,7 +157,7 @@ def points(asked: Asked, annotation: Row) -> Cells | None:
     for file in catalog.find("annotation_file", asked.viewer, where=where, order=[("id", "asc")]):
         found = first_points(asked, key_of(asked, file["s3_path"]))
         if found:
-            return _points(found, annotation["object_count"] or 0)
+            return _points(found, (annotation["object_count"] or 0) if len(found) == FIRST_POINTS else 0)
     return None
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar
 
+from tomotheca.web import drawers, orders
 from tomotheca.web import format as formats
-from tomotheca.web import orders
 from tomotheca.web.facets import Scope, matching
 from tomotheca.web.filters import Active, registry
 from tomotheca.web.page import Asked, Context, Crumb, Moved
@@ -115,7 +115,9 @@ def page(asked: Asked, kind: Kind[R]) -> BrowsePage[R] | Moved:
         kind.noun, heads(asked.address, kind.columns, found.order), tuple(kind.rows(asked, slice_page(found.ids, asked.address), found.found)), len(found.ids), found.total,
         make_pager(asked.address, len(found.ids)),
     )  # fmt: skip
-    return BrowsePage(listing=_listing(asked, kind.kind, found), **_frame(asked, kind.noun, found), table=table)
+    frame = _frame(asked, kind.noun, found)
+    frame["overlay"] = drawers.beside(asked, frame["overlay"], (asked.name(kind.kind, i) for i in found.ids))
+    return BrowsePage(listing=_listing(asked, kind.kind, found), **frame, table=table)
 
 
 def rows(asked: Asked, kind: Kind[R]) -> Iterator[R]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -142,6 +142,11 @@ def run(asked: Asked) -> RunPage | Moved:
     table, misread = _table(asked, number, tab, things)
     view = f"/view/runs/{number}" if best and best["s3_omezarr_dir"] else ""
     preview = _preview(asked, number, best, view)
+    if isinstance(overlay, drawers.Drawer) and overlay.kind == "run":
+        steps = [Crumb(c.text, f"{c.href}?metadata=run") if c else None for c in around]
+        overlay = replace(overlay, previous=steps[0], next=steps[1])
+    else:
+        overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows))
     alt = f"Central slice of {asked.name('tomogram', best['id'])}, {row['name']}" if best else f"Run {row['name']}"
     picture = summaries.picture(asked, _photo(best), alt, width=summaries.MIDDLE)
     return RunPage(
