@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tomotheca.errors import ConfigurationError
 from tomotheca.ingest import language
 from tomotheca.ingest.config import Configuration, Entry, Source, listed, refers
+from tomotheca.ingest.expressions import ExpressionError, search
 from tomotheca.ingest.finders import FinderProblem, Hit, Places, excluded, find
 from tomotheca.ingest.language import CONTAINERS
 from tomotheca.ingest.template import UnknownVariableError, Value, expand, named
@@ -154,6 +156,12 @@ class _Walk:
             )
 
     def _of_source(self, parent: Item | None, entry: Entry, source: Source) -> Iterator[Item]:
+        try:
+            yield from self._all_of_source(parent, entry, source)
+        except ExpressionError as slow:  # at once: every other parent would take as long
+            raise ConfigurationError([self.configuration.text.finding("error", source.location, f"{slow}.")]) from slow
+
+    def _all_of_source(self, parent: Item | None, entry: Entry, source: Source) -> Iterator[Item]:
         if not allowed(source, parent):
             return
         for owner in self._owners(parent, entry, source):
@@ -303,10 +311,10 @@ def allowed(source: Source, parent: Item | None) -> bool:
     """Whether the parent filters of a source let a parent through; `alignment` is decided later."""
     line = {i.kind: i.name for i in parent.line()} if parent else {}
     for kind, patterns in listed(source.filters.include):
-        if kind in line and not any(re.search(p, line[kind]) for p in patterns):
+        if kind in line and not any(search(p, line[kind]) for p in patterns):
             return False
     return not any(
-        kind in line and any(re.search(p, line[kind]) for p in patterns)
+        kind in line and any(search(p, line[kind]) for p in patterns)
         for kind, patterns in listed(source.filters.exclude)
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.errors import FormatError, TomothecaError
 from tomotheca.formats import mrc
 from tomotheca.ingest import language, language_shapes
+from tomotheca.ingest.expressions import match, search
 from tomotheca.ingest.template import Value, fill
 from tomotheca.schema import Alignment, TiltSeries, Tomogram
 from tomotheca.store import documents
@@ -65,7 +66,7 @@ def find(source: Source, values: Mapping[str, Value], places: Places) -> list[Hi
 
 def excluded(source: Source, hit: Hit) -> bool:
     """Whether a source leaves out something that it found."""
-    return any(expression.match(hit.name) for expression in source.exclude)
+    return any(match(expression, hit.name) for expression in source.exclude)
 
 
 def _destination_glob(finder: language.DestinationGlob, values: Mapping[str, Value], places: Places) -> Iterator[Hit]:
@@ -78,8 +79,8 @@ def _destination_glob(finder: language.DestinationGlob, values: Mapping[str, Val
     except ValueError as error:
         raise FinderProblem(str(error)) from error
     for key in found:
-        if kept.search(f"/{key}") and (match := name.match(key.rpartition("/")[2])) and match[1]:
-            yield Hit(match[1], key)
+        if search(kept, f"/{key}") and (said := match(name, key.rpartition("/")[2])) and said[1]:
+            yield Hit(said[1], key)
 
 
 def _destination_filter(
@@ -117,7 +118,7 @@ def _glob(pattern: str, values: Mapping[str, Value], listing: Listing) -> list[s
 def _source_glob(finder: language.SourceGlob, values: Mapping[str, Value], listing: Listing) -> Iterator[Hit]:
     kept, name = re.compile(finder.match_regex), re.compile(finder.name_regex)
     for path in _glob(finder.list_glob, values, listing):
-        if kept.search(listing.full(path)) and (found := name.match(path.rpartition("/")[2])) and found[1]:
+        if search(kept, listing.full(path)) and (found := match(name, path.rpartition("/")[2])) and found[1]:
             yield Hit(found[1], path)
 
 
@@ -150,7 +151,7 @@ def _literal(finder: language.Literally, values: Mapping[str, Value], _: Listing
 def _header(finder: language.TomogramHeader, values: Mapping[str, Value], listing: Listing) -> Iterator[Hit]:
     kept = re.compile(finder.match_regex)
     for path in _glob(finder.list_glob, values, listing):
-        if not kept.search(listing.full(path)):
+        if not search(kept, listing.full(path)):
             continue
         try:
             spacing = mrc.read_header(listing.local(path)).voxel_size[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from tomotheca.formats.meshes import READERS as MESHES
 from tomotheca.formats.registry import READERS
+from tomotheca.ingest import expressions
 from tomotheca.ingest.language_shapes import (
     AnnotationCaptionShape,
     GlobalCaptionShape,
@@ -31,17 +31,13 @@ VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
 
 def compiles(pattern: str) -> str:
     """Check that a regular expression can be used."""
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        message = f"is not a regular expression: {error}"
-        raise ValueError(message) from error
+    expressions.check(pattern)
     return pattern
 
 
 def captures(pattern: str) -> str:
     """Check that a regular expression has the group that gives the name."""
-    if not re.compile(compiles(pattern)).groups:
+    if not expressions.check(pattern).groups:
         message = "has no group; put what is the name into parentheses"
         raise ValueError(message)
     return pattern

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca import __version__
 from tomotheca.errors import ConfigurationError, Finding
-from tomotheca.ingest import maps, stale
+from tomotheca.ingest import expressions, maps, stale
 from tomotheca.ingest.archive import RunArchive
 from tomotheca.ingest.check import in_order, load
 from tomotheca.ingest.discover import Discovery, Item, discover
@@ -195,9 +195,9 @@ def _asked(options: IngestOptions) -> Iterator[Finding]:
         if word not in ONLY:
             yield Finding("error", "--only", f"{word} is none of {', '.join(ONLY)}.")
     try:
-        re.compile(options.run)
-    except re.error as error:
-        yield Finding("error", "--run", f"{options.run} is not a regular expression: {error}.")
+        expressions.check(options.run)
+    except ValueError as error:
+        yield Finding("error", "--run", f"{options.run} {error}.")
 
 
 def _escaped(listing: Listing) -> Iterator[Finding]:
@@ -225,7 +225,7 @@ def _all_steps(scene: Scene, wanted: re.Pattern[str]) -> Iterator[Step]:
             if not _referred(scene, dataset):
                 continue
             runs = scene.discovery.of(dataset, "runs")
-            chosen = [r for r in runs if wanted.search(r.name)]
+            chosen = [r for r in runs if _wanted(wanted, r.name)]
             if runs and not chosen:
                 scene.findings.append(Finding("error", "--run", f"no run matches {wanted.pattern}."))
             for run in chosen:
@@ -234,6 +234,13 @@ def _all_steps(scene: Scene, wanted: re.Pattern[str]) -> Iterator[Step]:
                 yield step
         if step := dataset_importer.plan(scene, deposition, every):
             yield step
+
+
+def _wanted(wanted: re.Pattern[str], name: str) -> bool:
+    try:
+        return expressions.search(wanted, name) is not None
+    except expressions.ExpressionError as slow:
+        raise ConfigurationError([Finding("error", "--run", f"{slow}.")]) from slow
 
 
 def _referred(scene: Scene, item: Item) -> bool:

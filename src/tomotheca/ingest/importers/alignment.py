@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.errors import FormatError
+from tomotheca.errors import ConfigurationError, FormatError
 from tomotheca.ingest import archive
+from tomotheca.ingest.expressions import ExpressionError, search
 from tomotheca.ingest.importers import geometry
 from tomotheca.ingest.importers.common import provenance
 from tomotheca.ingest.importers.geometry import Geometry, SectionGeometry, Stack, UnfitError
@@ -123,7 +123,11 @@ class Alignments:
         if not candidates:
             chosen: Aligned | None = self.default()
         else:
-            chosen = next((a for a in candidates if _passes(item.source, a)), None)
+            try:
+                chosen = next((a for a in candidates if _passes(item.source, a)), None)
+            except ExpressionError as slow:
+                text = self.run.scene.configuration.text
+                raise ConfigurationError([text.finding("error", item.source.location, f"{slow}.")]) from slow
         if chosen is None:
             words = "; ".join(a.words for a in candidates)
             self.run.add("error", item, f"its parent_filters let none of the alignments through ({words}).")
@@ -249,9 +253,9 @@ def _existing(found: archive.Existing) -> Aligned:
 
 def _passes(source: Source, aligned: Aligned) -> bool:
     included, excluded = source.filters.include.alignment, source.filters.exclude.alignment
-    if included and not any(re.search(p, aligned.words) for p in included):
+    if included and not any(search(p, aligned.words) for p in included):
         return False
-    return not any(re.search(p, aligned.words) for p in excluded)
+    return not any(search(p, aligned.words) for p in excluded)
 
 
 def _stack_of(found: archive.Existing) -> Stack | None:
