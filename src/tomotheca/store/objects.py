@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import NotFoundError
-from tomotheca.store import keys, layout
+from tomotheca.store import disk, keys, layout
 from tomotheca.store.branches import Branch, KeysBranch, Writable
 from tomotheca.store.connection import connect, store_errors
 from tomotheca.store.files import Children, Stat
