@@ -27,8 +27,15 @@ from tomotheca.ingest.listing import Listing
 CASES = cases()
 
 
+FEW = 16
+"""Damaged files for readers that start a process for each."""
+
+
 def try_all(case: Case, damaged: Iterator[tuple[str, str, bytes]], folder: Path) -> None:
-    """Give every damaged file to a reader; say all at once what went wrong."""
+    """Give every damaged file to a reader, or some all over where that takes long; say all at once what went wrong."""
+    if case.is_slow:
+        every = list(damaged)
+        damaged = iter(every[:: len(every) // FEW])
     sound(case, case.write(folder))
     wrong, count = [], 0
     for file, what, content in damaged:
@@ -36,7 +43,7 @@ def try_all(case: Case, damaged: Iterator[tuple[str, str, bytes]], folder: Path)
         path = case.write(folder, {**case.files, file: content})
         if found := outcome(case, path):
             wrong.append(f"{file}, {what}: {found[:300]}")
-    assert count > 40
+    assert count >= (FEW if case.is_slow else 41)
     assert not wrong, f"{len(wrong)} of {count}:\n" + "\n".join(wrong[:20])
 
 
