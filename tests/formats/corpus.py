@@ -62,6 +62,9 @@ class Case:
     extra: tuple[bytes, ...] = ()
     """More sound forms of the first file, for fuzzing."""
 
+    is_slow: bool = False
+    """Whether each reading starts a process: fewer files are damaged."""
+
     is_finite: bool = True
     """Whether every number that comes out must be finite."""
 
@@ -306,6 +309,10 @@ def _cases(folder: Path) -> list[Case]:
         file_format, write = surfaces.WRITERS[name]
         write(folder / "surface")
         made.append(Case(f"mesh {name}", {"a.mesh": (folder / "surface").read_bytes()}, _mesh(file_format)))
+    if importlib.util.find_spec("h5py"):
+        surfaces.hff(folder / "surface.hff")
+        content = {"a.hff": (folder / "surface.hff").read_bytes()}
+        made.append(Case("mesh hff", content, lambda path: meshes.read(path, "hff", name="membrane"), is_slow=True))
     if importlib.util.find_spec("tifffile"):
         Image.fromarray(np.arange(30, dtype=np.uint16).reshape(5, 6)).save(folder / "sound.tif")
         made.append(Case("tiff stack", {"a.tif": (folder / "sound.tif").read_bytes()}, _stack))

@@ -12,7 +12,7 @@ from tomotheca.desk import Deed
 from tomotheca.desk.audit import signed
 from tomotheca.desk.marks import export_marks, restore_from
 from tomotheca.errors import ConfigurationError, Finding, FindingsError, FormatError, StorageError
-from tomotheca.ingest import workers
+from tomotheca.ingest import space, workers
 from tomotheca.ingest.commit import Identifiers, commit
 from tomotheca.ingest.plan import IngestOptions, plan
 from tomotheca.ingest.progress import Progress, Silent
@@ -72,7 +72,7 @@ def ingest(options: IngestOptions, *, files: Files, desk: Desk, progress: Progre
     ConflictError
         If another process writes to the archive.
     StorageError
-        If the disk refuses; run it again when that is mended.
+        If the disk has no room for what is copied, or refuses; run it again when that is mended.
     """
     began = time.monotonic()
     planned = plan(options, files)
@@ -131,6 +131,7 @@ class _Run:
             self.findings += verified.findings
         todo = [step for step in self.plan.steps if not self._is_done(step)]
         self.unchanged = len(self.plan.steps) - len(todo)
+        self.findings += space.ask(self.files, todo)
         progress.start(len(todo), sum(step.bytes for step in todo))
         self._open(todo)
         self._begin()

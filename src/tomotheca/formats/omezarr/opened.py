@@ -113,7 +113,10 @@ def open_level(path: Path, group: Any, name: str) -> Any:
             path,
             f"has chunks of {nbytes >> 20} MiB at {name!r}, more than {limit} MiB are not read: write it with smaller ones.",
         )
-    return array
+    from tomotheca.formats.omezarr.bounded import bounded  # noqa: PLC0415  # as zarr
+
+    with reading(path, f"has a level {name!r} that cannot be read"):
+        return bounded(array)
 
 
 def whole(path: Path, array: Any) -> npt.NDArray[Any]:
