@@ -71,6 +71,8 @@ TABLES: Mapping[str, export.Rows] = {
     browse.DEPOSITIONS.path: lambda asked: listing.rows(asked, browse.DEPOSITIONS),
     browse.RUNS.path: lambda asked: listing.rows(asked, browse.RUNS),
     objects.PATH: objects.rows,
+    "/datasets/{id}": dataset.rows,
+    "/runs/{id}": run.rows,
 }
 """Tables of pages that can be taken away as CSV and TSV."""
 

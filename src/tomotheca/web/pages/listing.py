@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar
 
-from tomotheca.web import format as formats
 from tomotheca.web import drawers, orders
+from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, matching
 from tomotheca.web.filters import Active, registry
 from tomotheca.web.page import Asked, Context, Crumb, Moved
