@@ -124,12 +124,13 @@ def plain_table(asked: Asked, tab: Tab, rows: Sequence[Row], cells: Cells) -> Ma
     sortable = [{"id": r["id"], "row": r} | {c.key: key(r) for c, _, key in cells} for r in rows]
 
     def draw(page: Sequence[Any], _: Order) -> list[PlainRow]:
-        return [_plain_row(asked, tab.kind, r["row"], cells) for r in page]
+        return [plain_row(asked, tab.kind, r["row"], cells) for r in page]
 
     return Made(tab, columns, sortable, draw)
 
 
-def _plain_row(asked: Asked, kind: str, row: Row, cells: Cells) -> PlainRow:
+def plain_row(asked: Asked, kind: str, row: Row, cells: Cells) -> PlainRow:
+    """Draw a row of plain cells."""
     values = tuple(show(asked, row) for _, show, _ in cells)
     if kind not in links.PATHS:
         return PlainRow("", "", values, Actions())
