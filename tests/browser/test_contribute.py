@@ -81,7 +81,7 @@ def test_n1_form_errors_and_private_page_are_accessible_and_fit(
     expect(page).to_have_url(re.compile(r"/contribute/[\w-]{32}\?saved=1"))
     look("light")
     page.get_by_role("button", name="Send to the curators").click()
-    expect(page.get_by_role("status")).to_contain_text("was received")
+    expect(page.locator(".receipt")).to_contain_text("was received")
     look("light")
     look("dark")
     assert page_log.foreign(portal) == []
