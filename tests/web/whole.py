@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 __all__ = ["Links", "crawl", "names", "paths", "whole"]
 
 LISTINGS = ("dataset", "run", "deposition")
-TABLES = {"page", "sort", "per-page", "cols", "table-tab", "deposition-tab", "group-by", "search", "q", "kind", "object-mode"}
+TABLES = {
+    "page",
+    "sort",
+    "per-page",
+    "cols",
+    "table-tab",
+    "deposition-tab",
+    "group-by",
+    "search",
+    "q",
+    "kind",
+    "object-mode",
+}
 VIEWER = {"tomogram", "annotation", "deposition", "layout", "pos", "axis", "index", "size", "level", "limit", "offset", "fields", "order", "where"}  # fmt: skip
 
 
@@ -82,10 +94,11 @@ class Links(HTMLParser):
 def _shape(address: str) -> tuple[str, str]:
     parts = urlsplit(address)
     asked = sorted({pair.partition("=")[0] for pair in parts.query.split("&")})
-    return re.sub(r"\d+", "N", parts.path), asked[0] if len(asked) == 1 else "several"
+    plain = len(asked) == 1 and not parts.path.endswith((".json", ".csv", ".tsv"))
+    return re.sub(r"\d+", "N", parts.path), asked[0] if plain else "several"
 
 
-def crawl(http: httpx.Client, *starts: str, each: int = 3, leave: str = r"^$") -> Iterator[tuple[Link, httpx.Response]]:
+def crawl(http: httpx.Client, *starts: str, each: int = 1, leave: str = r"^$") -> Iterator[tuple[Link, httpx.Response]]:
     """Follow the links of a site, and give each with its answer; of links alike but for numbers and values, a few.
 
     Yields
