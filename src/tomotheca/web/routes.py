@@ -27,6 +27,7 @@ from tomotheca.web.pages import (
     objects,
     run,
     search,
+    statistics,
     viewing,
 )
 from tomotheca.web.portal import Served, portal_of
@@ -61,6 +62,7 @@ PAGES = (
     Page("/view/runs/{id}", viewing.view_run, "view.html"),
     Page("/view/tomograms/{id}", viewing.view_tomogram, "view.html"),
     Page("/search", search.search, "search.html"),
+    Page(statistics.PATH, statistics.statistics, "statistics.html"),
     Page("/docs", docs.text("Docs", "Documentation of this site."), "docs.html"),
     Page("/docs/data-schema", docs.data_schema, "data_schema.html"),
     Page("/docs/download", docs.text("Download guide", "Every way to take data with you.", DOCS), "docs_download.html"),
@@ -76,8 +78,10 @@ TABLES: Mapping[str, export.Rows] = {
     browse.DEPOSITIONS.path: lambda asked: listing.rows(asked, browse.DEPOSITIONS),
     browse.RUNS.path: lambda asked: listing.rows(asked, browse.RUNS),
     objects.PATH: objects.rows,
+    statistics.PATH: statistics.rows,
     "/datasets/{id}": dataset.rows,
     "/runs/{id}": run.rows,
+    "/depositions/{id}": deposition.rows,
 }
 """Tables of pages that can be taken away as CSV and TSV."""
 
