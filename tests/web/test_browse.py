@@ -342,6 +342,19 @@ def test_home_counts_what_is_public(twin: Fetch, site: Site) -> None:
     assert counts == expected
 
 
+def test_1_4_counters_and_contributors_lead_to_what_they_count(twin: Fetch, site: Site) -> None:
+    found = twin("/")
+    counters = {c["label"]: c for c in found["counters"]}
+    assert twin(counters["Runs"]["href"])["table"]["shown"] == counters["Runs"]["value"]
+    assert twin(counters["Datasets"]["href"])["table"]["shown"] == counters["Datasets"]["value"]
+    assert all(not twin(c["href"])["ignored"] for c in found["counters"])
+    shown = public(site)
+    for person in found["contributors"]:
+        written = {a["dataset_id"] for a in site.world.rows["dataset_author"] if a["name"] == person["name"]}
+        assert person["count"] == len(written & set(shown))
+        assert twin(person["href"])["table"]["shown"] == person["count"]
+
+
 @pytest.mark.parametrize(
     "active", ["", "object=membrane", "quality_score=5", "files=annotation", "ground_truth=true&processing=raw"]
 )

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
 RUN_COLUMNS = (
     Column("Preview", style="preview"), Column("Run name", "run-name", also=(("ID", "id"),), style="name"), Column("Quality", "quality", help="Given by the dataset authors; compare only inside this dataset."),
-    Column("Tilt series", "tilt-series", numeric=True, also=(("Tilt range", "tilt-range"),)), Column("Tomograms", "tomograms", numeric=True),
-    Column("Voxel spacing", "voxel-spacing", numeric=True), Column("Annotations", "annotations", numeric=True), Column("Objects", "objects", style="objects"),
+    Column("Tilt series", "tilt-series", numeric=True, also=(("Tilt range", "tilt-range"),)), Column("Tomograms", "tomograms", numeric=True, also=(("Voxel spacing", "voxel-spacing"),)), Column("Annotations", "annotations", numeric=True), Column("Objects", "objects", style="objects"),
     Column("Complete", "completeness", numeric=True, help="Share of what is needed to work with a run: frames, gain, mdoc, tilt series, angles, dose, CTF, alignment, tomogram, annotations."),
     Column("Size", "size", numeric=True), Column("", style="actions"),
 )  # fmt: skip
