@@ -112,16 +112,41 @@ class Statistics(Context):
     downloads: Line | None
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What follows from one state of the catalogue as one visitor sees it."""
+
+    totals: tuple[Line, ...]
+    months: tuple[Month, ...]
+    wide: float
+    charts: tuple[Chart, ...]
+    filled: tuple[Chart, ...]
+    storage: Chart
+
+
 def statistics(asked: Asked) -> Statistics:
     """Make the page."""
-    months, wide = _months(asked)
-    downloads = _downloads(asked)
+    masks = _masks(asked)
+    question = ("statistics", masks.viewer.curator, masks.hidden)
+    c = masks.world.keep(question, lambda: _counted(asked))
     return Statistics(
         title="Statistics", description="How much there is of what, since when, and how well it is described.", crumbs=(Crumb("Statistics"),),
-        ignored=unknown(asked.address, ()), canonical=asked.origin + PATH, totals=tuple(_totals(asked)), months=months, wide=wide,
-        charts=tuple(_chart(asked, *chart) for chart in CHARTS), filled=tuple(_filled(asked, kind) for kind in FILLED), storage=_storage(asked),
-        downloads=downloads,
+        ignored=unknown(asked.address, ()), canonical=asked.origin + PATH, totals=c.totals, months=c.months, wide=c.wide, charts=c.charts,
+        filled=c.filled, storage=c.storage, downloads=_downloads(asked),
     )  # fmt: skip
+
+
+def _counted(asked: Asked) -> Counted:
+    months, wide = _months(asked)
+    charts = tuple(_chart(asked, *chart) for chart in CHARTS)
+    return Counted(
+        tuple(_totals(asked)),
+        months,
+        wide,
+        charts,
+        tuple(_filled(asked, kind) for kind in FILLED),
+        _storage(asked),
+    )
 
 
 def rows(asked: Asked) -> Iterator[Cell]:
@@ -224,9 +249,7 @@ def _line(column: Column, value: Any, number: int, most: int, parameter: str) ->
 
 def _filled(asked: Asked, kind: str) -> Chart:
     """Count for each field of a kind in how many records it is recorded."""
-    masks = _masks(asked)
-    question = ("filled", kind, masks.viewer.curator, masks.hidden)
-    counts = masks.world.keep(question, lambda: _recorded(asked, kind))
+    counts = _recorded(asked, kind)
     total = counts[0]
     lines = []
     for column, number in zip(_described(asked, kind), counts[1:], strict=True):
