@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -24,14 +23,13 @@ from tests.conftest import REPOSITORY
 from tests.seaweed import ports
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-GUIDE = REPOSITORY / "docs/operations.md"
+GUIDE = REPOSITORY / "docs/operate/nginx.conf"
 
 
 def configuration(folder: Path, port: int, upstream: str, archive: Path) -> str:
-    """Take the server of the guide, with other addresses."""
-    server = re.search(r"```nginx\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    assert server
-    text = server[1].replace("listen 80;", f"listen 127.0.0.1:{port};").replace("http://127.0.0.1:8000", upstream)
+    """Take the file that is shipped, with other addresses."""
+    server = GUIDE.read_text(encoding="utf-8")
+    text = server.replace("listen 80;", f"listen 127.0.0.1:{port};").replace("http://127.0.0.1:8000", upstream)
     text = text.replace("/srv/tomotheca/archive/", f"{archive}/")
     places = " ".join(
         f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -186,7 +186,7 @@ def test_no_door_gives_the_hidden_dataset_away(portal: str, door: str) -> None:
 WIDTHS = {1440: 900, 390: 844}
 PAGES = (
     "/", "/browse-data/datasets", "/browse-data/depositions", "/datasets/10001", "/runs/1", "/depositions/10301", "/tomograms/1",
-    "/annotations/1", "/tilt-series/1", "/alignments/1", "/docs/data-schema", "/contribute", "/about", "/runs/1?metadata=run",
+    "/annotations/1", "/tilt-series/1", "/alignments/1", "/docs/data-schema", "/contribute", "/statistics", "/about", "/runs/1?metadata=run",
     "/runs/1?dl=RN-1", "/no-such-page",
 )  # fmt: skip
 

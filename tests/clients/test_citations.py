@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 import yaml
-from tests.api.serving import Running
+
+if TYPE_CHECKING:
+    import httpx
+    from tests.api.serving import Running
 
 RECORDS = ("datasets/10001", "runs/1", "depositions/10301", "tomograms/1", "annotations/1")
-
-
-@pytest.fixture
-def site(demo: Running) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=demo.url, timeout=60) as client:
-        yield client
 
 
 def csl(site: httpx.Client, record: str) -> dict[str, Any]:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jinja2 import nodes
+from sqlalchemy import event
 
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
 from tomotheca.search.library import matching
 from tomotheca.web.filters import registry
+from tomotheca.web.page import environment
+from tomotheca.web.pages.search import Results
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
     from tests.web.conftest import Site
+
+
+MOST_STATEMENTS = 30
 
 
 def ask(http: TestClient, query: str, **more: str) -> Any:
@@ -267,3 +275,50 @@ def test_odd_queries_are_answered(http: TestClient, query: str) -> None:
 def test_unknown_parameters_are_told(http: TestClient) -> None:
     assert ask(http, "yeast", colour="red")["ignored"] == ["colour=red"]
     assert ask(http, "yeast", **{"table-tab": "nothing"})["ignored"] == ["table-tab=nothing"]
+
+
+def test_a_page_of_results_asks_few_questions(shelf: Site, http: TestClient) -> None:
+    asked: list[str] = []
+
+    @event.listens_for(shelf.catalog.engine, "before_cursor_execute")
+    def note(*given: Any) -> None:
+        asked.append(given[2])
+
+    try:
+        for query in ("yeast", "ribosme", "thylakoid sarcomere", "1"):
+            asked.clear()
+            assert http.get("/search", params={"q": query, "n": "fresh"}).status_code == 200
+            assert 0 < sum(a.startswith("SELECT") for a in asked) <= MOST_STATEMENTS, query
+    finally:
+        event.remove(shelf.catalog.engine, "before_cursor_execute", note)
+
+
+def test_a_template_of_search_uses_nothing_but_its_context() -> None:
+    env = environment()
+    assert env.loader is not None
+    tree = env.parse(env.loader.get_source(env, "search.html")[0])
+    used = {n.attr for n in tree.find_all(nodes.Getattr) if isinstance(n.node, nodes.Name) and n.node.name == "page"}
+    assert used <= {f.name for f in fields(Results)}
+
+
+def test_a_marked_field_is_found_and_another_is_not(shelf: Site) -> None:
+    searched = {
+        (e.kind, c.name) for e in shelf.catalog.schema for c in shelf.catalog.schema.columns(e.kind) if c.search
+    }
+    assert {
+        ("dataset", "title"),
+        ("annotation", "object_id"),
+        ("run", "name"),
+        ("tomogram", "reconstruction_software"),
+    } <= searched
+    assert matching(shelf.catalog, "dataset", "novaCTF", ANONYMOUS) == [20014]  # software
+    assert ("annotation", "method_type") not in searched
+    assert matching(shelf.catalog, "dataset", "hybrid manual", ANONYMOUS) == []
+
+
+def test_no_address_of_a_person_is_in_the_index(shelf: Site) -> None:
+    personal = {c.name for e in shelf.catalog.schema for c in shelf.catalog.schema.columns(e.kind) if c.personal}
+    assert personal
+    assert not [
+        c for e in shelf.catalog.schema for c in shelf.catalog.schema.columns(e.kind) if c.personal and c.search
+    ]

@@ -13,13 +13,13 @@ from jinja2 import nodes
 from tests.web.conftest import Fetch, Site, words
 
 from tomotheca.web import page as pages
-from tomotheca.web.pages import browse, contribute, dataset, deposition, docs, home, leaf, run, viewing
+from tomotheca.web.pages import contribute, dataset, deposition, docs, home, leaf, listing, objects, run, viewing
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 PATHS = (
-    "/", "/browse-data/datasets", "/browse-data/depositions", "/datasets/10000", "/datasets/10050", "/runs/1", "/runs/4", "/runs/5", "/runs/6",
+    "/", "/browse-data/datasets", "/browse-data/depositions", "/browse-data/runs", "/browse-data/objects", "/datasets/10000", "/datasets/10050", "/runs/1", "/runs/4", "/runs/5", "/runs/6",
     "/runs/1?table-tab=tomograms", "/runs/1?table-tab=tilt-series", "/runs/1?table-tab=alignments", "/runs/1?table-tab=frames", "/runs/1?table-tab=files",
     "/depositions/300", "/depositions/301", "/tilt-series/1", "/tomograms/1", "/annotations/1", "/annotations/2", "/alignments/1", "/view/runs/1",
     "/view/tomograms/2", "/docs", "/docs/data-schema", "/docs/download", "/docs/api", "/about", "/contribute", "/login",
@@ -54,7 +54,7 @@ def test_every_page_answers_with_its_twin(path: str, http: TestClient, twin: Fet
 def test_N2_N4_no_page_needs_script_or_another_site(path: str, page: Fetch) -> None:
     html = page(path)
     assert not re.search(r"<[^>]+\s(?:on\w+|style)=", html)
-    assert not re.search(r"<script(?![^>]*\ssrc=\"/static/)[^>]*>", html)
+    assert not re.search(r"<script(?![^>]*\ssrc=\"/static/)(?! type=\"application/ld\+json\">)[^>]*>", html)
     assert not re.search(r"<(?:img|script|link rel=\"(?:stylesheet|icon)\"|iframe)[^>]+(?:src|href)=\"https?:", html)
 
 
@@ -178,8 +178,9 @@ def test_G8_unknown_parameters_are_named_never_fatal(path: str, http: TestClient
 
 
 CONTEXTS: dict[str, tuple[type[Any], ...]] = {
-    "home.html": (home.Home,), "browse_datasets.html": (browse.BrowseDatasets,), "browse_depositions.html": (browse.BrowseDepositions,),
-    "browse.html": (browse.BrowseDatasets, browse.BrowseDepositions), "dataset.html": (dataset.DatasetPage,), "run.html": (run.RunPage,),
+    "home.html": (home.Home,), "browse.html": (listing.BrowsePage, objects.BrowseObjects),
+    **dict.fromkeys(("browse_datasets.html", "browse_depositions.html", "browse_runs.html"), (listing.BrowsePage,)), "browse_objects.html": (objects.BrowseObjects,),
+    "dataset.html": (dataset.DatasetPage,), "run.html": (run.RunPage,),
     "deposition.html": (deposition.DepositionPage,), "leaf.html": (leaf.Leaf,), "view.html": (viewing.View,), "data_schema.html": (docs.DataSchema,),
     "docs.html": (docs.Text,), "docs_download.html": (docs.Text,), "docs_api.html": (docs.Text,), "about.html": (docs.Text,), "contribute.html": (contribute.Contribute,), "tracking.html": (contribute.Tracking,),
     "login.html": (docs.Text,), "base.html": (pages.Context,), "drawer.html": (pages.Context,), "download.html": (pages.Context,),

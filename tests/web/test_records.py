@@ -131,8 +131,10 @@ def test_S27_a_tomogram_without_annotation_is_a_note(twin: Fetch) -> None:
 def test_S21_a_deposition_shows_what_it_brought_and_where(twin: Fetch) -> None:
     found = twin("/depositions/301")
     assert [c["text"] for c in found["contents"]][-1] == "12"
-    assert [g["row"]["id"] for g in found["groups"]] == [10002]
-    assert [p["name"] for p in found["groups"][0]["places"]] == ["run_1", "run_2", "run_10"]
+    places = twin("/depositions/301?group-by=deposited_location")["data"]["groups"]
+    assert [g["identifier"] for g in places] == ["DS-10002"]
+    assert places[0]["count"] == 12
+    assert found["runs"] == 3
 
 
 @pytest.mark.parametrize("path", ["/", "/docs/data-schema", "/about"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -43,7 +42,7 @@ def _endpoint(portal: Portal, kind: str, form: str) -> Callable[[Request], Respo
             raise GoneError(message) from None
         data = write(found).encode()
         named = disposition(f"{found.identifier}.{form}", save=form != "txt")
-        headers = {**CORS, **cache_control(viewer), **named, "etag": f'"{hashlib.sha256(data).hexdigest()}"'}
+        headers = {**CORS, **cache_control(viewer), **named}
         return Response(data, headers=headers, media_type=media_type)
 
     return endpoint

@@ -195,7 +195,9 @@ def plan_section(asked: Asked, given: str) -> Plan:
 def _volume(asked: Asked, kind: str, given: str) -> tuple[Row, str, str]:
     number = int(given) if given.isascii() and given.isdigit() and len(given) <= 9 else prefixed(asked, kind, given)  # noqa: PLR2004 - figures of an id
     if number is None:
-        message = f"{given[:80]!r} is not the identifier of a {asked.portal.catalog.schema.kinds[kind].title.lower()}."
+        message = (
+            f"There is no {asked.portal.catalog.schema.kinds[kind].title.lower()} with the identifier {given[:80]!r}."
+        )
         raise NotFoundError(message)
     row = asked.get(kind, number)
     entry = array_entry(asked, row["s3_omezarr_dir"])

@@ -157,6 +157,8 @@ class Desk:
 
     def tombstone(self, kind: str, identifier: int) -> Tombstone | None:
         """Give the tombstone of an identifier, or None when nothing of that number was removed."""
+        if abs(identifier) > LARGEST:
+            return None
         wanted = sa.select(TOMBSTONE).where(TOMBSTONE.c.kind == kind, TOMBSTONE.c.id == identifier)
         with self.reading() as connection:
             row = connection.execute(wanted).one_or_none()

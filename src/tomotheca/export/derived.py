@@ -304,13 +304,13 @@ def volume_of(asked: Asked, level: int = 0) -> tuple[Volume, Row]:
         file, entry = _annotation_file(asked, formats, "voxels" if level == 0 else "levels")
         spacing = asked.find("tomogram_voxel_spacing", id=file["tomogram_voxel_spacing_id"])
         return _open(asked, entry, float(spacing[0]["voxel_spacing"]) if spacing else None), entry
-    f = asked.site.catalog.tables.file
+    row, f = asked.row, asked.site.catalog.tables.file
     held = {("zarr" if e["members"] is not None else "mrc"): e for e in asked.entries(f.c.role == "tomogram")}
     found = (held.get("mrc") if level == 0 else None) or held.get("zarr")
     if found is None:
         message = f"TM-{asked.id} has no level {level}" if held else f"TM-{asked.id} has no volume"
         raise NotFoundError(message)
-    return _open(asked, found, float(asked.row["voxel_spacing"])), found
+    return _open(asked, found, float(row["voxel_spacing"])), found
 
 
 def _open(asked: Asked, entry: Row, spacing: float | None) -> Volume:

@@ -36,6 +36,9 @@ NEARBY = 0.6
 WHOLE_NAME, EXACT_ID, TRUTH = 20.0, 100.0, 0.05
 """Boosts: the query is the whole name; it is the identifier; share for ground truth."""
 
+SHOWN = 20
+"""Pieces of a document that are looked at to say in which fields something was found."""
+
 LARGE = 60_000
 """Occurrences beyond which a word is too common for its neighbours to matter."""
 
@@ -114,12 +117,13 @@ class Outcome:
         """Give the fields of a document in which something was found, the weightiest first."""
         frame, view = self.view.frame, self.view
         found: set[str] = set()
-        starts = [piece << LOCAL for piece in frame.pieces_of(doc).tolist() if view.pieces[piece]]
+        pieces = frame.pieces_of(doc)
+        starts = pieces[view.pieces[pieces]] << LOCAL
         for finds in self.finds:
             for keys in finds.keys:
-                for start in starts:
-                    first, last = np.searchsorted(keys, [start, start + (1 << LOCAL)])
-                    codes = {FIELDS[code] for code in ((keys[first:last] >> FIELD) & 0xFF).tolist()}
+                firsts, lasts = np.searchsorted(keys, starts), np.searchsorted(keys, starts + (1 << LOCAL))
+                for at in np.flatnonzero(lasts > firsts)[:SHOWN].tolist():
+                    codes = {FIELDS[code] for code in ((keys[firsts[at] : lasts[at]] >> FIELD) & 0xFF).tolist()}
                     found |= codes & set(finds.fields) if finds.fields else codes
         return tuple(name for name in FIELDS if name in found)
 
@@ -137,6 +141,7 @@ class Search:
 
     _postings: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     _becoming: dict[Word, dict[str, float]] = field(default_factory=dict)
+    _words: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self) -> Outcome:
         """Find the documents that have every word."""
@@ -167,16 +172,18 @@ class Search:
     def _fetch(self) -> None:
         """Read everything that the query asks for at once."""
         wanted: set[str] = {GROUND_TRUTH, END}
+        beginnings: dict[str, NDArray[np.int64]] = {}
         for word in (*self.query.words, *self.query.excluded):
             for token in word.tokens:
                 wanted.update(asking.exact(token))
             if start := asking.beginnings(word):
-                found = self.view.frame.beginning(self.ask, self.tables, start, BEGINNINGS)
-                self._becoming[word] = dict.fromkeys(found, OF_BEGINNING)
-                wanted.update(found)
+                name, keys = self.view.frame.fetch_beginning(self.ask, self.tables, start, BEGINNINGS)
+                self._becoming[word] = {name: OF_BEGINNING}
+                beginnings[name] = keys
+                self._words[name] = self.view.frame.words(self.ask, self.tables, start, BEGINNINGS)
         for clause in self.query.clauses:
             wanted.update(clause.concepts)
-        self._postings = self.view.frame.fetch(self.ask, self.tables, wanted)
+        self._postings = {**self.view.frame.fetch(self.ask, self.tables, wanted), **beginnings}
 
     def _clause(self, clause: Clause) -> tuple[NDArray[np.float64], list[Finds]]:
         words = [self._word(w) for w in clause.words]
@@ -205,7 +212,11 @@ class Search:
         for term, worth in listed:
             docs, found = self._weighed(term, tuple(fields))
             weights[docs] += worth * found
-        return Finds(weights, [self._postings[t] for t, _ in listed], frozenset(t for t, _ in listed), fields)
+        return Finds(weights, [self._postings[t] for t, _ in listed], self._spelt(t for t, _ in listed), fields)
+
+    def _spelt(self, terms: Iterable[str]) -> frozenset[str]:
+        """Give terms, with the words that a beginning may become."""
+        return frozenset(word for term in terms for word in (term, *self._words.get(term, ())))
 
     def _weighed(self, term: str, fields: tuple[str, ...]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Give the documents that have a term, and what it weighs in them."""
@@ -221,7 +232,7 @@ class Search:
         keys = self._slot(slots[0])
         for place, slot in enumerate(slots[1:], 1):
             keys = keys[among(keys + place, self._slot(slot))]
-        terms = frozenset(t for slot in slots for t in slot)
+        terms = self._spelt(t for slot in slots for t in slot)
         return Finds(self._weigh(keys, fields) * len(slots), [keys], terms, fields)
 
     def _slot(self, slot: Mapping[str, float]) -> NDArray[np.int64]:

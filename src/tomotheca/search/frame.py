@@ -33,6 +33,9 @@ NAMED = frozenset({CODES["object"], CODES["author"], CODES["doc"]})
 KEPT = 32 << 20
 """Bytes of postings that a process keeps, and of what they weigh for each sort of viewer."""
 
+WORDS = 50_000
+"""Words that are kept by what they begin with."""
+
 NOBODY, PAGES = -1, 0
 """No gate; number of the part that holds the pages of documentation."""
 
@@ -124,6 +127,9 @@ class Frame:
     postings: Memory[str, NDArray[np.int64]] = field(default_factory=lambda: Memory(KEPT, lambda keys: keys.nbytes))
     """Decoded occurrences of terms."""
 
+    known: Memory[str, list[str]] = field(default_factory=lambda: Memory(WORDS, len))
+    """Words by what they begin with."""
+
     _vocabulary: Vocabulary | None = None
 
     @property
@@ -168,18 +174,30 @@ class Frame:
         missing = sorted(set(terms) - set(found))
         if not missing:
             return found
-        posting = tables.search_posting
         rows: dict[str, list[tuple[int, bytes]]] = {t: [] for t in missing}
-        asked = sa.select(posting.c.term, posting.c.part, posting.c.occurrences).where(posting.c.term.in_(missing))
-        for row in ask(asked):
+        for row in self._rows(ask, tables, missing):
             rows[row.term].append((row.part, row.occurrences))
         for term, listed in rows.items():
-            found[term] = self.postings.put(term, self._decode(term, listed))
+            found[term] = self.postings.put(term, self._decode([term], listed))
         return found
 
-    def _decode(self, term: str, rows: list[tuple[int, bytes]]) -> NDArray[np.int64]:
-        if term in self.pages.postings:
-            rows.append((PAGES, self.pages.postings[term].tobytes()))
+    def fetch_beginning(self, ask: Ask, tables: Tables, start: str, most: int) -> tuple[str, NDArray[np.int64]]:
+        """Give the keys of every occurrence of the words that begin with something, and the name under which they are one term."""
+        name = f"{start}*"
+        kept = self.postings.get(name)
+        if kept is None:
+            words = self.words(ask, tables, start, most)
+            rows = [(row.part, row.occurrences) for row in self._rows(ask, tables, words)] if words else []
+            kept = self.postings.put(name, self._decode(words, rows))
+        return name, kept
+
+    @staticmethod
+    def _rows(ask: Ask, tables: Tables, terms: Sequence[str]) -> Sequence[sa.Row[Any]]:
+        posting = tables.search_posting
+        return ask(sa.select(posting.c.term, posting.c.part, posting.c.occurrences).where(posting.c.term.in_(terms)))
+
+    def _decode(self, terms: Sequence[str], rows: list[tuple[int, bytes]]) -> NDArray[np.int64]:
+        rows += [(PAGES, self.pages.postings[t].tobytes()) for t in terms if t in self.pages.postings]
         given = np.fromiter((part for part, _ in rows), np.int64, len(rows))
         parts = np.minimum(np.searchsorted(self.numbers, given), len(self.numbers) - 1)
         lengths = [len(keys) // 8 for _, keys in rows]
@@ -190,8 +208,10 @@ class Frame:
         found: NDArray[np.int64] = (keys + np.repeat(self.starts[parts] << LOCAL, lengths))[known]
         return np.sort(found)
 
-    def beginning(self, ask: Ask, tables: Tables, start: str, most: int) -> list[str]:
+    def words(self, ask: Ask, tables: Tables, start: str, most: int) -> list[str]:
         """Give the most used words that begin with something."""
+        if (kept := self.known.get(start)) is not None:
+            return kept
         word = tables.search_word
         found = ask(
             sa.select(word.c.word)
@@ -200,7 +220,7 @@ class Frame:
             .limit(most)
         )
         own = (w for w in self.pages.postings if w.startswith(start) and w != start)
-        return list(dict.fromkeys([*(r.word for r in found), *own]))[:most]
+        return self.known.put(start, list(dict.fromkeys([*(r.word for r in found), *own]))[:most])
 
     def vocabulary(self, ask: Ask, tables: Tables) -> Vocabulary:
         """Give all words of letters; read when a word is first not found."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import sqlalchemy as sa
@@ -102,7 +102,7 @@ class Library:
     def objects(self, identifier: str, viewer: Viewer) -> list[str]:
         """Give the names of the objects that have an ontology identifier, written as `concepts.normal` does."""
         with self.catalog.engine.begin() as connection:
-            view = self.view(_Session(self, connection, viewer).ask, viewer)
+            view = _Session(self, connection, viewer).view
         docs = np.flatnonzero(view.docs & (view.frame.kinds == CODES["object"]))
         names = (view.frame.names[number] for number in view.frame.ids[docs].tolist())
         return [n.words[0] for n in names if n.key.startswith(f"{identifier}|")]
@@ -124,16 +124,15 @@ class Library:
             return self._views[key]
 
 
-_open: WeakKeyDictionary[Catalog, Library] = WeakKeyDictionary()
 _opening = Lock()
 
 
 def library(catalog: Catalog) -> Library:
-    """Give the search of a catalogue."""
+    """Give the search of a catalogue; it lives as long as the catalogue does."""
     with _opening:
-        if catalog not in _open:
-            _open[catalog] = Library(catalog)
-        return _open[catalog]
+        found: Library = vars(catalog).setdefault("_library", None) or Library(catalog)
+        vars(catalog)["_library"] = found
+        return found
 
 
 def matching(catalog: Catalog, kind: str, text: str, viewer: Viewer) -> list[int]:
@@ -152,10 +151,13 @@ class _Session:
     def ask(self, statement: sa.Executable) -> Sequence[sa.Row[tuple[object, ...]]]:
         return self.connection.execute(statement).all()
 
+    @cached_property
+    def view(self) -> View:
+        return self.library.view(self.ask, self.viewer)
+
     def search(self, query: Query) -> Search:
-        view = self.library.view(self.ask, self.viewer)
-        direct = {w: docs for w in query.words if (docs := self._direct(view, w))}
-        return Search(view, self.ask, self.library.catalog.tables, query, direct)
+        direct = {w: docs for w in query.words if (docs := self._direct(self.view, w))}
+        return Search(self.view, self.ask, self.library.catalog.tables, query, direct)
 
     def _direct(self, view: View, word: Word) -> list[int]:
         *prefix, number = word.tokens

@@ -161,7 +161,7 @@ class Maker:
             word, identifier = name.words
             annotations, datasets = numbers.get(word, (0, 0))
             facts = (
-                (f"{count(annotations)} annotations in {count(datasets)} datasets",)
+                (f"{some(annotations, 'annotation')} in {some(datasets, 'dataset')}",)
                 if annotations
                 else ("identified, not annotated",)
             )
@@ -177,7 +177,7 @@ class Maker:
             word, orcid = frame.names[frame.ids[doc]].words
             parts = frame.piece_part[(frame.piece_doc == doc) & view.pieces]
             datasets = len(set(frame.owners[parts[frame.owner_kinds[parts]]].tolist()))
-            facts = (f"{count(datasets)} dataset{'' if datasets == 1 else 's'}",) if datasets else ()
+            facts = (some(datasets, "dataset"),) if datasets else ()
             found[doc] = Hit(
                 "author", marked(word, self._terms), author_page(word, orcid), orcid, facts, self._labels(doc)
             )
@@ -193,6 +193,11 @@ class Maker:
             snippets = (Snippet(LABELS["description"], pieces),) if pieces else ()
             found[doc] = Hit("doc", marked(title, self._terms), name.key, "", (), self._labels(doc), snippets)
         return found
+
+
+def some(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def object_page(name: str) -> str:

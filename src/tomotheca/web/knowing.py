@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tomotheca.catalog.masks import COMPARED
+from tomotheca.search.library import matching
 from tomotheca.web.filterset import DATA_TYPES
 
 if TYPE_CHECKING:
@@ -93,8 +94,18 @@ ROWS: Mapping[str, tuple[str, Callable[[Masks], NDArray[np.int64]]]] = {"complet
 
 
 def resolved(masks: Masks, active: Sequence[Active]) -> tuple[Active, ...]:
-    """Turn filters on what is known in memory into filters on identifiers."""
-    return tuple(_resolved(masks, a) if a.filter.rows else a for a in active)
+    """Turn filters on what is known in memory, and on words, into filters on identifiers."""
+    return tuple(
+        _searched(masks, a) if a.filter.parameter == "search" else _resolved(masks, a) if a.filter.rows else a
+        for a in active
+    )
+
+
+def _searched(masks: Masks, a: Active) -> Active:
+    """Ask the full-text index: every value of `search` must be found."""
+    catalog, level = masks.world.catalog, a.filter.level
+    clause: Clause = {"_and": [{"id": {"_in": matching(catalog, level, value, masks.viewer)}} for value in a.values]}
+    return replace(a, filter=replace(a.filter, clause=lambda _: clause))
 
 
 def _resolved(masks: Masks, a: Active) -> Active:

@@ -233,7 +233,7 @@ def tiltseries(asked: Asked, row: Row) -> Made:
     group, stack = volume(asked, "tiltseries", row, "tilt_series")
     angles = files_of(asked, f.c.kind == "tiltseries", f.c.entity_id == number, f.c.role == "angles")
     picks = [("stack", "Stack of images", detail(stack.amount))] * bool(group.picks)
-    picks += [("angles", "Tilt angles (rawtlt)", detail(angles[0].amount))] * (len(angles) == 1)
+    picks += [("angles", "Tilt angles (rawtlt)", detail(a.amount)) for a in angles[:1] if len(angles) == 1]
     picks.append(("table", "Table of sections: angle, dose and CTF (CSV)", ""))
     sums = {
         name: amount(catalog, Selection("tiltseries", number, frozenset({name})), asked.viewer) for name in OF_SERIES

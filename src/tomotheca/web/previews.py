@@ -11,6 +11,7 @@ import orjson
 from tomotheca.formats.omezarr.levels import ALWAYS
 from tomotheca.web import slices
 from tomotheca.web.address import Address, Pairs
+from tomotheca.web.placed import placed
 from tomotheca.web.slices import AXES, CONTRASTS, DEFAULT_CONTRAST, PLANES, SMALLEST, STEPS, Cut
 from tomotheca.web.summaries import array_entry
 
@@ -27,11 +28,6 @@ SHOT, LEAST = 448, 24
 """Pixels of a volume's longest edge, and the fewest of any, in pictures beside each other: all have one scale."""
 
 WORDS = {-10: "10 back", -1: "Previous", 1: "Next", 10: "10 on"}
-DRAWABLE = {
-    "ndjson": frozenset({"Point", "OrientedPoint", "InstanceSegmentation"}),
-    "zarr": frozenset({"SegmentationMask", "InstanceSegmentationMask"}),
-}
-"""Shapes that are drawn on slices, by the format that they are read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +154,10 @@ def shots(asked: Asked, tomogram: Row, overlay: str, at: Sequence[float] | None 
 
 
 def drawable(asked: Asked, run: int, alignment: int | None) -> dict[int, str]:
-    """Give the annotations of a run that can be drawn on tomograms of an alignment: identifier and name by id."""
-    catalog = asked.portal.catalog
-    shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation": {"run_id": {"_eq": run}}})
-    kinds = {s["id"]: s for s in shapes}
-    files = catalog.find(
-        "annotation_file", asked.viewer, where={"annotation_shape": {"annotation": {"run_id": {"_eq": run}}}}
-    )
-    wanted = {
-        kinds[f["annotation_shape_id"]]["annotation_id"] for f in files
-        if f["alignment_id"] in {None, alignment} and kinds[f["annotation_shape_id"]]["shape_type"] in DRAWABLE.get(f["format"], ())
-    }  # fmt: skip
-    rows = catalog.find("annotation", asked.viewer, where={"run_id": {"_eq": run}})
-    rows = sorted((a for a in rows if a["id"] in wanted), key=lambda a: (not a["ground_truth_status"], a["id"]))
-    return {a["id"]: f"{a['object_name']} ({asked.name('annotation', a['id'])})" for a in rows}
+    """Give the annotations of a run that can be drawn on tomograms of an alignment, ground truth first: identifier and name by id."""
+    found = [a for a in placed(asked, run) if a.drawn & {None, alignment}]
+    found.sort(key=lambda a: not a.ground_truth)
+    return {a.id: f"{a.object_name} ({asked.name('annotation', a.id)})" for a in found}
 
 
 def shape_of(row: Row) -> slices.Triple:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ from tomotheca.web.pages import (
     objects,
     run,
     search,
+    statistics,
     viewing,
 )
 from tomotheca.web.portal import Served, portal_of
@@ -37,6 +40,9 @@ TYPES = {
     ".css": "text/css", ".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html", ".json": "application/json",
     ".png": "image/png", ".wasm": "application/wasm", ".ico": "image/x-icon", ".txt": "text/plain",
 }  # fmt: skip
+SQUEEZED = frozenset({".css", ".js", ".mjs", ".svg", ".json"})
+"""Endings of files that are sent compressed to whoever reads that."""
+
 FOREVER = "public, max-age=31536000, immutable"
 
 PAGES = (
@@ -56,6 +62,7 @@ PAGES = (
     Page("/view/runs/{id}", viewing.view_run, "view.html"),
     Page("/view/tomograms/{id}", viewing.view_tomogram, "view.html"),
     Page("/search", search.search, "search.html"),
+    Page(statistics.PATH, statistics.statistics, "statistics.html"),
     Page("/docs", docs.text("Docs", "Documentation of this site."), "docs.html"),
     Page("/docs/data-schema", docs.data_schema, "data_schema.html"),
     Page("/docs/download", docs.text("Download guide", "Every way to take data with you.", DOCS), "docs_download.html"),
@@ -71,6 +78,10 @@ TABLES: Mapping[str, export.Rows] = {
     browse.DEPOSITIONS.path: lambda asked: listing.rows(asked, browse.DEPOSITIONS),
     browse.RUNS.path: lambda asked: listing.rows(asked, browse.RUNS),
     objects.PATH: objects.rows,
+    statistics.PATH: statistics.rows,
+    "/datasets/{id}": dataset.rows,
+    "/runs/{id}": run.rows,
+    "/depositions/{id}": deposition.rows,
 }
 """Tables of pages that can be taken away as CSV and TSV."""
 
@@ -99,8 +110,13 @@ def static_routes() -> list[Route]:
         headers = {
             "cache-control": FOREVER if "v" in request.query_params else "public, max-age=3600",
             "x-content-type-options": "nosniff",
+            "vary": "accept-encoding",
         }
-        return FileResponse(path, headers=headers, media_type=TYPES.get(path.suffix, "application/octet-stream"))
+        kind = TYPES.get(path.suffix, "application/octet-stream")
+        if path.suffix in SQUEEZED and "gzip" in request.headers.get("accept-encoding", ""):
+            data = squeezed(path, path.stat().st_mtime_ns)
+            return Response(data, headers={**headers, "content-encoding": "gzip"}, media_type=kind)
+        return FileResponse(path, headers=headers, media_type=kind)
 
     def viewer(request: Request) -> Response:
         path = _below(assets.VIEWER, request.path_params["name"] or "index.html")
@@ -120,6 +136,12 @@ def static_routes() -> list[Route]:
         Route(assets.VIEWER_URL + "{name:path}", viewer),
         Route("/favicon.ico", favicon),
     ]
+
+
+@lru_cache(maxsize=64)
+def squeezed(path: Path, _mtime: int) -> bytes:
+    """Give the bytes of a small static file compressed."""
+    return gzip.compress(path.read_bytes(), mtime=0)
 
 
 def _below(folder: Path, name: str) -> Path:

@@ -31,9 +31,12 @@ def identifier(asked: Asked, kind: str) -> int | Moved:
         return int(given)
     digits = prefixed(asked, kind, given)
     if digits is None:
-        message = f"{given!r} is not the identifier of a {asked.portal.catalog.schema.kinds[kind].title.lower()}."
+        message = (
+            f"There is no {asked.portal.catalog.schema.kinds[kind].title.lower()} with the identifier {given[:80]!r}."
+        )
         raise NotFoundError(message)
-    return Moved(str(asked.address.at(asked.address.path.removesuffix(given) + str(digits))), 301)
+    before, _, after = asked.address.path.rpartition(given)
+    return Moved(str(asked.address.at(f"{before}{digits}{after}")), 301)
 
 
 def prefixed(asked: Asked, kind: str, text: str) -> int | None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from tomotheca.web import downloads, drawers, links, meta, orders, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, matching, present
 from tomotheca.web.filterset import DATA_TYPES
+from tomotheca.web.knowing import complete, completeness
 from tomotheca.web.page import Asked, Context, Crumb, Moved
+from tomotheca.web.pages import datasettables, plaintables
 from tomotheca.web.pages.common import TABLE, identifier, over, unknown
 from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
 from tomotheca.web.people import People, find_people
 from tomotheca.web.tables import (
     Column,
+    Order,
     Table,
     heads,
     make_pager,
@@ -34,16 +38,21 @@ if TYPE_CHECKING:
 
 RUN_COLUMNS = (
     Column("Preview", style="preview"), Column("Run name", "run-name", also=(("ID", "id"),), style="name"), Column("Quality", "quality", help="Given by the dataset authors; compare only inside this dataset."),
-    Column("Tilt series", "tilt-series", numeric=True), Column("Tilt range", "tilt-range"), Column("Tomograms", "tomograms", numeric=True),
-    Column("Voxel spacing", "voxel-spacing", numeric=True), Column("Annotations", "annotations", numeric=True), Column("Objects", "objects", style="objects"),
+    Column("Tilt series", "tilt-series", numeric=True, also=(("Tilt range", "tilt-range"),)), Column("Tomograms", "tomograms", numeric=True, also=(("Voxel spacing", "voxel-spacing"),)), Column("Annotations", "annotations", numeric=True), Column("Objects", "objects", style="objects"),
+    Column("Complete", "completeness", numeric=True, help="Share of what is needed to work with a run: frames, gain, mdoc, tilt series, angles, dose, CTF, alignment, tomogram, annotations."),
     Column("Size", "size", numeric=True), Column("", style="actions"),
 )  # fmt: skip
 RUN_SORTS: Mapping[str, orders.Key] = {
     "run-name": orders.column("name"), "quality": orders.mean("tiltseries", "tilt_series_quality", without=0), "tilt-series": orders.counted("tiltseries"),
     "tilt-range": orders.most("tiltseries", "tilt_range"), "tomograms": orders.counted("tomogram"), "voxel-spacing": orders.least("tomogram", "voxel_spacing"),
     "annotations": orders.counted("annotation"), "objects": orders.distinct("annotation", "object_name"), "size": orders.size,
+    "completeness": lambda scope: completeness(scope.masks).astype(np.float64),
 }  # fmt: skip
 
+CHUNK = 200
+"""Runs that are read at a time for a table to take away."""
+
+PREFIXED = tuple(f"{tab}-{name}" for tab in datasettables.MAKERS for name in TABLE)
 CONTENTS = {
     "raw-frames": ("Frames", "Raw movies of the camera, one per tilt angle."), "gain": ("Gain reference", "Correction image of the camera."),
     "tilt-series": ("Tilt series", "Stack of projection images."), "ctf": ("CTF", "Defocus is recorded for the sections of the tilt series."),
@@ -77,6 +86,7 @@ class RunRow:
     voxels: str
     annotations: int
     objects: summaries.Objects
+    completeness: int
     size: int
     view: str
     download: str
@@ -102,11 +112,13 @@ class DatasetPage(Context):
     contents: tuple[Content, ...]
     size: int
     files: int
-    table: Table[RunRow]
+    tabs: tuple[Crumb, ...]
+    tab: str
+    table: Table[Any]
     panel: Panel
     side: str
-    deposition: str
-    """Name of the deposition that the table is limited to."""
+    deposition: Crumb | None
+    """The deposition that the table is limited to, with the address that does away with the limit."""
 
     info: str
     cite: str
@@ -141,20 +153,65 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         picture=picture,
         licence=row["licence"],
     )
-    table = _table(asked, number, found)
-    overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows))
+    tab = _tab(asked)
+    table = (
+        _table(asked, number, found)
+        if tab == "runs"
+        else plaintables.table(asked, datasettables.MAKERS[tab](asked, number))
+    )
+    if moved := plaintables.past_the_end(asked, table, "" if tab == "runs" else tab):
+        return Moved(moved)
+    overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows if r.identifier))
     return DatasetPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
-        ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *found.parameters})), canonical=asked.origin + links.page("dataset", number),
+        ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *PREFIXED, *found.parameters})), canonical=asked.origin + links.page("dataset", number),
         overlay=overlay, id=number, identifier=name, licence=row["licence"] or "", released=formats.date(row["release_date"]),
         modified=formats.date(row["last_modified_date"]), hidden=hidden_note(row),
         picture=picture, about=about,
         text=links.pieces(row["description"]), authors=people, publications=links.listed(row["dataset_publications"]),
         databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, series),
-        contents=_contents(asked, number), size=size.size, files=size.files, table=table,
+        contents=_contents(asked, number), size=size.size, files=size.files, table=table, tab=tab, tabs=_tabs(asked, tab),
         panel=make_panel(Scope(asked.portal, "run", asked.viewer, asked.version, number), found, asked.address), side=asked.portal.settings.filter_side,
-        deposition="", info=drawers.link(asked, "dataset"), cite=drawers.cite_link(asked, "dataset"), download=downloads.link(asked, "dataset", number),
+        deposition=_limited(asked, found), info=drawers.link(asked, "dataset"), cite=drawers.cite_link(asked, "dataset"), download=downloads.link(asked, "dataset", number),
     )  # fmt: skip
+
+
+def rows(asked: Asked) -> Iterator[Any] | Moved:
+    """Give every row of the open tab."""
+    number = identifier(asked, "dataset")
+    if isinstance(number, Moved):
+        return number
+    asked.get("dataset", number)
+    tab = _tab(asked)
+    if tab != "runs":
+        return plaintables.exported(asked, datasettables.MAKERS[tab](asked, number))
+    found = filtered("run", asked.address, asked.portal.catalog.schema)
+    ids, _, _ = _listed(asked, number, found)
+    chunks = range(0, len(ids), CHUNK)
+    return (row for begin in chunks for row in run_rows(asked, ids[begin : begin + CHUNK], found.active))
+
+
+def _tab(asked: Asked) -> str:
+    given = asked.address.first("table-tab").lower()
+    return given if given in datasettables.MAKERS else "runs"
+
+
+def _tabs(asked: Asked, current: str) -> tuple[Crumb, ...]:
+    base = asked.address.without([*drawers.PARAMETERS, *downloads.PARAMETERS])
+    names = {"runs": "Runs", "objects": "Objects", "depositions": "Depositions", "files": "Files"}
+    return tuple(
+        Crumb(text, "" if tab == current else str(base.set({"table-tab": tab if tab != "runs" else None})))
+        for tab, text in names.items()
+    )
+
+
+def _limited(asked: Asked, found: Filtered) -> Crumb | None:
+    """Name the depositions that the runs are limited to."""
+    active = next((a for a in found.active if a.filter.parameter == "deposition-id"), None)
+    if active is None:
+        return None
+    words = " or ".join(active.filter.words(v) for v in active.values)
+    return Crumb(words, str(asked.address.without(["deposition-id", "page"])))
 
 
 def _back(asked: Asked, found: Filtered) -> str:
@@ -234,11 +291,19 @@ def _share(number: int, runs: int) -> str:
     )
 
 
-def _table(asked: Asked, number: int, found: Filtered) -> Table[RunRow]:
+def _listed(asked: Asked, number: int, found: Filtered) -> tuple[list[int], Order, int]:
+    """Give the runs that the filters leave, in order, and how many there are without filters."""
     order = read_order(asked.address, RUN_COLUMNS, (("run-name", False),))
     scope = Scope(asked.portal, "run", asked.viewer, asked.version, number)
-    ids = orders.arranged(scope, matching(scope, found.active), order, RUN_SORTS)
-    total = int(scope.listed.sum())
+    return (
+        orders.arranged(scope, matching(scope, found.active), order, RUN_SORTS),
+        order,
+        int(scope.listed.sum()),
+    )
+
+
+def _table(asked: Asked, number: int, found: Filtered) -> Table[RunRow]:
+    ids, order, total = _listed(asked, number, found)
     rows = run_rows(asked, slice_page(ids, asked.address), found.active)
     return Table(
         "Runs",
@@ -264,6 +329,7 @@ def run_rows(asked: Asked, ids: Sequence[int], active: Sequence[Active] = ()) ->
     annotations, objects = summaries.counts(asked, "annotation", "run_id", ids), summaries.objects(asked, "run_id", ids)
     sizes, best = summaries.file_sizes(asked, "run_id", ids), summaries.best_tomograms(asked, ids)
     carried = asked.address.only({a.filter.parameter for a in active if a.filter.level in {"annotation", "tomogram"}})
+    shares = complete(asked.portal.catalog.masks(asked.viewer, asked.version), ids)
     out = []
     for r in summaries.find_in_order(asked, "run", ids):
         i, t, v = r["id"], best.get(r["id"]), volumes.get(r["id"])
@@ -274,7 +340,7 @@ def run_rows(asked: Asked, ids: Sequence[int], active: Sequence[Active] = ()) ->
                 i, asked.name("run", i), str(carried.at(links.page("run", i))), r["name"], summaries.picture(asked, _photo(t), alt),
                 formats.run_quality([s["tilt_series_quality"] for s in mine for _ in range(s["n"])]), sum(s["n"] for s in mine),
                 "; ".join(dict.fromkeys(formats.tilt_range(s["tilt_range"], s["tilt_min"], s["tilt_max"]) for s in mine)), v["n"] if v else 0,
-                formats.span([v["min_voxel_spacing"], v["max_voxel_spacing"]], "Å") if v else "", annotations[i], objects.get(i, summaries.Objects()),
+                formats.span([v["min_voxel_spacing"], v["max_voxel_spacing"]], "Å") if v else "", annotations[i], objects.get(i, summaries.Objects()), shares[i].share,
                 sizes.get(i, summaries.Bytes()).size, f"/view/runs/{i}" if t else "", downloads.link(asked, "run", i),
             )
         )  # fmt: skip

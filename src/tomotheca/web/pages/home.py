@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 CARDS = 6
 TOP = 10
-LISTING = "/browse-data/datasets"
+CONTRIBUTORS = 24
+LISTING, RUNS = "/browse-data/datasets", "/browse-data/runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ class Home(Context):
     newest: tuple[DatasetRow, ...]
     objects: tuple[Topic, ...]
     organisms: tuple[Topic, ...]
+    contributors: tuple[Topic, ...]
+    """Who is author of most datasets and depositions."""
+
     empty: bool
     graphql: str
     hero: tuple[summaries.Picture, ...]
@@ -67,13 +71,13 @@ def home(asked: Asked) -> Home:
         title=settings.site_name, description=settings.tagline, tagline=settings.tagline, overlay=overlay, canonical=f"{asked.origin}/",
         ignored=(*ignored, *unknown(asked.address, ())),
         counters=(
-            Counter("Datasets", numbers["dataset"], LISTING), Counter("Runs", numbers["run"], f"{LISTING}?sort=-runs"),
-            Counter("Tilt series", numbers["tiltseries"], f"{LISTING}?files=tilt-series"),
-            Counter("Tomograms", numbers["tomogram"], f"{LISTING}?sort=-tomograms"),
-            Counter("Annotations", numbers["annotation"], f"{LISTING}?sort=-annotations"),
+            Counter("Datasets", numbers["dataset"], LISTING), Counter("Runs", numbers["run"], RUNS),
+            Counter("Tilt series", numbers["tiltseries"], f"{RUNS}?files=tilt-series"),
+            Counter("Tomograms", numbers["tomogram"], f"{RUNS}?files=tomogram"),
+            Counter("Annotations", numbers["annotation"], "/browse-data/objects"),
             Counter("Species", len({o.note or o.name for o in organisms}), f"{LISTING}?sort=organism"),
         ),
-        newest=tuple(rows), objects=_objects(asked), organisms=organisms[:TOP], empty=not numbers["dataset"], graphql=f"{asked.origin}/graphql",
+        newest=tuple(rows), objects=_objects(asked), organisms=organisms[:TOP], contributors=_contributors(asked), empty=not numbers["dataset"], graphql=f"{asked.origin}/graphql",
         hero=tuple(r.picture for r in rows if r.picture.src)[:3],
     )  # fmt: skip
 
@@ -115,6 +119,18 @@ def _objects(asked: Asked) -> tuple[Topic, ...]:
         )
         for r in found
     )
+
+
+def _contributors(asked: Asked) -> tuple[Topic, ...]:
+    """Give the authors of most datasets; one of the same name and ORCID is one."""
+    c = asked.portal.catalog.compiler(asked.viewer)
+    row = c.table("dataset_author")
+    number = sa.func.count(row.c.dataset_id.distinct()).label("n")
+    statement = sa.select(row.c.name, row.c.orcid, number).where(*c.visible("dataset_author", row))
+    found = asked.portal.catalog.execute(
+        statement.group_by(row.c.name, row.c.orcid).order_by(number.desc(), row.c.name).limit(CONTRIBUTORS)
+    )
+    return tuple(Topic(r["name"], r["n"], str(Address(LISTING, (("author", r["name"]),)))) for r in found)
 
 
 def _instances(number: int | None) -> str:

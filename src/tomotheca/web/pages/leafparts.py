@@ -11,6 +11,7 @@ from tomotheca.web import links, previews, summaries
 from tomotheca.web.format import Badge
 from tomotheca.web.page import Asked, Crumb
 from tomotheca.web.pages.leaftables import first_points
+from tomotheca.web.placed import DRAWABLE, Placed, placed
 from tomotheca.web.recordparts import to
 from tomotheca.web.values import MISSING, NONE, Grid, Section, Value, field, plain
 
@@ -23,7 +24,7 @@ BADGES = {
     "is_author_submitted": Badge("Author submitted", "plain", "Submitted by the dataset's authors."),
     "is_visualization_default": Badge("Default in viewer", "plain", "The viewer opens this tomogram of the run."),
 }
-POINTED = previews.DRAWABLE["ndjson"]
+POINTED = DRAWABLE["ndjson"]
 
 
 def preview(asked: Asked, kind: str, row: Row) -> previews.Preview | None:
@@ -42,30 +43,30 @@ def best_for(asked: Asked, annotation: Row) -> Row | None:
     files = _files(asked, annotation)
     used = {f["alignment_id"] for f in files}
     found = asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": annotation["run_id"]}})
-    drawn = {kind for kinds in previews.DRAWABLE.values() for kind in kinds}
+    drawn = {kind for kinds in DRAWABLE.values() for kind in kinds}
     if not any(f["shape_type"] in drawn for f in files):
         return None
     return min((t for t in found if None in used or t["alignment_id"] in used), key=summaries.preference, default=None)
 
 
 def _files(asked: Asked, annotation: Row) -> list[Row]:
-    """Give the files of an annotation with shape and spacing."""
-    catalog = asked.portal.catalog
-    shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_eq": annotation["id"]}})
-    kinds = {s["id"]: s["shape_type"] for s in shapes}
-    files = (
-        catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}})
-        if kinds
-        else []
-    )
-    edges = {
-        s["id"]: s["voxel_spacing"]
-        for s in catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": annotation["run_id"]}})
-    }
-    return [
-        {**f, "shape_type": kinds[f["annotation_shape_id"]], "spacing": edges.get(f["tomogram_voxel_spacing_id"])}
-        for f in files
-    ]
+    """Give the files of an annotation with shape and spacing; several parts of a page need them."""
+
+    def answer() -> list[Row]:
+        catalog = asked.portal.catalog
+        shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation_id": {"_eq": annotation["id"]}})
+        kinds = {s["id"]: s["shape_type"] for s in shapes}
+        if not kinds:
+            return []
+        files = catalog.find("annotation_file", asked.viewer, where={"annotation_shape_id": {"_in": list(kinds)}})
+        spacings = catalog.find("tomogram_voxel_spacing", asked.viewer, where={"run_id": {"_eq": annotation["run_id"]}})
+        edges = {s["id"]: s["voxel_spacing"] for s in spacings}
+        return [
+            {**f, "shape_type": kinds[f["annotation_shape_id"]], "spacing": edges.get(f["tomogram_voxel_spacing_id"])}
+            for f in files
+        ]
+
+    return asked.portal.memory.get(("files of", annotation["id"], asked.viewer, asked.version), answer)
 
 
 def middle(asked: Asked, annotation: Row, tomogram: Row | None) -> tuple[float, float, float] | None:
@@ -126,46 +127,23 @@ def first_sections(asked: Asked, kind: str, row: Row) -> tuple[Section, ...]:
 
 def _valid(asked: Asked, tomogram: Row) -> Section:
     """Say which annotations lie where they should on a tomogram, and which were made under another alignment."""
-    made = _alignments_of(asked, tomogram["run_id"])
-    rows = asked.portal.catalog.find(
-        "annotation", asked.viewer, where={"run_id": {"_eq": tomogram["run_id"]}}, order=[("id", "asc")]
-    )
-    fit = [a for a in rows if made.get(a["id"], set()) & {None, tomogram["alignment_id"]}]
-    rest = [a for a in rows if made.get(a["id"]) and a not in fit]
-    fields = [field("Fit this tomogram", _linked(asked, fit) or NONE)]
+    made = placed(asked, tomogram["run_id"])
+    fit = [a for a in made if a.fits(tomogram["alignment_id"])]
+    rest = [a for a in made if a.alignments and a not in fit]
+    fields = [field("Fit this tomogram", _linked(asked, tomogram["run_id"], fit) or NONE)]
     if rest:
-        fields.append(
-            field(
-                "Need a transform",
-                [
-                    *_linked(asked, rest),
-                    plain("Made under another alignment: they would lie in the wrong place here.", style="missing"),
-                ],
-            )
-        )
+        why = plain("Made under another alignment: they would lie in the wrong place here.", style="missing")
+        fields.append(field("Need a transform", [*_linked(asked, tomogram["run_id"], rest), why]))
     return Section("Annotations", tuple(fields))
 
 
-def _alignments_of(asked: Asked, run: int) -> dict[int, set[int | None]]:
-    """Give the alignments that each annotation of a run was made under."""
-    catalog = asked.portal.catalog
-    shapes = catalog.find("annotation_shape", asked.viewer, where={"annotation": {"run_id": {"_eq": run}}})
-    owner = {s["id"]: s["annotation_id"] for s in shapes}
-    found: dict[int, set[int | None]] = {}
-    for f in catalog.find(
-        "annotation_file", asked.viewer, where={"annotation_shape": {"annotation": {"run_id": {"_eq": run}}}}
-    ):
-        found.setdefault(owner[f["annotation_shape_id"]], set()).add(f["alignment_id"])
-    return found
-
-
-def _linked(asked: Asked, rows: Sequence[Row]) -> list[Value]:
+def _linked(asked: Asked, run: int, found: Sequence[Placed]) -> list[Value]:
     """Link annotations by their objects; very many are counted and found on the run's page."""
-    found = [to(asked, "annotation", a["id"], a["object_name"]) for a in rows[:MOST_LINKS]]
-    if len(rows) > MOST_LINKS:
-        more = f"{links.page('run', rows[0]['run_id'])}?table-tab=annotations"
-        found.append(plain(f"{formats.count(len(rows) - MOST_LINKS)} more", href=more))
-    return found
+    shown = [to(asked, "annotation", a.id, a.object_name) for a in found[:MOST_LINKS]]
+    if len(found) > MOST_LINKS:
+        more = f"{links.page('run', run)}?table-tab=annotations"
+        shown.append(plain(f"{formats.count(len(found) - MOST_LINKS)} more", href=more))
+    return shown
 
 
 def _levels(tomogram: Row) -> tuple[Section, ...]:
@@ -200,13 +178,9 @@ def _shapes(asked: Asked, annotation: Row) -> Section:
 
 def _siblings(asked: Asked, annotation: Row) -> tuple[Section, ...]:
     """Link the other annotations of the same object in the run."""
-    where = {"run_id": {"_eq": annotation["run_id"]}, "object_id": {"_eq": annotation["object_id"]}}
-    found = [
-        a
-        for a in asked.portal.catalog.find("annotation", asked.viewer, where=where, order=[("id", "asc")])
-        if a["id"] != annotation["id"]
-    ]
-    return (Section("Same object in this run", (field("Annotations", _linked(asked, found)),)),) if found else ()
+    run = annotation["run_id"]
+    others = [a for a in placed(asked, run) if a.object_name == annotation["object_name"] and a.id != annotation["id"]]
+    return (Section("Same object in this run", (field("Annotations", _linked(asked, run, others)),)),) if others else ()
 
 
 def _users(asked: Asked, alignment: Row) -> Section:
@@ -215,11 +189,11 @@ def _users(asked: Asked, alignment: Row) -> Section:
     tomograms = catalog.find(
         "tomogram", asked.viewer, where={"alignment_id": {"_eq": alignment["id"]}}, order=[("id", "asc")]
     )
-    used = [i for i, made in _alignments_of(asked, alignment["run_id"]).items() if alignment["id"] in made]
-    annotations = summaries.find_in_order(asked, "annotation", sorted(used))
+    used = [a for a in placed(asked, alignment["run_id"]) if alignment["id"] in a.alignments]
     shown = [to(asked, "tomogram", t["id"], formats.quantity(t["voxel_spacing"], "Å")) for t in tomograms]
     return Section(
-        "Used by", (field("Tomograms", shown or NONE), field("Annotations", _linked(asked, annotations) or NONE))
+        "Used by",
+        (field("Tomograms", shown or NONE), field("Annotations", _linked(asked, alignment["run_id"], used) or NONE)),
     )
 
 

@@ -98,7 +98,7 @@ def series_sections(asked: Asked, series: Row) -> Cells:
     ]  # fmt: skip
     kinds = ("per_section_parameters", "frame", "per_section_alignment_parameters")
     columns = [(kind, f) for kind in kinds for f in _fields(asked, kind) if kind == kinds[0] or f.name != "z_index"]
-    columns.sort(key=lambda kf: kf[1].name not in FIRST)
+    columns.sort(key=lambda kf: FIRST.index(kf[1].name) if kf[1].name in FIRST else len(FIRST))
     return _joined("Sections", columns, rows)
 
 
@@ -142,12 +142,19 @@ def _joined(noun: str, columns: Sequence[tuple[str, Field]], rows: Sequence[Mapp
     ]
 
     def show(row: Row) -> tuple[Value, ...]:
-        return tuple(value_of(f, row["parts"][kind] or {f.name: None}) for kind, f in known)
+        return tuple(_in_a_line(value_of(f, row["parts"][kind] or {f.name: None})) for kind, f in known)
 
     return Cells(
         noun, tuple(Column(f.label.strip(), f.name, numeric=f.type in {int, float}) for _, f in known), tuple(raw), show,
         missing=tuple(f.label.strip() for kind, f in columns if (kind, f) not in known),
     )  # fmt: skip
+
+
+def _in_a_line(value: Value) -> Value:
+    """Write a matrix in one line: rows of a table stay low."""
+    if value.style != "matrix":
+        return value
+    return plain("; ".join(" ".join(row.split()) for row in value.pieces[0].text.split("\n")), style="code")
 
 
 def points(asked: Asked, annotation: Row) -> Cells | None:

@@ -147,6 +147,13 @@ def rows(asked: Asked) -> Iterator[ObjectRow]:
     return (counted[r["id"]] for r in rank([_sortable(r) for r in counted.values()], order))
 
 
+def of_dataset(asked: Asked, dataset: int) -> Iterator[ObjectRow]:
+    """Give every object that is annotated in a dataset."""
+    scope = Scope(asked.portal, "annotation", asked.viewer, asked.version)
+    marked = scope.masks.visible("annotation") & (scope.masks.world.numbers("annotation", "_owner") == dataset)
+    return _counted(Chosen(scope, marked))
+
+
 def _listing(asked: Asked, panel: Panel, shown: int, total: int) -> listing.Listing:
     return listing.Listing(listing.tabs_of(asked, PATH, shown), panel, asked.portal.settings.filter_side, (), not total)
 

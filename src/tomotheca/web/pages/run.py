@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ from tomotheca.web import downloads, drawers, links, meta, previews, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.filters import compose
 from tomotheca.web.filterset import DATA_TYPES
+from tomotheca.web.knowing import Complete, complete
 from tomotheca.web.page import Asked, Context, Crumb, Moved
-from tomotheca.web.pages import runtables
+from tomotheca.web.pages import plaintables, runparts
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import CONTENTS, Content
 from tomotheca.web.pages.rows import hidden_note
@@ -117,6 +118,12 @@ class RunPage(Context):
     tabs: tuple[Crumb, ...]
     tab: str
     table: Table[Any]
+    total: int
+    """Rows of the open tab without filters."""
+
+    complete: Complete
+    attached: tuple[links.Piece, ...]
+    """Gain references and mdoc files."""
 
 
 def run(asked: Asked) -> RunPage | Moved:
@@ -127,10 +134,7 @@ def run(asked: Asked) -> RunPage | Moved:
     row = asked.get("run", number)
     dataset = asked.get("dataset", row["dataset_id"])
     overlay, ignored = over(asked, ("run", number))
-    things = {
-        kind: asked.portal.catalog.find(kind, asked.viewer, where={"run_id": {"_eq": number}})
-        for kind in ("tiltseries", "tomogram", "annotation", "alignment", "identified_object")
-    }
+    things = _things(asked, number)
     tab = _tab(asked, things)
     best = min(things["tomogram"], key=summaries.preference, default=None)
     carried = filtered("run", asked.address, asked.portal.catalog.schema)
@@ -139,7 +143,10 @@ def run(asked: Asked) -> RunPage | Moved:
     )
     sizes = summaries.file_roles(asked, "run_id", [number]).get(number, {})
     around = _neighbours(asked, row)
-    table, misread = _table(asked, number, tab, things)
+    made, misread = _made(asked, number, tab, things)
+    table = plaintables.table(asked, made)
+    if moved := plaintables.past_the_end(asked, table, PREFIXES[tab]):
+        return Moved(moved)
     view = f"/view/runs/{number}" if best and best["s3_omezarr_dir"] else ""
     preview = _preview(asked, number, best, view)
     if isinstance(overlay, drawers.Drawer) and overlay.kind == "run":
@@ -162,7 +169,15 @@ def run(asked: Asked) -> RunPage | Moved:
         size=sum(b.size for b in sizes.values()), files=sum(b.files for b in sizes.values()),
         view=view, preview=preview, download=downloads.link(asked, "run", number), info=drawers.link(asked, "run"), cite=drawers.cite_link(asked, "run"),
         previous=around[0], next=around[1], tabs=_tabs(asked, number, things, sizes), tab=tab, table=table,
+        total=len(things.get(KINDS[tab], ())) or table.total, complete=complete(asked.portal.catalog.masks(asked.viewer, asked.version), [number])[number],
+        attached=runparts.attached(asked, number) if tab == "frames" else (),
     )  # fmt: skip
+
+
+def _things(asked: Asked, number: int) -> dict[str, list[Row]]:
+    """Read what a run holds."""
+    kinds = ("tiltseries", "tomogram", "annotation", "alignment", "identified_object")
+    return {kind: asked.portal.catalog.find(kind, asked.viewer, where={"run_id": {"_eq": number}}) for kind in kinds}
 
 
 def _preview(asked: Asked, number: int, best: Row | None, view: str) -> previews.Preview | None:
@@ -315,17 +330,27 @@ def _tabs(
     )
 
 
-def _table(
+def _made(
     asked: Asked, number: int, tab: str, things: Mapping[str, Sequence[Row]]
-) -> tuple[Table[Any], tuple[str, ...]]:
+) -> tuple[plaintables.Made, tuple[str, ...]]:
     """Make the table of the open tab; filters of the address narrow it where the tab has them."""
     kind = KINDS[tab]
     if kind not in {"annotation", "tomogram"}:
-        return runtables.MAKERS[tab](asked, number, things.get(kind, ())), ()
+        return runparts.MAKERS[tab](asked, number, things.get(kind, ())), ()
     found = filtered(kind, asked.address, asked.portal.catalog.schema)
     rows = things[kind]
     if found.active:
         rows = asked.portal.catalog.find(
             kind, asked.viewer, where={"_and": [{"run_id": {"_eq": number}}, compose(kind, found.active)]}
         )
-    return runtables.MAKERS[tab](asked, number, rows), found.ignored
+    return runparts.MAKERS[tab](asked, number, rows), found.ignored
+
+
+def rows(asked: Asked) -> Iterator[Row] | Moved:
+    """Give every row of the open tab, values as they are stored."""
+    number = identifier(asked, "run")
+    if isinstance(number, Moved):
+        return number
+    asked.get("run", number)
+    things = _things(asked, number)
+    return plaintables.exported(asked, _made(asked, number, _tab(asked, things), things)[0])

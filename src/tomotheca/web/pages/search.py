@@ -10,6 +10,7 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tomotheca.search.engine import WHOLE_NAME
 from tomotheca.search.library import library
 from tomotheca.search.marking import Piece
 from tomotheca.web.address import Address
@@ -44,6 +45,9 @@ LABELS = {
     "depositions": "Depositions",
     "docs": "Docs",
 }
+ORDER = ("datasets", "objects", "authors", "depositions", "runs", "docs")
+"""Groups of the first tab."""
+
 BEST = 5
 """Hits of each kind on the first tab."""
 
@@ -143,21 +147,16 @@ def _tabs(outcome: Outcome, address: Address, current: str) -> Iterator[Tab]:
 
 
 def _groups(maker: Maker, address: Address) -> Iterator[Group]:
-    """Give the best of each kind, the kind with the best hit first."""
+    """Give the best of each kind; kinds where something is called exactly so come first."""
     outcome, found = maker.outcome, []
-    for name, kind in TABS.items():
-        docs = outcome.best(kind, limit=BEST).tolist()
+    for place, name in enumerate(ORDER):
+        docs = outcome.best(TABS[name], limit=BEST).tolist()
         if docs:
-            found.append((-float(outcome.scores[docs[0]]), name, docs))
-    for _, name, docs in sorted(found):
+            found.append((float(outcome.scores[docs[0]]) < WHOLE_NAME, place, name, docs))
+    for *_, name, docs in sorted(found):
         hits = maker.hits(TABS[name], docs)
-        yield Group(
-            name,
-            LABELS[name],
-            outcome.counts[TABS[name]],
-            str(address.without(["page"]).set({"table-tab": name})),
-            hits,
-        )
+        href = str(address.without(["page"]).set({"table-tab": name}))
+        yield Group(name, LABELS[name], outcome.counts[TABS[name]], href, hits)
 
 
 def _group(maker: Maker, name: str, asked: Asked) -> Group:
