@@ -40,7 +40,7 @@ def to_run(page: Page, portal: str) -> None:
     page.get_by_role("link", name="Browse data", exact=True).first.click()
     expect(page).to_have_url(re.compile("/browse-data/datasets"))
     expect(page.locator("table tbody tr")).to_have_count(2)
-    page.get_by_label("Schizosaccharomyces pombe").check()
+    page.get_by_role("group", name="Organism name").get_by_label("Schizosaccharomyces pombe").check()
     if page.get_by_role("button", name="Apply").is_visible():
         page.get_by_role("button", name="Apply").click()
     expect(page).to_have_url(re.compile(r"organism=Schizosaccharomyces(\+|%20)pombe"))
