@@ -371,6 +371,14 @@ def test_s22_the_site_may_have_its_form_elsewhere_or_none(make: Make) -> None:
     assert closed.post("/contribute", data={"do": "save"}).status_code == 404
 
 
+def test_s22_the_licence_that_was_agreed_to_is_kept(make: Make, tmp_path: Path) -> None:
+    http = make(contribute_licence="CC-BY-4.0")
+    assert 'href="https://creativecommons.org/licenses/by/4.0/"' in http.get("/contribute").text
+    sent(http)
+    with Desk.open(tmp_path / "desk.sqlite") as desk:
+        assert desk.submissions.get(1).form["licence"] == ("CC-BY-4.0",)
+
+
 def test_n9_the_twin_says_what_the_form_asks(shared: TestClient) -> None:
     parts = shared.get("/contribute.json").json()["form"]["parts"]
     asked = {q["name"]: q for part in parts for group in part["groups"] for q in group["questions"]}
