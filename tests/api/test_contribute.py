@@ -56,7 +56,7 @@ def make(world: World, tmp_path: Path) -> Iterator[Make]:
 
     yield client
     for each in opened:
-        each.close()
+        shut(each)
 
 
 @pytest.fixture
@@ -71,6 +71,15 @@ def shared(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     app = create_app(Settings(root=world.root, desk_url=desk, contribute_rate_limit=0))
     with TestClient(app, base_url="http://portal.test", follow_redirects=False) as client:
         yield client
+    shut(client)
+
+
+def shut(client: TestClient) -> None:
+    """Close what an application has open."""
+    client.close()
+    portal = client.app.state.portal  # type: ignore[attr-defined]  # the frame has it
+    portal.desk.close()
+    portal.catalog.close()
 
 
 def send(http: TestClient, do: str = "submit", path: str = "/contribute", **given: Any) -> httpx.Response:
