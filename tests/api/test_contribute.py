@@ -44,15 +44,14 @@ Make = Callable[..., TestClient]
 @pytest.fixture
 def make(world: World, tmp_path: Path) -> Iterator[Make]:
     """Give applications with settings of the test's own, in front of the same archive."""
-    opened = []
+    opened: list[TestClient] = []
 
     def client(**given: Any) -> TestClient:
         settings = Settings(
             **{"root": world.root, "desk_url": str(tmp_path / "desk.sqlite"), "contribute_rate_limit": 0, **given}
         )
-        found = TestClient(create_app(settings), base_url="http://portal.test", follow_redirects=False)
-        opened.append(found)
-        return found
+        opened.append(TestClient(create_app(settings), base_url="http://portal.test", follow_redirects=False))
+        return opened[-1]
 
     yield client
     for each in opened:
@@ -76,7 +75,6 @@ def shared(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
 
 def shut(client: TestClient) -> None:
     """Close what an application has open."""
-    client.close()
     portal = client.app.state.portal  # type: ignore[attr-defined]  # the frame has it
     portal.desk.close()
     portal.catalog.close()
