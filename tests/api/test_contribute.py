@@ -44,19 +44,18 @@ Make = Callable[..., TestClient]
 @pytest.fixture
 def make(world: World, tmp_path: Path) -> Iterator[Make]:
     """Give applications with settings of the test's own, in front of the same archive."""
-    opened = []
+    opened: list[TestClient] = []
 
     def client(**given: Any) -> TestClient:
         settings = Settings(
             **{"root": world.root, "desk_url": str(tmp_path / "desk.sqlite"), "contribute_rate_limit": 0, **given}
         )
-        found = TestClient(create_app(settings), base_url="http://portal.test", follow_redirects=False)
-        opened.append(found)
-        return found
+        opened.append(TestClient(create_app(settings), base_url="http://portal.test", follow_redirects=False))
+        return opened[-1]
 
     yield client
     for each in opened:
-        each.close()
+        shut(each)
 
 
 @pytest.fixture
@@ -71,6 +70,14 @@ def shared(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
     app = create_app(Settings(root=world.root, desk_url=desk, contribute_rate_limit=0))
     with TestClient(app, base_url="http://portal.test", follow_redirects=False) as client:
         yield client
+    shut(client)
+
+
+def shut(client: TestClient) -> None:
+    """Close what an application has open."""
+    portal = client.app.state.portal  # type: ignore[attr-defined]  # the frame has it
+    portal.desk.close()
+    portal.catalog.close()
 
 
 def send(http: TestClient, do: str = "submit", path: str = "/contribute", **given: Any) -> httpx.Response:
@@ -369,6 +376,14 @@ def test_s22_the_site_may_have_its_form_elsewhere_or_none(make: Make) -> None:
     assert 'href="/contribute"' not in closed.get("/").text
     assert closed.get("/contribute").status_code == 404
     assert closed.post("/contribute", data={"do": "save"}).status_code == 404
+
+
+def test_s22_the_licence_that_was_agreed_to_is_kept(make: Make, tmp_path: Path) -> None:
+    http = make(contribute_licence="CC-BY-4.0")
+    assert 'href="https://creativecommons.org/licenses/by/4.0/"' in http.get("/contribute").text
+    sent(http)
+    with Desk.open(tmp_path / "desk.sqlite") as desk:
+        assert desk.submissions.get(1).form["licence"] == ("CC-BY-4.0",)
 
 
 def test_n9_the_twin_says_what_the_form_asks(shared: TestClient) -> None:

@@ -124,7 +124,7 @@ class Desk:
         notes = self.submissions.notes(known.id)
         can = "withdrawn" in MOVES[known.status].get(CONTRIBUTOR, ())
         return pages.track(
-            asked, known, notes, action=asked.address.path, csrf="", received=bool(asked.address.first("sent")), can_withdraw=can,
+            asked, known, notes, action=asked.address.path, csrf="", received=known.status == "submitted" and bool(asked.address.first("sent")), can_withdraw=can,
             problems=problems,
         )  # fmt: skip
 
@@ -201,6 +201,8 @@ class Desk:
             response.headers["retry-after"] = str(wait)
             return response
         title, form = typed.heading(filled), filled.pairs()
+        if posted.button == "submit":
+            form["licence"] = (self.settings.contribute_licence,)  # what was agreed to, whatever is set later
         if known is None:
             known, token = self.submissions.create(title, form)
             path = f"{PATH}/{token}"

@@ -144,7 +144,7 @@ def answers(typed: Typed, hidden: frozenset[str]) -> tuple[tuple[str, tuple[tupl
             ]  # fmt: skip
         else:
             lines = [
-                (a.label, _words(a, typed.all(a.name)))
+                (a.label, "Yes" if a.widget == "tick" else _words(a, typed.all(a.name)))
                 for a in section.asks
                 if typed.all(a.name) and a.name not in hidden
             ]

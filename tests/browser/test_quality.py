@@ -1,0 +1,52 @@
+"""Every route under axe: light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.browser.portal import build, served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+    from tests.browser.conftest import PageLog
+
+pytestmark = pytest.mark.browser
+
+WIDTHS = {1440: 900, 360: 800}
+PAGES = (
+    "/", "/browse-data/datasets", "/browse-data/depositions", "/browse-data/runs", "/browse-data/objects", "/browse-data/runs?object=nothing-like-it", "/search?q=ribosome", "/search?q=ribosme", "/datasets/10001", "/runs/1",
+    "/runs/1?table-tab=tomograms", "/depositions/10301", "/tilt-series/1", "/tomograms/1", "/annotations/1", "/alignments/1", "/datasets/10001?dl=DS-10001", "/tomograms/1?dl=TM-1&dl-tab=curl", "/annotations/1?dl=AN-1",
+    "/runs/1?metadata=run", "/runs/1?metadata=run&tab=howToCite", "/statistics", "/contribute", "/docs", "/docs/data-schema", "/login", "/runs/77777",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("portal")
+    build(root)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with served(root, port) as address:
+        yield address
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_N1_N3_N4_a_page_is_accessible_in_light_and_dark_and_fits(
+    page: Page, page_log: PageLog, accessibility_findings: Callable[[], list[str]], portal: str, path: str
+) -> None:
+    page.goto(portal + path)
+    found: list[str] = []
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        wider = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        if (more := page.evaluate(wider)) > 0:
+            found.append(f"{width} px: the page is {more} px too wide")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
+            found += [f"{width} px, {scheme}: {one}" for one in accessibility_findings()]
+    assert not found, "\n".join(found)
+    assert page_log.foreign(portal) == []
+    assert page_log.violations() == []
