@@ -67,7 +67,7 @@ def small(lab: Any) -> Iterator[Path]:
     place = lab.folder / "small"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("no file system can be mounted here: the limit of file sizes is tested instead")

@@ -140,6 +140,8 @@ class _Automaton:
         self.ignore_case = ignore_case
         self.signs: list[int] = []
         self.steps: list[dict[int, int]] = []
+        self.nothings = 0
+        """Alternatives that can be passed in two ways without reading anything."""
 
     def read(self, tree: Any) -> None:
         """Read an expression.
@@ -206,8 +208,8 @@ class _Automaton:
             return _Part()
         return self._state(_sign(op, value, self.ignore_case))
 
-    @staticmethod
-    def _either(parts: list[_Part]) -> _Part:
+    def _either(self, parts: list[_Part]) -> _Part:
+        self.nothings += sum(part.empty for part in parts) > 1
         return _Part(
             [s for part in parts for s in part.first],
             [s for part in parts for s in part.last],
@@ -216,7 +218,10 @@ class _Automaton:
 
     def _repeated(self, least: int, most: int, tree: Any) -> _Part:
         if most > COPIES:
+            before = self.nothings
             found = self._sequence(tree)
+            if self.nothings > before:
+                raise ValueError(CIRCLE)
             self._step(found, found)
             return _Part(found.first, found.last, found.empty or least == 0)
         parts = [self._sequence(tree) for _ in range(most)]
