@@ -15,8 +15,10 @@ from tomotheca.web.filterset import DATA_TYPES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tomotheca.catalog.catalog import Catalog
     from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Clause
+    from tomotheca.catalog.viewer import Viewer
     from tomotheca.web.filters import Active
 
 
@@ -96,15 +98,18 @@ ROWS: Mapping[str, tuple[str, Callable[[Masks], NDArray[np.int64]]]] = {"complet
 def resolved(masks: Masks, active: Sequence[Active]) -> tuple[Active, ...]:
     """Turn filters on what is known in memory, and on words, into filters on identifiers."""
     return tuple(
-        _searched(masks, a) if a.filter.parameter == "search" else _resolved(masks, a) if a.filter.rows else a
+        searched(masks.world.catalog, masks.viewer, a)
+        if a.filter.parameter == "search"
+        else _resolved(masks, a)
+        if a.filter.rows
+        else a
         for a in active
     )
 
 
-def _searched(masks: Masks, a: Active) -> Active:
+def searched(catalog: Catalog, viewer: Viewer, a: Active) -> Active:
     """Ask the full-text index: every value of `search` must be found."""
-    catalog, level = masks.world.catalog, a.filter.level
-    clause: Clause = {"_and": [{"id": {"_in": matching(catalog, level, value, masks.viewer)}} for value in a.values]}
+    clause: Clause = {"_and": [{"id": {"_in": matching(catalog, a.filter.level, v, viewer)}} for v in a.values]}
     return replace(a, filter=replace(a.filter, clause=lambda _: clause))
 
 

@@ -51,7 +51,7 @@ FRAME = 1200
 SMALL = 16_000
 """Bytes of a file of points up to which they stand in the state; more are opened piece by piece, where the archive has them so."""
 
-MOST_LISTED = 30
+MOST_LISTED = 60
 """Layers that are in the state although they are off; the page names the others."""
 
 POINT_BYTES = 4 << 20

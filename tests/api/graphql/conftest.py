@@ -18,6 +18,7 @@ from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.totals import recount
 from tomotheca.catalog.vectors import pack
 from tomotheca.schema import SCHEMA
+from tomotheca.search.writing import Writer
 from tomotheca.settings import Settings
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def filled(url: str) -> Catalog:
         make_indexes(connection, tables)
         recount(connection, tables, None)
         pack(connection, tables, SCHEMA)
+        Writer(connection, tables, SCHEMA, swap.insert).write()
     return opened
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,14 @@ from tomotheca.web.address import Address
 from tomotheca.web.filters import Active, compose, registry
 from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.grammar import NONE
+from tomotheca.web.knowing import searched
 from tomotheca.web.page import MAX_VALUES
 from tomotheca.web.panel import canonical
 
 if TYPE_CHECKING:
+    from tomotheca.catalog.catalog import Catalog
     from tomotheca.catalog.query import Clause
+    from tomotheca.catalog.viewer import Viewer
     from tomotheca.web.filtering import Filter
 
 Pairs = Sequence[tuple[str, str]]
@@ -83,6 +86,14 @@ class Query:
         """Give the clause without the filters of pages, and without the wanted values of one field."""
         conditions = self.conditions.clause(without) if self.conditions else {}
         return both([*self.fixed, conditions])
+
+
+def found_in(query: Query, catalog: Catalog, viewer: Viewer) -> Query:
+    """Let the full-text index say which rows the words of `search` find, as it does for pages."""
+    if all(a.filter.parameter != "search" for a in query.active):
+        return query
+    active = tuple(searched(catalog, viewer, a) if a.filter.parameter == "search" else a for a in query.active)
+    return replace(query, active=active, clause=both([query.rest(), compose(query.kind, active)]))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tomotheca.api.rest.lists import Lists, Stream
 from tomotheca.api.rest.names import Names, kebab, quoted
 from tomotheca.api.rest.openapi import document
 from tomotheca.api.rest.plans import Plans
-from tomotheca.api.rest.query import CONTROLS, Query, Reader
+from tomotheca.api.rest.query import CONTROLS, Query, Reader, found_in
 from tomotheca.catalog.writers import WRITERS
 from tomotheca.errors import NotFoundError, QueryError
 from tomotheca.web.address import Address
@@ -82,8 +82,9 @@ class Rest:
     def counts(self, request: Request) -> Response:
         """Count the values of a list."""
         negotiated(request, ONLY_JSON)
-        query = self.reader.read(self.names.kind(request.path_params["kinds"]), _pairs(request), ("where",))
         viewer = request.state.viewer
+        query = self.reader.read(self.names.kind(request.path_params["kinds"]), _pairs(request), ("where",))
+        query = found_in(query, self.site.catalog, viewer)
         total = self.lists.total(query, viewer)
         return _json(request, {"facets": self.facets.count(query, viewer), "total": total})
 
@@ -112,8 +113,8 @@ class Rest:
     def _listed(self, request: Request, kind: str, base: Clause | None) -> Response:
         form = request.path_params.get("format") or negotiated(request)
         controls = CONTROLS if form == "json" else tuple(c for c in CONTROLS if c != "total")
-        query = self.reader.read(kind, _pairs(request), controls, base)
         viewer = request.state.viewer
+        query = found_in(self.reader.read(kind, _pairs(request), controls, base), self.site.catalog, viewer)
         if form != "json":
             return self._stream(request, query, viewer, form)
         page = self.lists.page(query, viewer)
