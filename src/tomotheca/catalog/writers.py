@@ -11,15 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import orjson
 
 from tomotheca.errors import MissingExtraError
-from tomotheca.schema.core import is_matrix
-
-if TYPE_CHECKING:
-    from tomotheca.schema import Schema
 
 Values = Sequence[Any]
 
@@ -64,15 +60,6 @@ class Writer:
     extension: str
     write: Callable[[Sequence[Field], Iterable[Values]], Iterator[bytes]]
     """Gives the output in pieces. What cannot be written at all is raised by the call, before the first piece."""
-
-
-def public_fields(schema: Schema, kind: str) -> tuple[Named, ...]:
-    """Give the public columns of a kind in public order as fields; a JSON column that is text on the wire is text."""
-    return tuple(
-        Named(c.name, str if c.type is list and not is_matrix(kind, c) else c.type)
-        for c in schema.columns(kind)
-        if c.public
-    )
 
 
 def _listed(value: Any) -> Any:

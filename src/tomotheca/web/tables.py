@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-
-import sqlalchemy as sa
-
-from tomotheca.catalog.query import Clause, Compiler
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
     from tomotheca.web.address import Address, Pairs
-    from tomotheca.web.page import Asked
 
 R = TypeVar("R")
 SIZES = (20, 50, 100)
 MOST_DIGITS = 9
-Sort = Callable[[Compiler, Any], sa.ColumnElement[Any]]
-"""From compiler and row to the expression that a column is sorted by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,36 +203,6 @@ def rank(rows: Sequence[Row], order: Order) -> list[Row]:
         known = sorted((r for r in found if r[key] is not None), key=lambda r: natural(r[key]), reverse=descending)
         found = known + [r for r in found if r[key] is None]
     return found
-
-
-def ordered_ids(asked: Asked, kind: str, clause: Clause, order: Order, sorts: Mapping[str, Sort]) -> list[int]:
-    """Give the ids of all rows for which the clause holds, in order."""
-    c = asked.portal.catalog.compiler(asked.viewer)
-    row = c.table(kind)
-    keys = dict.fromkeys(k for k, _ in order.keys)
-    statement = sa.select(row.c.id, *(sorts[k](c, row).label(k) for k in keys if k != "id"))
-    found = asked.portal.catalog.execute(statement.where(*c.visible(kind, row), *c.where(kind, row, clause)))
-    return [r["id"] for r in rank(found, order)]
-
-
-def column(name: str) -> Sort:
-    """Sort by a column."""
-    return lambda _, row: row.c[name]
-
-
-def of_related(kind: str, key: str, expression: Callable[[Any], sa.ColumnElement[Any]], *, own: str = "id") -> Sort:
-    """Sort by an aggregate over related rows that the viewer sees: ``key`` on them is this row's ``own``."""
-
-    def make(c: Compiler, row: Any) -> sa.ColumnElement[Any]:
-        other = c.table(kind)
-        return sa.select(expression(other)).where(other.c[key] == row.c[own], *c.visible(kind, other)).scalar_subquery()
-
-    return make
-
-
-def counted(_: Any) -> sa.ColumnElement[Any]:
-    """Count rows."""
-    return sa.func.count()
 
 
 def slice_page(ids: Sequence[int], address: Address, *, prefix: str = "") -> list[int]:

@@ -15,7 +15,7 @@ from tomotheca.ingest.draft.found import Found, Survey, by_run
 from tomotheca.ingest.draft.guesses import Alias, Guess, Node, agreed, likely, listed, sure, unsure
 from tomotheca.ingest.draft.patterns import one_of, runs_source, sources, template
 from tomotheca.ingest.draft.picks import Pick, picks
-from tomotheca.ingest.draft.series import Path, angles_of, guesses, rate
+from tomotheca.ingest.draft.series import Path, guesses, rate
 from tomotheca.ingest.draft.volumes import DEFAULT, Kind, alignment, tomograms
 from tomotheca.ingest.draft.write import HINT
 from tomotheca.ingest.language import CONTAINERS, VERSIONS
@@ -330,9 +330,3 @@ def _stage(run: Found) -> tuple[str, ...]:
     if stack and recorded != sections and len(run.refined) == sections and (refined := run.of("tlt")):
         return (refined[0].path,)
     return ()
-
-
-def sections_fit(run: Found) -> bool:
-    """Whether the angles of a run are as many as the sections of its tilt series."""
-    stack = run.one("tiltseries")
-    return stack is None or len(angles_of(run)[0]) == stack.shape[0]

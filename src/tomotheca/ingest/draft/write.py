@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,8 +123,3 @@ def scalar(value: Any) -> str:
 def text_of(written: Written) -> str:
     """Give the text of a file."""
     return "\n".join(written.lines) + "\n"
-
-
-def lines_of(written: Written) -> Iterator[str]:
-    """Give a line for each TODO."""
-    return (f"line {line}: {path}: {todo.words}" for line, path, todo in written.todos)
