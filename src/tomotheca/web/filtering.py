@@ -36,6 +36,10 @@ LEVELS: Mapping[str, tuple[Level, str]] = {
 """Where a facet of each kind is asked, and the relation that leads there."""
 
 
+WORDS = "words"
+"""Value of `Filter.rows` for what full-text search finds."""
+
+
 @dataclass(frozen=True)
 class Filter:
     """One filter."""
@@ -79,7 +83,7 @@ class Filter:
     """Each value may need a row of its own; see ``object-mode``."""
 
     rows: str = ""
-    """What is known of rows in memory that the condition asks for, where the clause language has no words for it; see `knowing`."""
+    """What is known of rows that the condition asks for, where the clause language has no words for it; see `knowing`."""
 
 
 def chosen(column: str, values: Sequence[Any]) -> Clause:

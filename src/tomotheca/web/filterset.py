@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.schema import SCHEMA
-from tomotheca.web.filtering import Filter, chosen, either
+from tomotheca.web.filtering import WORDS, Filter, chosen, either
 from tomotheca.web.grammar import (
     NONE,
     TRI,
@@ -82,34 +82,6 @@ def _authors(values: Sequence[str]) -> Clause:
 
 def _orcids(values: Sequence[str]) -> Clause:
     return {"authors": {"orcid": {"_in": list(values)}}}
-
-
-def _search(values: Sequence[str]) -> Clause:
-    return {"_and": [either([{"title": contains(w)}, {"description": contains(w)}]) for v in values for w in words(v)]}
-
-
-def _search_datasets(values: Sequence[str]) -> Clause:
-    return {"_and": [_word_anywhere(w) for v in values for w in words(v)]}
-
-
-def _word_anywhere(word: str) -> Clause:
-    text = contains(word)
-    columns = (
-        "title", "description", "organism_name", "related_database_entries", "cell_name", "cell_component_name", "sample_preparation",
-    )  # fmt: skip
-    terms: list[Clause] = [{c: text} for c in columns]
-    objects = either([{"annotations": {"object_name": text}}, {"identified_objects": {"object_name": text}}])
-    terms += [{"authors": {"name": text}}, {"runs": objects}]
-    if word.upper().removeprefix("DS-").isdigit():
-        terms.append({"id": {"_in": list(_ids_or_none(word))}})
-    return {"_or": terms}
-
-
-def _ids_or_none(word: str) -> tuple[int, ...]:
-    try:
-        return identifiers(word)
-    except ValueError:
-        return ()
 
 
 def _id_words(value: Sequence[int]) -> str:
@@ -283,8 +255,8 @@ WRITTEN = (
     ),
     Filter("F50", "tag", "Tag", "Other", "deposition", "list", check_text, lambda vs: chosen("tag", vs), on=DEPOSITION, kind="deposition", column="tag"),
     Filter("F50", "tag", "Tag", "Other", "dataset", "text", check_text, lambda vs: {"deposition": chosen("tag", vs)}, on=frozenset({"dataset"})),
-    Filter("S4", "search", "Search", "", "dataset", "text", check_text, _search_datasets, on=EVERYWHERE),
-    Filter("S4", "search", "Search", "", "deposition", "text", check_text, _search, on=DEPOSITION),
+    Filter("S4", "search", "Search", "", "dataset", "text", check_text, lambda _: {}, rows=WORDS, on=EVERYWHERE),
+    Filter("S4", "search", "Search", "", "deposition", "text", check_text, lambda _: {}, rows=WORDS, on=DEPOSITION),
 )  # fmt: skip
 
 __all__ = ["DATA_TYPES", "KINDS", "WRITTEN", "bounds_words", "true"]

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tomotheca.catalog.masks import COMPARED
 from tomotheca.search.library import matching
+from tomotheca.web.filtering import WORDS
 from tomotheca.web.filterset import DATA_TYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tomotheca.catalog.catalog import Catalog
     from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Clause
-    from tomotheca.catalog.viewer import Viewer
     from tomotheca.web.filters import Active
 
 
@@ -91,36 +90,36 @@ def complete(masks: Masks, runs: Sequence[int]) -> dict[int, Complete]:
     }
 
 
-ROWS: Mapping[str, tuple[str, Callable[[Masks], NDArray[np.int64]]]] = {"completeness": ("run", completeness)}
-"""By name: kind of row, and the number that is known of each."""
-
-
 def resolved(masks: Masks, active: Sequence[Active]) -> tuple[Active, ...]:
-    """Turn filters on what is known in memory, and on words, into filters on identifiers."""
-    return tuple(
-        searched(masks.world.catalog, masks.viewer, a)
-        if a.filter.parameter == "search"
-        else _resolved(masks, a)
-        if a.filter.rows
-        else a
-        for a in active
-    )
-
-
-def searched(catalog: Catalog, viewer: Viewer, a: Active) -> Active:
-    """Ask the full-text index: every value of `search` must be found."""
-    clause: Clause = {"_and": [{"id": {"_in": matching(catalog, a.filter.level, v, viewer)}} for v in a.values]}
-    return replace(a, filter=replace(a.filter, clause=lambda _: clause))
+    """Turn filters on what is known of rows into filters on identifiers."""
+    return tuple(_resolved(masks, a) if a.filter.rows else a for a in active)
 
 
 def _resolved(masks: Masks, a: Active) -> Active:
-    kind, known = ROWS[a.filter.rows]
-    numbers = known(masks)
+    clause = KNOWN[a.filter.rows](masks, a)
+    return replace(a, filter=replace(a.filter, clause=lambda _: clause))
+
+
+def _complete_enough(masks: Masks, a: Active) -> Clause:
+    numbers = completeness(masks)
     found = np.zeros(len(numbers), bool)
     for value in a.values:
         one = np.ones(len(numbers), bool)
         for op, limit in value.comparisons:
             one &= COMPARED[op](numbers, limit)
         found |= one
-    clause: dict[str, Any] = {"id": {"_in": masks.world.ids(kind)[found].tolist()}}
-    return replace(a, filter=replace(a.filter, clause=lambda _: clause))
+    return {"id": {"_in": masks.world.ids("run")[found].tolist()}}
+
+
+def _found(masks: Masks, a: Active) -> Clause:
+    """Ask the full-text index: every value must be found."""
+
+    def ids(words: str) -> list[int]:
+        asked = ("words", a.filter.level, words, masks.viewer.curator, masks.hidden)
+        return masks.world.recent(asked, lambda: matching(masks.world.catalog, a.filter.level, words, masks.viewer))
+
+    return {"_and": [{"id": {"_in": ids(value)}} for value in a.values]}
+
+
+KNOWN: Mapping[str, Callable[[Masks, Active], Clause]] = {"completeness": _complete_enough, WORDS: _found}
+"""What is known of rows, and the condition that a filter on it makes."""

@@ -15,17 +15,17 @@ from tomotheca.errors import QueryError
 from tomotheca.schema.core import is_matrix
 from tomotheca.schema.vocabulary import QUALITY
 from tomotheca.web.address import Address
+from tomotheca.web.filtering import WORDS
 from tomotheca.web.filters import Active, compose, registry
 from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.grammar import NONE
-from tomotheca.web.knowing import searched
+from tomotheca.web.knowing import resolved
 from tomotheca.web.page import MAX_VALUES
 from tomotheca.web.panel import canonical
 
 if TYPE_CHECKING:
-    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Clause
-    from tomotheca.catalog.viewer import Viewer
     from tomotheca.web.filtering import Filter
 
 Pairs = Sequence[tuple[str, str]]
@@ -88,11 +88,11 @@ class Query:
         return both([*self.fixed, conditions])
 
 
-def found_in(query: Query, catalog: Catalog, viewer: Viewer) -> Query:
-    """Let the full-text index say which rows the words of `search` find, as it does for pages."""
-    if all(a.filter.parameter != "search" for a in query.active):
+def found_in(query: Query, masks: Masks) -> Query:
+    """Let what is known of rows beyond their fields, such as the words of `search`, choose rows as it does for pages."""
+    if not any(a.filter.rows for a in query.active):
         return query
-    active = tuple(searched(catalog, viewer, a) if a.filter.parameter == "search" else a for a in query.active)
+    active = resolved(masks, query.active)
     return replace(query, active=active, clause=both([query.rest(), compose(query.kind, active)]))
 
 
@@ -114,7 +114,8 @@ class Reader:
     @cached_property
     def _filters(self) -> Mapping[str, tuple[Filter, ...]]:
         return {
-            kind: tuple(f for f in registry(self.names.schema, kind) if not f.rows) for kind in self.names.schema.kinds
+            kind: tuple(f for f in registry(self.names.schema, kind) if f.rows in {"", WORDS})
+            for kind in self.names.schema.kinds
         }
 
     def read(self, kind: str, pairs: Pairs, controls: Sequence[str] = CONTROLS, base: Clause | None = None) -> Query:

@@ -30,6 +30,7 @@ from tomotheca.web.portal import Memory
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Clause
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.web.portal import Portal
@@ -84,7 +85,7 @@ class Rest:
         negotiated(request, ONLY_JSON)
         viewer = request.state.viewer
         query = self.reader.read(self.names.kind(request.path_params["kinds"]), _pairs(request), ("where",))
-        query = found_in(query, self.site.catalog, viewer)
+        query = found_in(query, self._masks(viewer))
         total = self.lists.total(query, viewer)
         return _json(request, {"facets": self.facets.count(query, viewer), "total": total})
 
@@ -110,11 +111,14 @@ class Rest:
             raise NotFoundError(message)
         return self._item(request, relation.target, other)
 
+    def _masks(self, viewer: Viewer) -> Masks:
+        return self.site.catalog.masks(viewer, self.site.catalog.watch.stamp(viewer))
+
     def _listed(self, request: Request, kind: str, base: Clause | None) -> Response:
         form = request.path_params.get("format") or negotiated(request)
         controls = CONTROLS if form == "json" else tuple(c for c in CONTROLS if c != "total")
         viewer = request.state.viewer
-        query = found_in(self.reader.read(kind, _pairs(request), controls, base), self.site.catalog, viewer)
+        query = found_in(self.reader.read(kind, _pairs(request), controls, base), self._masks(viewer))
         if form != "json":
             return self._stream(request, query, viewer, form)
         page = self.lists.page(query, viewer)
