@@ -7,7 +7,7 @@ runs they belong to, and an option counts the listed rows that have it among the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,11 +20,9 @@ from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.knowing import resolved
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
     from numpy.typing import NDArray
 
     from tomotheca.catalog.masks import Masks
-    from tomotheca.catalog.query import Compiler
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.web.filtering import Filter
     from tomotheca.web.portal import Portal
@@ -214,21 +212,13 @@ def _tally(scope: Scope, column: str, rows: Mapping[str, Mask]) -> Counts:
 
 def _count_files(scope: Scope, groups: Mask, chosen: Sequence[str]) -> Counts:
     """Count the rows that one more required data type would leave."""
-    held = contents(scope.masks)
+    having = held(scope.masks)
     for name in chosen:
-        groups = groups & held[name]
+        groups = groups & having[name]
     at = scope.owner_at(scope.group)
-    return Counter({name: int(_marked(at[groups & held[name]], len(scope.listed)).sum()) for name in DATA_TYPES})
+    return Counter({name: int(_marked(at[groups & having[name]], len(scope.listed)).sum()) for name in DATA_TYPES})
 
 
-def contents(masks: Masks) -> dict[str, Mask]:
+def held(masks: Masks) -> dict[str, Mask]:
     """Mark, for each type of data, the runs that have it."""
     return {name: masks.holds("run", {relation: clause}) for name, (_, relation, clause) in DATA_TYPES.items()}
-
-
-def present(c: Compiler, run: sa.FromClause) -> Iterable[sa.ColumnElement[bool]]:
-    """Give, for a run, whether each type of data is there."""
-    relations = c.schema.relations("run")
-    return [
-        c.related(relations[relation], run, clause).label(name) for name, (_, relation, clause) in DATA_TYPES.items()
-    ]

@@ -80,6 +80,8 @@ class Pager:
     sizes: tuple[Step, ...] = ()
     hidden: Pairs = ()
     action: str = ""
+    past: str = ""
+    """Address of the last page, where the address asks for one behind it."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,8 @@ def page_number(address: Address, prefix: str = "") -> int:
 def make_pager(address: Address, shown: int, *, prefix: str = "") -> Pager:
     """Make the pager of a table with so many rows."""
     name, size = prefixed(prefix, "page"), page_size(address, prefix)
-    pages = max(1, -(-shown // size))
-    page = min(page_number(address, prefix), pages)
+    pages, wanted = max(1, -(-shown // size)), page_number(address, prefix)
+    page = min(wanted, pages)
 
     def link(number: int) -> str:
         return str(address.set({name: number if number > 1 else None}))
@@ -184,6 +186,7 @@ def make_pager(address: Address, shown: int, *, prefix: str = "") -> Pager:
         resized if shown > SIZES[0] else (),
         address.without([name]).pairs,
         address.path,
+        link(pages) if wanted > pages else "",
     )
 
 

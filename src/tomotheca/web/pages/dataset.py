@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sqlalchemy as sa
 
 from tomotheca.web import downloads, drawers, links, meta, orders, summaries
 from tomotheca.web import format as formats
-from tomotheca.web.facets import Scope, matching, present
-from tomotheca.web.filterset import DATA_TYPES
+from tomotheca.web.facets import Scope, held, matching
 from tomotheca.web.knowing import complete, completeness
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages import datasettables, plaintables
@@ -159,8 +157,8 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         if tab == "runs"
         else plaintables.table(asked, datasettables.MAKERS[tab](asked, number))
     )
-    if moved := plaintables.past_the_end(asked, table, "" if tab == "runs" else tab):
-        return Moved(moved)
+    if table.pager.past:
+        return Moved(table.pager.past)
     overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows if r.identifier))
     return DatasetPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
@@ -254,26 +252,19 @@ def _together(values: Iterable[str]) -> Value:
 
 def _contents(asked: Asked, number: int) -> tuple[Content, ...]:
     """Count what the dataset holds: runs, tomograms, annotations, and in how many runs each type of data is."""
-    c = asked.portal.catalog.compiler(asked.viewer)
-    row = c.table("run")
-    flags = [
-        sa.func.sum(sa.cast(flag, sa.Integer)).label(name)
-        for name, flag in zip(DATA_TYPES, present(c, row), strict=True)
-    ]
-    found = asked.portal.catalog.execute(
-        sa.select(sa.func.count().label("n"), *flags).where(row.c.dataset_id == number, *c.visible("run", row))
-    )[0]
+    scope = Scope(asked.portal, "run", asked.viewer, asked.version, number)
+    runs = int(scope.listed.sum())
+    having = {name: int((scope.listed & mask).sum()) for name, mask in held(scope.masks).items()}
     annotations = summaries.group(asked, "annotation", "_owner", [number], "ground_truth_status", ("count", ""))
     total, truth = sum(a["n"] for a in annotations), sum(a["n"] for a in annotations if a["ground_truth_status"])
     volumes = summaries.counts(asked, "tomogram", "_owner", [number])[number]
-    runs = found["n"]
     words = f"{formats.count(total)}" + (f" ({formats.count(truth)} ground truth)" if truth else "")
     first = (Content("Runs", formats.count(runs), "Physical locations that were imaged.", runs), Content("Tomograms", formats.count(volumes), "Reconstructed volumes.", volumes),
              Content("Annotations", words, "Labels, each for one kind of object.", total))  # fmt: skip
     return (
         *first,
         *(
-            Content(text, _share(found[name] or 0, runs), meaning, found[name] or 0)
+            Content(text, _share(having[name], runs), meaning, having[name])
             for name, (text, meaning) in CONTENTS.items()
         ),
     )

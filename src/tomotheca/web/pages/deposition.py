@@ -14,7 +14,6 @@ from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import Content
 from tomotheca.web.pages.deposited import KNOWN, Deposited, chosen, deposited
-from tomotheca.web.pages.plaintables import past_the_end
 from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.people import People, find_people
 
@@ -83,8 +82,8 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
     types = catalog.find("deposition_type", asked.viewer, where=where)
     name, runs = asked.name("deposition", number), methods.runs_of(asked, number)
     found = deposited(asked, number, counts)
-    if moved := _past_the_end(asked, found):
-        return Moved(moved)
+    if found and found.table and found.table.pager.past:
+        return Moved(found.table.pager.past)
     people, picture = (
         find_people(asked, "deposition", [number])[number],
         summaries.pictures(asked, "deposition", [row], width=summaries.MIDDLE)[number],
@@ -139,7 +138,3 @@ def _methods(asked: Asked, number: int) -> Methods | None:
 def _unknown(asked: Asked) -> tuple[str, ...]:
     groups = {n for n in asked.address.names if GROUP_PAGE.fullmatch(n)}
     return unknown(asked.address, {"method-summary-tab", *KNOWN, *groups})
-
-
-def _past_the_end(asked: Asked, found: Deposited | None) -> str:
-    return past_the_end(asked, found.table, found.tab.replace("-", "")) if found and found.table else ""

@@ -13,7 +13,7 @@ from tomotheca.web.filters import Active, registry
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import TABLE, over, unknown
 from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
-from tomotheca.web.tables import Column, Order, Table, heads, make_pager, page_number, page_size, read_order, slice_page
+from tomotheca.web.tables import Column, Order, Table, heads, make_pager, read_order, slice_page
 
 R = TypeVar("R")
 CHUNK = 200
@@ -109,11 +109,12 @@ def page(asked: Asked, kind: Kind[R]) -> BrowsePage[R] | Moved:
     if moved := _moved(asked, kind.kind):
         return moved
     found = listed(asked, kind)
-    if moved := _past_the_end(asked, len(found.ids)):
-        return moved
+    pager = make_pager(asked.address, len(found.ids))
+    if pager.past:
+        return Moved(pager.past)
     table = Table(
         kind.noun, heads(asked.address, kind.columns, found.order), tuple(kind.rows(asked, slice_page(found.ids, asked.address), found.found)), len(found.ids), found.total,
-        make_pager(asked.address, len(found.ids)),
+        pager,
     )  # fmt: skip
     frame = _frame(asked, kind.noun, found)
     frame["overlay"] = drawers.beside(asked, frame["overlay"], (asked.name(kind.kind, i) for i in found.ids))
@@ -133,15 +134,6 @@ def _moved(asked: Asked, kind: str) -> Moved | None:
     if (sort := LEGACY_SORTS.get(kind, {}).get(address.first("sort"))) is not None:
         address = address.set({"sort": sort})
     return Moved(str(address)) if address != asked.address else None
-
-
-def _past_the_end(asked: Asked, shown: int) -> Moved | None:
-    pages = max(1, -(-shown // page_size(asked.address)))
-    return (
-        Moved(str(asked.address.set({"page": pages if pages > 1 else None})))
-        if page_number(asked.address) > pages
-        else None
-    )
 
 
 TABS = (

@@ -18,7 +18,7 @@ from tomotheca.web.page import Asked, Crumb, Moved
 from tomotheca.web.pages import listing
 from tomotheca.web.pages.common import TABLE, over, unknown
 from tomotheca.web.panel import canonical, filtered, make_panel
-from tomotheca.web.tables import Column, Table, heads, make_pager, page_number, page_size, rank, read_order, slice_page
+from tomotheca.web.tables import Column, Table, heads, make_pager, rank, read_order, slice_page
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,22 +120,21 @@ def objects(asked: Asked) -> BrowseObjects | Moved:
     if (address := canonical(asked.address, found.filters)) != asked.address:
         return Moved(str(address))
     order = read_order(asked.address, COLUMNS, ORDER)
-    everything = list(_counted(_chosen(asked, ())))
-    counted = list(_counted(_chosen(asked, found.active))) if found.active else everything
-    ranked = {r["id"]: r for r in rank([_sortable(r) for r in counted], order)}
-    rows = {r.id: r for r in counted}
-    pages = max(1, -(-len(rows) // page_size(asked.address)))
-    if page_number(asked.address) > pages:
-        return Moved(str(asked.address.set({"page": pages if pages > 1 else None})))
-    shown = tuple(rows[i] for i in slice_page(list(ranked), asked.address))
-    table = Table("Objects", heads(asked.address, COLUMNS, order), shown, len(rows), len(everything), make_pager(asked.address, len(rows)))  # fmt: skip
+    total = int((_chosen(asked, ()).number() > 0).sum())
+    counted = {r.id: r for r in _counted(_chosen(asked, found.active))}
+    pager = make_pager(asked.address, len(counted))
+    if pager.past:
+        return Moved(pager.past)
+    ranked = [r["id"] for r in rank([_sortable(r) for r in counted.values()], order)]
+    shown = tuple(counted[i] for i in slice_page(ranked, asked.address))
+    table = Table("Objects", heads(asked.address, COLUMNS, order), shown, len(counted), total, pager)
     overlay, ignored = over(asked)
     scope = Scope(asked.portal, "annotation", asked.viewer, asked.version, counts="object_name")
     panel = make_panel(scope, found, asked.address)
     return BrowseObjects(
-        title="Browse objects", description=f"{formats.count(len(rows))} annotated objects.", crumbs=(Crumb("Home", "/"), Crumb("All objects")), overlay=overlay,
+        title="Browse objects", description=f"{formats.count(len(counted))} annotated objects.", crumbs=(Crumb("Home", "/"), Crumb("All objects")), overlay=overlay,
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})), noindex=bool(asked.address.pairs), canonical=asked.origin + PATH,
-        listing=_listing(asked, panel, len(rows), len(everything)), table=table,
+        listing=_listing(asked, panel, len(counted), total), table=table,
     )  # fmt: skip
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.web import downloads, drawers, links, summaries
-from tomotheca.web.tables import Column, Order, Table, heads, make_pager, page_number, rank, read_order, slice_page
-from tomotheca.web.tables import prefixed as named
+from tomotheca.web.tables import Column, Order, Table, heads, make_pager, rank, read_order, slice_page
 from tomotheca.web.values import Value, title, value_of
 
 if TYPE_CHECKING:
@@ -78,14 +77,6 @@ def table(asked: Asked, made: Made) -> Table[Any]:
     shown = tuple(made.draw([by_id[i] for i in wanted], order))
     pager = make_pager(asked.address, amount, prefix=prefix)
     return Table(made.tab.noun, heads(asked.address, made.columns, order, prefix=prefix), shown, amount, amount, pager)
-
-
-def past_the_end(asked: Asked, found: Table[Any], prefix: str = "") -> str:
-    """Give the address of the last page where the address asks for one behind it."""
-    pages = found.pager.pages
-    if page_number(asked.address, prefix) <= pages:
-        return ""
-    return str(asked.address.set({named(prefix, "page"): pages if pages > 1 else None}))
 
 
 def exported(asked: Asked, made: Made) -> Iterator[Row]:

@@ -145,8 +145,8 @@ def run(asked: Asked) -> RunPage | Moved:
     around = _neighbours(asked, row)
     made, misread = _made(asked, number, tab, things)
     table = plaintables.table(asked, made)
-    if moved := plaintables.past_the_end(asked, table, PREFIXES[tab]):
-        return Moved(moved)
+    if table.pager.past:
+        return Moved(table.pager.past)
     view = f"/view/runs/{number}" if best and best["s3_omezarr_dir"] else ""
     preview = _preview(asked, number, best, view)
     if isinstance(overlay, drawers.Drawer) and overlay.kind == "run":
