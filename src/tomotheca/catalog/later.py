@@ -67,7 +67,8 @@ def as_array(value: Sequence[Any]) -> str:
     QueryError
         If it holds text that is not Unicode.
     """
-    if any(isinstance(item, str) for item in value):
+    kinds = set(map(type, value))
+    if str in kinds:
         return "{" + ",".join("NULL" if item is None else _quoted(item) for item in value) + "}"
     return f"{{{as_json(value)[1:-1]}}}"
 
