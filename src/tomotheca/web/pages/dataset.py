@@ -11,7 +11,8 @@ import numpy as np
 from tomotheca.web import downloads, drawers, links, meta, orders, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, held, matching
-from tomotheca.web.knowing import complete, completeness
+from tomotheca.web.filtering import OWN
+from tomotheca.web.knowing import complete, completeness, file_bytes
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages import datasettables, plaintables
 from tomotheca.web.pages.common import TABLE, identifier, over, unknown
@@ -43,7 +44,7 @@ RUN_COLUMNS = (
 RUN_SORTS: Mapping[str, orders.Key] = {
     "run-name": orders.column("name"), "quality": orders.mean("tiltseries", "tilt_series_quality", without=0), "tilt-series": orders.counted("tiltseries"),
     "tilt-range": orders.most("tiltseries", "tilt_range"), "tomograms": orders.counted("tomogram"), "voxel-spacing": orders.least("tomogram", "voxel_spacing"),
-    "annotations": orders.counted("annotation"), "objects": orders.distinct("annotation", "object_name"), "size": orders.size,
+    "annotations": orders.counted("annotation"), "objects": orders.distinct("annotation", "object_name"), "size": lambda scope: file_bytes(scope.masks),
     "completeness": lambda scope: completeness(scope.masks).astype(np.float64),
 }  # fmt: skip
 
@@ -213,7 +214,11 @@ def _limited(asked: Asked, found: Filtered) -> Crumb | None:
 
 
 def _back(asked: Asked, found: Filtered) -> str:
-    return str(asked.address.at("/browse-data/datasets").only({a.filter.parameter for a in found.active}))
+    return str(
+        asked.address.at("/browse-data/datasets").only(
+            {a.filter.parameter for a in found.active if a.filter.number not in OWN}
+        )
+    )
 
 
 def _sample(asked: Asked, row: Row) -> tuple[Field, ...]:

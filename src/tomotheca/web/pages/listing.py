@@ -9,6 +9,7 @@ from typing import Any, Generic, TypedDict, TypeVar
 from tomotheca.web import drawers, orders
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, matching
+from tomotheca.web.filtering import OWN
 from tomotheca.web.filters import Active, registry
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import TABLE, over, unknown
@@ -153,7 +154,7 @@ def tabs_of(asked: Asked, current: str, shown: int) -> tuple[Crumb, ...]:
             found.append(Crumb(f"{text} {formats.count(shown)}", ""))
             continue
         listing = "annotation" if kind == "object" else kind
-        kept = asked.address.at(path).only({f.parameter for f in registry(schema, listing)})
+        kept = asked.address.at(path).only({f.parameter for f in registry(schema, listing) if f.number not in OWN})
         number = ""
         if kind != "object":
             scope = Scope(asked.portal, kind, asked.viewer, asked.version)
