@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tomotheca.web import downloads, drawers, links, meta, orders, summaries
+from tomotheca.web import ascode, downloads, drawers, links, meta, orders, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, held, matching
 from tomotheca.web.filtering import OWN
@@ -160,13 +160,14 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
     )
     if table.pager.past:
         return Moved(table.pager.past)
+    code = ascode.of_list(asked, "run", found.active, dataset_id=number) if tab == "runs" else ascode.of_table(asked)
     overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows if r.identifier))
     return DatasetPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *PREFIXED, *found.parameters})), canonical=asked.origin + links.page("dataset", number),
         overlay=overlay, id=number, identifier=name, licence=row["licence"] or "", released=formats.date(row["release_date"]),
         modified=formats.date(row["last_modified_date"]), hidden=hidden_note(row),
-        picture=picture, about=about,
+        picture=picture, about=about, code=code,
         text=links.pieces(row["description"]), authors=people, publications=links.listed(row["dataset_publications"]),
         databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, series),
         contents=_contents(asked, number), size=size.size, files=size.files, table=table, tab=tab, tabs=_tabs(asked, tab),

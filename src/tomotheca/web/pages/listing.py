@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar
 
-from tomotheca.web import drawers, orders
+from tomotheca.web import ascode, drawers, orders
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, matching
 from tomotheca.web.filtering import OWN
@@ -119,7 +119,8 @@ def page(asked: Asked, kind: Kind[R]) -> BrowsePage[R] | Moved:
     )  # fmt: skip
     frame = _frame(asked, kind.noun, found)
     frame["overlay"] = drawers.beside(asked, frame["overlay"], (asked.name(kind.kind, i) for i in found.ids))
-    return BrowsePage(listing=_listing(asked, kind.kind, found), **frame, table=table)
+    code = ascode.of_list(asked, kind.kind, found.found.active)
+    return BrowsePage(listing=_listing(asked, kind.kind, found), **frame, table=table, code=code)
 
 
 def rows(asked: Asked, kind: Kind[R]) -> Iterator[R]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import downloads, drawers, links, summaries
+from tomotheca.web import downloads, drawers, links, previews, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.format import Badge
 from tomotheca.web.pages.plaintables import Actions, Made, Tab
@@ -208,5 +208,5 @@ def _tomogram(asked: Asked, run: int, r: Row, people: People) -> TomogramRow:
         links.page("alignment", t["alignment_id"]) if t["alignment_id"] else "", formats.quantity(t["voxel_spacing"], "Å"),
         formats.vector((t["size_x"], t["size_y"], t["size_z"]), "px"), label("tomogram_reconstruction_method_enum", t["reconstruction_method"]),
         label("tomogram_processing_enum", t["processing"]), formats.boolean(t["ctf_corrected"]), t["reconstruction_software"], r["annotations"], ", ".join(sizes),
-        Actions(drawers.link(asked, "tomogram", i), view, downloads.link(asked, "tomogram", i)),
+        Actions(drawers.link(asked, "tomogram", i), view, downloads.link(asked, "tomogram", i), links.page("tomogram", i) + previews.ANCHOR if view else ""),
     )  # fmt: skip
