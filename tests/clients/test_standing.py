@@ -93,7 +93,7 @@ def test_1_8_what_only_the_doctor_sees_is_damaged_until_it_is_mended(
 ) -> None:
     path = demo.world.root / "archive" / volume
     data = path.read_bytes()
-    examine = ("doctor", "--root", demo.world.root, "RN-1", "--hash", "--rule", "manifest.files")
+    examine = ("doctor", "--root", demo.world.root, "DS-10001", "--hash", "--rule", "manifest.files")
     with holding(path, data[:-1] + bytes([data[-1] ^ 1])):
         assert of_run(site)[volume]["text"] == "ok"
         run_cli(*examine)

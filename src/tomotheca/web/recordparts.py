@@ -135,6 +135,10 @@ def _more_files(kind: str) -> Callable[[Asked, Row], tuple[Section, ...]]:
     return lambda asked, row: (files_section(asked, kind, row["id"]),)
 
 
+FILES = "Files"
+"""Name of the section that lists files."""
+
+
 def files_section(asked: Asked, kind: str, identifier: int) -> Section:
     """List the files of a record with size and digest."""
     f = asked.portal.catalog.tables.file
@@ -153,9 +157,9 @@ def files_section(asked: Asked, kind: str, identifier: int) -> Section:
         for r in rows
     )
     return (
-        Section("Files", grid=Grid(("File", "Size", "SHA-256", "Status"), made))
+        Section(FILES, grid=Grid(("File", "Size", "SHA-256", "Status"), made))
         if made
-        else Section("Files", note="No files are registered.")
+        else Section(FILES, note="No files are registered.")
     )
 
 

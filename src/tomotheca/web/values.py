@@ -27,7 +27,7 @@ class Value:
 
     pieces: tuple[Piece, ...]
     style: str = ""
-    """`missing`, `long`, `code`, `matrix`, or nothing."""
+    """`missing`, `long`, `code`, `matrix`, `date`, or nothing."""
 
     badge: Badge | None = None
     people: People | None = None
@@ -120,7 +120,7 @@ def value_of(column: Column, row: Mapping[str, Any]) -> Value:
         case "bool":
             return plain(formats.boolean(raw))
         case "datetime":
-            return plain(formats.date(raw))
+            return plain(formats.date(raw), style="date")
         case "int" | "float" if not column.ontology:
             return plain(formats.quantity(raw, column.unit))
     return _text(column, str(raw))

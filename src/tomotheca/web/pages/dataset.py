@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tomotheca.web import ascode, downloads, drawers, links, meta, orders, summaries
+from tomotheca.web import ascode, downloads, drawers, links, meta, orders, photos, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, held, matching
 from tomotheca.web.filtering import OWN
@@ -141,7 +141,7 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
     series = asked.portal.catalog.find("tiltseries", asked.viewer, where={"run": {"dataset_id": {"_eq": number}}})
     people, picture = (
         find_people(asked, "dataset", [number])[number],
-        summaries.pictures(asked, "dataset", [row], width=summaries.MIDDLE)[number],
+        photos.key_photo(asked, "dataset", row),
     )
     about = meta.describe(
         asked,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import ascode, downloads, drawers, links, meta, methods, summaries
+from tomotheca.web import ascode, downloads, drawers, links, meta, methods, photos, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import identifier, over, unknown
@@ -87,7 +87,7 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
         return Moved(found.table.pager.past)
     people, picture = (
         find_people(asked, "deposition", [number])[number],
-        summaries.pictures(asked, "deposition", [row], width=summaries.MIDDLE)[number],
+        photos.key_photo(asked, "deposition", row),
     )
     about = meta.describe(
         asked,

@@ -99,7 +99,9 @@ class RunPage(Context):
     identifier: str
     dataset: Crumb
     dataset_identifier: str
-    dates: str
+    released: str
+    """Day on which the dataset was released; a run has none of its own."""
+
     hidden: str
     picture: summaries.Picture
     preview: previews.Preview | None
@@ -172,7 +174,7 @@ def run(asked: Asked) -> RunPage | Moved:
         crumbs=(Crumb("All datasets", "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", home), Crumb(f"{asked.name('run', number)} {row['name']}")),
         ignored=(*ignored, *misread, *unknown(asked.address, _known(tab, asked) | set(previews.PARAMETERS)), *(preview.ignored if preview else ())), canonical=asked.origin + links.page("run", number), overlay=overlay, id=number,
         identifier=asked.name("run", number), dataset=Crumb(dataset["title"], home), dataset_identifier=asked.name("dataset", dataset["id"]),
-        dates=f"Dataset released {formats.date(dataset['release_date'])}", hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture), code=code,
+        released=formats.date(dataset["release_date"]), hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture), code=code,
         quality=formats.run_quality([s["tilt_series_quality"] for s in things["tiltseries"]]), series=tuple(_series(asked, s) for s in things["tiltseries"]),
         voxels=tuple(formats.quantity(v, "Å") for v in sorted({t["voxel_spacing"] for t in things["tomogram"]})),
         processing=tuple(dict.fromkeys(label("tomogram_processing_enum", t["processing"]) for t in things["tomogram"])),

@@ -166,6 +166,8 @@ def files(asked: Asked, run: int, found: Sequence[Row]) -> Made:
     listed = asked.portal.catalog.execute(f.select().where(f.c.run_id == run, *c.visible("file", f)).order_by(f.c.key))
     rows = [{"id": place, **r} for place, r in enumerate(listed)]
     stand, everywhere = Standing(asked, rows), _asks_for_all(asked)
+    if everywhere:
+        stand.every()
     cells: Cells = [
         (Column("Path", "path"), _path, lambda r: r["key"]), (Column("Kind", "kind"), lambda _, r: plain(kind_of_file(r["role"])), lambda r: r["role"]),
         (Column("Format", "format"), lambda _, r: plain(_format(r) or "–"), _format), size_cell(),

@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from tomotheca.schema.vocabulary import label
 from tomotheca.web import downloads, drawers, links, previews, summaries
 from tomotheca.web import format as formats
-from tomotheca.web.format import Badge
+from tomotheca.web.pages.leafparts import BADGES
 from tomotheca.web.pages.plaintables import Actions, Made, Tab
 from tomotheca.web.people import People, find_people
 from tomotheca.web.tables import Column, Order
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
+    from tomotheca.web.format import Badge
     from tomotheca.web.page import Asked
 
 
@@ -189,11 +190,6 @@ def annotated(asked: Asked, alignments: Sequence[int]) -> Counter[int | None]:
 
 
 FORMATS = (("MRC", "file_size_mrc"), ("OME-Zarr", "file_size_omezarr"))
-BADGES = {
-    "is_portal_standard": Badge("Portal standard", "plain", "Its alignment is the portal's standard."),
-    "is_author_submitted": Badge("Author submitted", "plain", "Submitted by the dataset's authors."),
-    "is_visualization_default": Badge("Default", "plain", "The viewer opens this tomogram."),
-}
 
 
 def _tomogram(asked: Asked, run: int, r: Row, people: People) -> TomogramRow:
