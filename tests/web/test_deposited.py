@@ -84,8 +84,8 @@ def test_1_9_a_run_of_a_deposition_is_paged_by_itself(twin: Fetch, monkeypatch: 
     rest = parts.pop(run["identifier"])
     assert [r["identifier"] for r in rest["rows"]] != [r["identifier"] for r in run["rows"]]
     assert rest["place"] == f"2 to 2 of {run['count']}"
-    others = {p["identifier"]: p["rows"] for g in first for p in g["parts"]}
-    assert all(p["rows"] == others[name] for name, p in parts.items())
+    others = {p["identifier"]: [r["identifier"] for r in p["rows"]] for g in first for p in g["parts"]}
+    assert all([r["identifier"] for r in p["rows"]] == others[name] for name, p in parts.items())
 
 
 def test_1_9_a_group_is_paged_without_script(twin: Fetch) -> None:
