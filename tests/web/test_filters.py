@@ -120,6 +120,26 @@ def test_f4_completeness_is_a_share_of_what_a_run_needs(twin: Fetch, site: Site)
     assert shares[0] > shares[-1]
 
 
+def runs_of(twin: Fetch, query: str) -> set[int]:
+    return {r["id"] for r in twin(f"/browse-data/runs?per-page=100&{query}")["table"]["rows"]}
+
+
+def test_f6_the_bytes_of_a_run_are_those_of_its_files(twin: Fetch, site: Site) -> None:
+    shown = {r["id"] for r in site.world.rows["run"] if r["dataset_id"] in public(site)}
+    sizes = {run: sum(f["size"] for f in site.world.files if f["run_id"] == run) for run in shown}
+    middle = sorted(sizes.values())[len(sizes) // 2]
+    for query, test in ((f"size=>{middle}", lambda n: n > middle), (f"size=..{middle}", lambda n: n <= middle), ("size=<1kB", lambda n: n < 1000)):  # fmt: skip
+        assert runs_of(twin, query) == {run for run, n in sizes.items() if test(n)}
+    rows = twin("/datasets/10000?size=>1GB&sort=size")["table"]["rows"]
+    assert [r["size"] for r in rows] == sorted(n for run, n in sizes.items() if run in {r["id"] for r in rows})
+
+
+def test_f6_g10_the_size_of_one_listing_is_not_carried_to_another(twin: Fetch) -> None:
+    tabs = twin("/browse-data/datasets?size=>1GB&release-date=2026&organism=Homo+sapiens")["listing"]["tabs"]
+    assert {t["href"].partition("?")[2] for t in tabs if t["href"]} <= {"organism=Homo+sapiens", ""}
+    assert "size=" not in twin("/datasets/10000?size=>1GB&object=membrane")["crumbs"][0]["href"]
+
+
 def test_f8_a_deposition_is_found_wherever_it_left_something(twin: Fetch, site: Site) -> None:
     number = next(r["deposition_id"] for r in site.world.rows["annotation"] if r["deposition_id"])
     owners = {

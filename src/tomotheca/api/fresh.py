@@ -24,6 +24,9 @@ OWN = (
 
 READING = {"GET", "HEAD"}
 OK = 200
+UNKEPT = b"no-store"
+"""How an answer that depends on more than the catalogue says that nobody may keep it."""
+
 HEADERS = {b"etag", b"cache-control", b"vary"}
 
 
@@ -61,7 +64,7 @@ class Fresh:
         async def tagged(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == OK:
                 given = message["headers"]
-                if all(name != b"etag" for name, _ in given):
+                if all(name != b"etag" and value != UNKEPT for name, value in given):
                     message["headers"] = [*(pair for pair in given if pair[0] not in HEADERS), *added]
             await send(message)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sqlalchemy as sa
 
-from tomotheca.catalog.vectors import place
 from tomotheca.web.tables import natural
 
 if TYPE_CHECKING:
@@ -110,27 +108,6 @@ def most(kind: str, name: str) -> Key:
         return np.where(np.isinf(found), MISSING, found)
 
     return keys
-
-
-def size(scope: Scope) -> Keys:
-    """Sort runs by the bytes of their files."""
-    catalog, world = scope.portal.catalog, scope.masks.world
-    t = catalog.tables.file_total
-    hidden = (
-        []
-        if scope.viewer.curator
-        else [sa.or_(t.c._gate.is_(None), t.c._gate.not_in(sorted(scope.masks.hidden.depositions)))]
-    )
-    found = (
-        sa.select(t.c.owner_id, sa.func.sum(t.c.size))
-        .where(t.c.owner_kind == scope.listing, *hidden)
-        .group_by(t.c.owner_id)
-    )
-    rows: Sequence[Any] = catalog.rows(found)
-    at = place(np.fromiter((r[0] for r in rows), np.int64, len(rows)), world.ids(scope.listing))
-    sizes = np.full(len(scope.listed) + 1, MISSING)
-    sizes[at] = np.fromiter((r[1] for r in rows), np.float64, len(rows))
-    return sizes[:-1]
 
 
 def total(kind: str, name: str) -> Key:

@@ -12,8 +12,8 @@ from tomotheca.search.concepts import concepts
 from tomotheca.search.library import library
 from tomotheca.search.text import tokens
 from tomotheca.web.address import Address
-from tomotheca.web.hits import annotated, author_page, object_page, some
-from tomotheca.web.links import PATHS, page
+from tomotheca.web.hits import annotated, object_page, some
+from tomotheca.web.links import PATHS, author_page, page
 from tomotheca.web.pages.common import only, prefixed
 from tomotheca.web.resolving import numbered
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.schema.vocabulary import label
-from tomotheca.web import downloads, drawers, links, meta, previews, summaries
+from tomotheca.web import ascode, downloads, drawers, links, meta, previews, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.filters import compose
 from tomotheca.web.filterset import DATA_TYPES
@@ -44,6 +44,9 @@ KINDS = {
     "frames": "frame",
     "files": "file",
 }
+FILTERED = frozenset({"annotations", "tomograms"})
+"""Tabs that filters narrow."""
+
 TITLES = {
     "annotations": "Annotations",
     "tomograms": "Tomograms",
@@ -96,7 +99,9 @@ class RunPage(Context):
     identifier: str
     dataset: Crumb
     dataset_identifier: str
-    dates: str
+    released: str
+    """Day on which the dataset was released; a run has none of its own."""
+
     hidden: str
     picture: summaries.Picture
     preview: previews.Preview | None
@@ -125,6 +130,12 @@ class RunPage(Context):
     attached: tuple[links.Piece, ...]
     """Gain references and mdoc files."""
 
+    present: tuple[links.Piece, ...]
+    """Objects that the filters ask for and that are in the run, where none of them is annotated."""
+
+    everything: str
+    """Address without the filters of the open tab, where they leave nothing."""
+
 
 def run(asked: Asked) -> RunPage | Moved:
     """Make the page of a run."""
@@ -144,6 +155,8 @@ def run(asked: Asked) -> RunPage | Moved:
     sizes = summaries.file_roles(asked, "run_id", [number]).get(number, {})
     around = _neighbours(asked, row)
     made, misread = _made(asked, number, tab, things)
+    narrowed = filtered(KINDS[tab], asked.address, asked.portal.catalog.schema).active if tab in FILTERED else ()
+    code = ascode.of_table(asked) if tab == "files" else ascode.of_list(asked, KINDS[tab], narrowed, run_id=number)
     table = plaintables.table(asked, made)
     if table.pager.past:
         return Moved(table.pager.past)
@@ -161,7 +174,7 @@ def run(asked: Asked) -> RunPage | Moved:
         crumbs=(Crumb("All datasets", "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", home), Crumb(f"{asked.name('run', number)} {row['name']}")),
         ignored=(*ignored, *misread, *unknown(asked.address, _known(tab, asked) | set(previews.PARAMETERS)), *(preview.ignored if preview else ())), canonical=asked.origin + links.page("run", number), overlay=overlay, id=number,
         identifier=asked.name("run", number), dataset=Crumb(dataset["title"], home), dataset_identifier=asked.name("dataset", dataset["id"]),
-        dates=f"Dataset released {formats.date(dataset['release_date'])}", hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture),
+        released=formats.date(dataset["release_date"]), hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture), code=code,
         quality=formats.run_quality([s["tilt_series_quality"] for s in things["tiltseries"]]), series=tuple(_series(asked, s) for s in things["tiltseries"]),
         voxels=tuple(formats.quantity(v, "Å") for v in sorted({t["voxel_spacing"] for t in things["tomogram"]})),
         processing=tuple(dict.fromkeys(label("tomogram_processing_enum", t["processing"]) for t in things["tomogram"])),
@@ -171,6 +184,8 @@ def run(asked: Asked) -> RunPage | Moved:
         previous=around[0], next=around[1], tabs=_tabs(asked, number, things, sizes), tab=tab, table=table,
         total=len(things.get(KINDS[tab], ())) or table.total, complete=complete(asked.portal.catalog.masks(asked.viewer, asked.version), [number])[number],
         attached=runparts.attached(asked, number) if tab == "frames" else (),
+        present=runparts.present(asked, number, narrowed) if not table.rows else (),
+        everything=str(asked.address.without([a.filter.parameter for a in narrowed])) if narrowed and not table.rows else "",
     )  # fmt: skip
 
 
@@ -335,7 +350,7 @@ def _made(
 ) -> tuple[plaintables.Made, tuple[str, ...]]:
     """Make the table of the open tab; filters of the address narrow it where the tab has them."""
     kind = KINDS[tab]
-    if kind not in {"annotation", "tomogram"}:
+    if tab not in FILTERED:
         return runparts.MAKERS[tab](asked, number, things.get(kind, ())), ()
     found = filtered(kind, asked.address, asked.portal.catalog.schema)
     rows = things[kind]
