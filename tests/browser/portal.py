@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,9 @@ PATIENCE = 60
 
 
 def build(root: Path) -> None:
-    """Simulate three small runs, one in each dataset, the last one hidden."""
+    """Simulate three small runs, one in each dataset, the last one hidden; as many offers may be sent as tests like."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "tomotheca.toml").write_text("contribute_rate_limit = 0\n")
     command = [
         sys.executable,
         "-m",
@@ -36,8 +39,10 @@ def build(root: Path) -> None:
 
 
 @contextmanager
-def served(root: Path, port: int) -> Iterator[str]:
-    """Serve a portal while the block runs, and give its address."""
+def served(root: Path) -> Iterator[str]:
+    """Serve a portal on a port of its own while the block runs, and give its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     command = [sys.executable, "-m", "tomotheca", "serve", "--root", str(root), "--port", str(port), "--workers", "1"]
     environment = {**os.environ, "TOMOTHECA_CURATOR_TOKEN": TOKEN}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.portal import TOKEN, build, served
+from tests.browser.portal import TOKEN
 
 if TYPE_CHECKING:
     from tests.browser.conftest import PageLog
@@ -20,18 +20,6 @@ pytestmark = pytest.mark.browser
 
 VIEWER_PATIENCE = 120_000
 HIDDEN = 10003
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    import socket
-
-    root = tmp_path_factory.mktemp("portal")
-    build(root)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
-        yield address
 
 
 def to_run(page: Page, portal: str) -> None:

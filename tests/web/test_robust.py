@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
-from tests.web.whole import Links, crawl, names, paths, whole
+from tests.web.whole import Links, crawl, names, paths
 
 if TYPE_CHECKING:
     import httpx
-    from tests.databases import Database
-    from tests.web.conftest import Site
+    from starlette.testclient import TestClient
 
     from tomotheca.api.frame import Frame
 
@@ -49,26 +46,6 @@ IDENTIFIERS = (
 nasty = st.sampled_from([*SQL, *ABSURD, *HTML])
 text = st.one_of(nasty, st.sampled_from(IDENTIFIERS), st.text(max_size=20), st.builds("{}{}".format, st.sampled_from(IDENTIFIERS), nasty))  # fmt: skip
 kinds = st.sampled_from(["datasets", "runs", "depositions", "tomograms", "annotations", "alignments", "tiltseries", "tilt-series", "frames", "nothing", MARK])  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def app(site: Site, database: Database) -> Frame:
-    class Kept:
-        """The application, closed with the database."""
-
-        app = whole(site)
-
-        def close(self) -> None:
-            self.app.state["portal"].catalog.close()
-
-    found: Frame = database.keep("whole", Kept).app
-    return found
-
-
-@pytest.fixture
-def door(app: Frame) -> Iterator[TestClient]:
-    with TestClient(app, base_url="http://portal.test", headers={"accept": "text/html,*/*"}) as client:
-        yield client
 
 
 def check(answer: httpx.Response) -> None:
