@@ -27,7 +27,7 @@ def to_run(page: Page, portal: str) -> None:
     page.goto(portal)
     page.get_by_role("link", name="Browse data", exact=True).first.click()
     expect(page).to_have_url(re.compile("/browse-data/datasets"))
-    expect(page.locator("table tbody tr")).to_have_count(2)
+    expect(page.locator("table tbody tr")).to_have_count(3)
     page.get_by_role("group", name="Organism name").get_by_label("Schizosaccharomyces pombe").check()
     if page.get_by_role("button", name="Apply").is_visible():
         page.get_by_role("button", name="Apply").click()
