@@ -17,7 +17,7 @@ WIDTHS = {1440: 900, 360: 800}
 PAGES = (
     "/", "/browse-data/datasets", "/browse-data/depositions", "/browse-data/runs", "/browse-data/objects", "/browse-data/runs?object=nothing-like-it", "/search?q=ribosome", "/search?q=ribosme", "/datasets/10001", "/runs/1",
     "/runs/1?table-tab=tomograms", "/depositions/10301", "/tilt-series/1", "/tomograms/1", "/annotations/1", "/alignments/1", "/datasets/10001?dl=DS-10001", "/tomograms/1?dl=TM-1&dl-tab=curl", "/annotations/1?dl=AN-1",
-    "/runs/1?metadata=run", "/runs/1?metadata=run&tab=howToCite", "/statistics", "/contribute", "/docs", "/docs/data-schema", "/login", "/runs/77777",
+    "/runs/1?metadata=run", "/runs/1?dl=RN-1", "/about", "/runs/1?metadata=run&tab=howToCite", "/statistics", "/contribute", "/docs", "/docs/data-schema", "/login", "/runs/77777",
 )  # fmt: skip
 
 
