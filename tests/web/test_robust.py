@@ -129,7 +129,7 @@ def test_G8_eight_kibibytes_of_address(path: str, door: TestClient) -> None:
     "kind", ["datasets", "runs", "depositions", "tilt-series", "tomograms", "annotations", "alignments"]
 )
 @pytest.mark.parametrize("text", [*IDENTIFIERS, *ABSURD[:6], MARK])
-def test_S23_identifiers_of_any_form_lead_to_a_page_or_to_a_sentence(kind: str, text: str, door: TestClient) -> None:
+def test_1_10_identifiers_of_any_form_lead_to_a_page_or_to_a_sentence(kind: str, text: str, door: TestClient) -> None:
     answer = door.get(f"/{kind}/{quote(text, safe='')}")
     check(answer)
     assert answer.status_code in {200, 404}
