@@ -100,7 +100,7 @@ def test_t10_n14_a_picture_that_is_missing_leaves_its_place_and_its_words(page: 
             box = picture.bounding_box()
             assert picture.get_attribute("alt"), path
             assert box is not None, path
-            assert box["height"] >= 60, (path, picture.get_attribute("alt"), box)
+            assert box["height"] >= 40, (path, picture.get_attribute("alt"), box)
 
 
 def test_look_two_sizes_in_a_table_and_one_accent_on_a_page(page: Page, portal: str) -> None:
