@@ -108,7 +108,7 @@ def test_look_two_sizes_in_a_table_and_one_accent_on_a_page(page: Page, portal: 
         page.goto(portal + path)
         assert all(len(sizes) <= 2 for sizes in page.evaluate(SIZES)), (path, page.evaluate(SIZES))
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
+            page.emulate_media(color_scheme=scheme)
             assert len(page.evaluate(COLOURS)) == 1, (path, scheme, page.evaluate(COLOURS))
 
 
