@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -72,17 +70,8 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     words = ["ingest", str(lab.save()), "--source", str(lab.folder / "source"), "--root", str(root), "--workers", "1"]
     done = subprocess.run([sys.executable, "-m", "tomotheca", *words], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
+    with served(root) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def state(portal: str) -> dict[str, Any]:
-    with urlopen(f"{portal}/api/v1/viewer/runs/1/state.json") as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-    return found
 
 
 def number(state: dict[str, Any], name: str) -> int:

@@ -50,7 +50,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("shape", "file_format"), picks.CASES)
-def test_every_shape_and_format(taken: dict[str, Any], shape: str, file_format: str) -> None:
+def test_s15_s19_every_shape_and_format(taken: dict[str, Any], shape: str, file_format: str) -> None:
     document, rows = taken[f"{shape.lower()}-{file_format.replace('_', '-')}-1"]
     (file,) = document["files"]
     assert file["shape"] == shape

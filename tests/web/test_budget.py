@@ -11,14 +11,11 @@ from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
-from tests.web.whole import whole
 
 from tomotheca.web import assets
 
 if TYPE_CHECKING:
-    from tests.databases import Database
-    from tests.web.conftest import Site
+    from starlette.testclient import TestClient
 
     from tomotheca.api.frame import Frame
 
@@ -47,26 +44,6 @@ DOORS = (
 WEIGHT, SCRIPT, STATEMENTS = 150_000, 40_000, 30
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE)
 EXAMPLES = ("example.org", "example.com")
-
-
-@pytest.fixture(scope="module")
-def app(site: Site, database: Database) -> Frame:
-    class Kept:
-        """The application, closed with the database."""
-
-        app = whole(site)
-
-        def close(self) -> None:
-            self.app.state["portal"].catalog.close()
-
-    found: Frame = database.keep("whole", Kept).app
-    return found
-
-
-@pytest.fixture
-def door(app: Frame) -> Iterator[TestClient]:
-    with TestClient(app, base_url="http://portal.test", headers={"accept": "text/html,*/*"}) as client:
-        yield client
 
 
 @contextmanager

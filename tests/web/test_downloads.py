@@ -57,7 +57,7 @@ def test_S14_one_tomogram_of_a_run_by_spacing_and_processing(twin: Fetch) -> Non
     assert "download TM-2 --from http://portal.test --to . --format zarr" in found["snippet"]["text"]
 
 
-def test_S20_S28_an_annotation_offers_each_shape_and_format(twin: Fetch) -> None:
+def test_D4_S20_S28_an_annotation_offers_each_shape_and_format(twin: Fetch) -> None:
     found = dialog(twin, "dl=AN-2")
     assert [p["label"] for p in found["groups"][0]["picks"]] == ["Segmentation – mrc", "Segmentation – OME-Zarr"]
     assert found["size"] == 79_380_000

@@ -60,7 +60,37 @@ def with_objects(*names: str) -> Callable[[Site], set[int]]:
     return expected
 
 
+def with_shape(code: str) -> Callable[[Site], set[int]]:
+    def expected(site: Site) -> set[int]:
+        shaped = {s["annotation_id"] for s in site.world.rows["annotation_shape"] if s["shape_type"] == code}
+        return of_runs("annotation", lambda r: r["id"] in shaped)(site)
+
+    return expected
+
+
 FILTERS = [
+    ("F2", "ground_truth=true", of_runs("annotation", lambda r: bool(r["ground_truth_status"]))),
+    ("F27", "object_shape=OrientedPoint", with_shape("OrientedPoint")),
+    ("F27", "object_shape=Mesh", with_shape("Mesh")),
+    ("F28", "method-type=hybrid", of_runs("annotation", lambda r: r["method_type"] == "hybrid")),
+    ("F28", "method-type=simulated", lambda _: set()),
+    ("F29", "annotation-software=PyTom", of_runs("annotation", lambda r: r["annotation_software"] == "PyTom")),
+    ("F32", "camera_manufacturer=Gatan", of_runs("tiltseries", lambda r: r["camera_manufacturer"] == "Gatan")),
+    ("F32", "camera=Falcon", of_runs("tiltseries", lambda r: r["camera_model"] == "Falcon")),
+    ("F33", "microscope=Krios", of_runs("tiltseries", lambda r: r["microscope_model"] == "Krios")),
+    ("F33", "microscope-manufacturer=JEOL", of_runs("tiltseries", lambda r: r["microscope_manufacturer"] == "JEOL")),
+    ("F35", "quality_score=1&quality_score=3", of_runs("tiltseries", lambda r: r["tilt_series_quality"] in {1, 3})),
+    ("F37", "pixel-size=1.3..1.4", of_runs("tiltseries", lambda r: 1.3 <= r["pixel_spacing"] <= 1.4)),
+    ("F37", "pixel-size=>1.35", lambda _: set()),
+    ("F38", "dose=..122", of_runs("tiltseries", lambda r: r["total_flux"] <= 122)),
+    ("F38", "dose=<122", lambda _: set()),
+    ("F39", "tilt-scheme=dose-symmetric", of_runs("tiltseries", lambda r: r["tilting_scheme"] == "dose-symmetric")),
+    ("F41", "voxel-spacing=..8", of_runs("tomogram", lambda r: r["voxel_spacing"] <= 8)),
+    ("F42", "processing=denoised", of_runs("tomogram", lambda r: r["processing"] == "denoised")),
+    ("F42", "processing=filtered", of_runs("tomogram", lambda r: r["processing"] == "filtered")),
+    ("F45", "reconstruction_method=WBP", of_runs("tomogram", lambda r: r["reconstruction_method"] == "WBP")),
+    ("F45", "reconstruction_method=Fourier+Space", lambda _: set()),
+    ("F46", "reconstruction_software=IMOD", of_runs("tomogram", lambda r: r["reconstruction_software"] == "IMOD")),
     ("F5", "reprocessable=false", lambda site: set(public(site))),
     ("F6", "size=>1GB", of_datasets(lambda _: True)),
     ("F6", "size=<1kB", of_datasets(lambda _: False)),

@@ -214,7 +214,7 @@ def _run(world: World, plan: Plan, name: str, place: int) -> None:
     world.put(f"{prefix}run_metadata.json", b"{}", run_id=run, entity_id=run)
     series = _series(world, plan, run, prefix, plan.quality[place % len(plan.quality)])
     if name.startswith("mosaic"):
-        _series(world, plan, run, prefix, 2)
+        _series(world, plan, run, prefix, 2, name)
     alignment = world.add(
         "alignment", run_id=run, tiltseries_id=series, deposition_id=plan.deposition, alignment_type="GLOBAL", alignment_method="fiducial_based", is_portal_standard=True,
         affine_transformation_matrix=json.dumps(np.eye(4).tolist()), volume_x_dimension=6300.0, volume_y_dimension=6300.0, volume_z_dimension=2000.0,
@@ -237,7 +237,7 @@ def _run(world: World, plan: Plan, name: str, place: int) -> None:
         _annotation(world, plan, (run, alignment, spacing, name), thing, number)
 
 
-def _series(world: World, plan: Plan, run: int, prefix: str, quality: int | None) -> int:
+def _series(world: World, plan: Plan, run: int, prefix: str, quality: int | None, name: str = "") -> int:
     place = {"kind": "tiltseries", "entity_id": world.last.get("tiltseries", 0) + 1, "run_id": run}
     base = f"{prefix}TiltSeries/{place['entity_id']}/ts"
     series = world.add(
@@ -265,6 +265,7 @@ def _series(world: World, plan: Plan, run: int, prefix: str, quality: int | None
             raw_angle=-60.0 + 3 * z,
             major_defocus=45_000.0,
             minor_defocus=44_000.0,
+            excluded=True if name.startswith("mosaic") and z == 2 else None,
         )
     return series
 

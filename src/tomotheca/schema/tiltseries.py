@@ -133,7 +133,7 @@ class PerSectionParameters(Entity):
     cross_correlation: Annotated[float | None, Private] = None
     """Quality of the CTF fit."""
 
-    excluded: Annotated[bool, Private] = False
+    excluded: Annotated[bool | None, Internal, Drawer("Sections", "Left out")] = None
     """Whether the section was left out of the reconstruction."""
 
     major_defocus: Annotated[Angstrom | None, Drawer("Sections", "Major defocus")] = None

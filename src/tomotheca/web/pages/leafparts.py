@@ -11,6 +11,7 @@ from tomotheca.web import links, previews, summaries
 from tomotheca.web.format import Badge
 from tomotheca.web.page import Asked, Crumb
 from tomotheca.web.pages.leaftables import first_points
+from tomotheca.web.pages.leftout import left_out
 from tomotheca.web.placed import DRAWABLE, Placed, placed
 from tomotheca.web.recordparts import FILES, to
 from tomotheca.web.standing import DAMAGED
@@ -213,4 +214,6 @@ def _alignments(asked: Asked, series: Row) -> Section:
         "alignment", asked.viewer, where={"tiltseries_id": {"_eq": series["id"]}}, order=[("id", "asc")]
     )
     shown = [to(asked, "alignment", a["id"], label("alignment_type_enum", a["alignment_type"] or "")) for a in found]
-    return Section("Alignments", (field("Alignments", shown or NONE),))
+    known = left_out(asked, series["run_id"], found).get(series["id"])
+    words = MISSING if known is None else plain(known.words) if known.sections else NONE
+    return Section("Alignments", (field("Alignments", shown or NONE), field("Sections left out", words)))

@@ -18,6 +18,7 @@ from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages import plaintables, runparts
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import CONTENTS, Content
+from tomotheca.web.pages.leftout import left_out
 from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.panel import filtered
 from tomotheca.web.people import find_people
@@ -79,6 +80,8 @@ class SeriesSummary:
     scheme: str
     pixel: str
     dose: str
+    left_out: str
+    """Sections that were left out of the reconstruction, by angle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ def run(asked: Asked) -> RunPage | Moved:
         ignored=(*ignored, *misread, *unknown(asked.address, _known(tab, asked) | set(previews.PARAMETERS)), *(preview.ignored if preview else ())), canonical=asked.origin + links.page("run", number), overlay=overlay, id=number,
         identifier=asked.name("run", number), dataset=Crumb(dataset["title"], home), dataset_identifier=asked.name("dataset", dataset["id"]),
         released=formats.date(dataset["release_date"]), hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture), code=code,
-        quality=formats.run_quality([s["tilt_series_quality"] for s in things["tiltseries"]]), series=tuple(_series(asked, s) for s in things["tiltseries"]),
+        quality=formats.run_quality([s["tilt_series_quality"] for s in things["tiltseries"]]), series=_series(asked, number, things),
         voxels=tuple(formats.quantity(v, "Å") for v in sorted({t["voxel_spacing"] for t in things["tomogram"]})),
         processing=tuple(dict.fromkeys(label("tomogram_processing_enum", t["processing"]) for t in things["tomogram"])),
         objects=_objects(things), contents=_contents(asked, number, things, sizes), notes=_notes(things),
@@ -254,11 +257,17 @@ def _neighbours(asked: Asked, row: Row) -> tuple[Crumb | None, Crumb | None]:
     return crumbs[place - 1] if place else None, crumbs[place + 1] if place + 1 < len(crumbs) else None
 
 
-def _series(asked: Asked, s: Row) -> SeriesSummary:
+def _series(asked: Asked, number: int, things: Mapping[str, Sequence[Row]]) -> tuple[SeriesSummary, ...]:
+    found = left_out(asked, number, things["alignment"]) if things["tiltseries"] else {}
+    words = {i: known.words for i, known in found.items()}
+    return tuple(_one_series(asked, s, words.get(s["id"], formats.NOT_RECORDED)) for s in things["tiltseries"])
+
+
+def _one_series(asked: Asked, s: Row, left_out: str) -> SeriesSummary:
     return SeriesSummary(
         asked.name("tiltseries", s["id"]), links.page("tiltseries", s["id"]), drawers.link(asked, "tiltseries", s["id"]), formats.quality(s["tilt_series_quality"]),
         formats.tilt_range(s["tilt_range"], s["tilt_min"], s["tilt_max"]), formats.quantity(s["tilt_step"], "°"), s["tilting_scheme"],
-        formats.quantity(s["pixel_spacing"], "Å/px"), formats.quantity(s["total_flux"], "e⁻/Å²"),
+        formats.quantity(s["pixel_spacing"], "Å/px"), formats.quantity(s["total_flux"], "e⁻/Å²"), left_out,
     )  # fmt: skip
 
 
