@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tomotheca.store.files import Files
     from tomotheca.store.manifest import Entry
 
-LOGIC = "1"
+LOGIC = "2"
 """Raised when importers write something else for the same input: every step is then done again."""
 
 
