@@ -137,12 +137,6 @@ def test_a_filter_that_means_nothing_is_noted(lab: Lab) -> None:
     assert any("filter_value is not used: a file of csv" in f.message for f in lab.ingest().findings)
 
 
-def test_meshes_at_points_are_refused(lab: Lab) -> None:
-    more = {"file_format": "copick", "mesh_source_path": "mesh.glb"}
-    only(lab, "OrientedPoint", picks.copick(picks.PLACE, picks.MATRIX), **more)
-    assert "does not place meshes at points" in lab.refused()
-
-
 def test_formats_of_other_shapes_are_refused(lab: Lab) -> None:
     only(lab, "InstanceSegmentation", "1,2,3\n", file_format="csv")
     said = lab.refused()

@@ -12,12 +12,9 @@ import sqlalchemy as sa
 from tests.web.drawn import points, slice_png
 
 from tomotheca.catalog import swap
-from tomotheca.catalog.build import make_indexes
+from tomotheca.catalog.build import complete
 from tomotheca.catalog.catalog import Catalog
-from tomotheca.catalog.totals import recount, refill
-from tomotheca.catalog.vectors import pack
 from tomotheca.schema import SCHEMA
-from tomotheca.search.writing import Writer
 from tomotheca.settings import Settings
 
 DEFAULTS: dict[type, Any] = {int: 0, float: 0.0, str: "", bool: False, list: "[]"}
@@ -113,31 +110,9 @@ class World:
                 .scalar_subquery()
             )
             connection.execute(sa.update(tables.kinds["dataset"]).values(file_size=sizes))
-            make_indexes(connection, tables)
-            recount(connection, tables, None)
-            pack(connection, tables, SCHEMA)
-            refill(connection, tables, None)
-            self._pairs(connection, tables)
-            Writer(connection, tables, SCHEMA, swap.insert).write()
+            complete(connection, tables)
             connection.execute(sa.insert(tables.meta), [{"name": "version", "value": "7"}])
         return catalog
-
-    def _pairs(self, connection: sa.Connection, tables: Any) -> None:
-        pairs = {
-            (r["deposition_id"], r["_owner"])
-            for kind in ("dataset", "tiltseries", "alignment", "tomogram", "annotation")
-            for r in self.rows.get(kind, ())
-            if r.get("deposition_id")
-        }
-        if pairs:
-            rows = [{"deposition_id": a, "dataset_id": b} for a, b in pairs]
-            connection.execute(sa.insert(tables.deposition_dataset), rows)
-        hidden = [
-            {"kind": kind, "id": r["id"], "state": r["visibility_state"], "until": r["visibility_until"]}
-            for kind in ("dataset", "deposition") for r in self.rows.get(kind, ()) if r["visibility_state"] in {"private", "embargoed"}
-        ]  # fmt: skip
-        if hidden:
-            connection.execute(sa.insert(tables.visibility), hidden)
 
 
 def people(world: World, kind: str, identifier: int, *names: str, **extra: Any) -> None:
