@@ -107,7 +107,7 @@ class Masks:
         return np.ones(len(self.world.ids(kind)), bool)
 
     def _related(self, kind: str, relation: Relation, clause: Clause | None) -> NDArray[np.bool_]:
-        if relation.target not in self._known:
+        if not self.world.has(relation.target):
             return self._asked(kind, {relation.name: clause})
         other = self.where(relation.target, clause)
         if relation.many:
@@ -117,16 +117,9 @@ class Masks:
         at = self.world.places(kind, relation.ref.column, relation.target)
         return np.append(other, False)[at]
 
-    @property
-    def _known(self) -> frozenset[str]:
-        """Kinds that have arrays: the others have many rows that no filter looks at one by one."""
-        tables = self.world.catalog.tables
-        asked = sa.select(tables.vector.c.kind).distinct()
-        return self.world.keep("kinds", lambda: frozenset(r[0] for r in self.world.catalog.rows(asked)))
-
     def _counted(self, kind: str, relation: Relation, value: Clause) -> NDArray[np.bool_]:
         asked = value["count"]
-        if relation.target not in self._known or asked.get("arguments"):
+        if not self.world.has(relation.target) or asked.get("arguments"):
             return self._asked(kind, {relation.name + TALLY: value})
         number = self.count(relation, kind, self.where(relation.target, asked.get("filter")))
         found = self._all(kind)
