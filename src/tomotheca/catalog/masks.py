@@ -96,6 +96,13 @@ class Masks:
             return reduce(np.logical_or, (self.holds(kind, c) for c in value), ~self._all(kind))
         if name == "_not":
             return ~self.holds(kind, value)
+        if name == "id":  # there may be very many
+            return self._compared(kind, name, value)
+        written = orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=repr)
+        question = (kind, name, self.viewer.curator, self.hidden, written)
+        return self.world.term(question, lambda: self._answered(kind, name, value))
+
+    def _answered(self, kind: str, name: str, value: Any) -> NDArray[np.bool_]:
         relations = self.world.catalog.schema.relations(kind)
         if name in relations:
             return self._related(kind, relations[name], value)

@@ -35,6 +35,9 @@ NOTHING = -1
 RECENT = 256
 """Questions to the database whose answers are kept."""
 
+TERMS = 96
+"""Conditions whose marks on rows are kept: pages ask for the same ones again and again."""
+
 INTERNAL = ("_owner", "_gate")
 
 
@@ -109,6 +112,7 @@ class World:
     version: int
     _kept: dict[Hashable, Any] = field(default_factory=dict)
     _recent: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
+    _terms: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
     _lock: RLock = field(default_factory=RLock)
 
     def keep(self, question: Hashable, answer: Callable[[], T]) -> T:
@@ -121,17 +125,24 @@ class World:
         return found
 
     def recent(self, question: Hashable, answer: Callable[[], T]) -> T:
-        """Answer a question about this state; the answers to the last few are kept."""
+        """Answer a question to the database about this state; the answers to the last few are kept."""
+        return self._lately(self._recent, RECENT, question, answer)
+
+    def term(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """Answer which rows meet a condition; the answers to the last few are kept, and must not be changed."""
+        return self._lately(self._terms, TERMS, question, answer)
+
+    def _lately(self, kept: OrderedDict[Hashable, Any], most: int, question: Hashable, answer: Callable[[], T]) -> T:
         with self._lock:
-            if question in self._recent:
-                self._recent.move_to_end(question)
-                known: T = self._recent[question]
+            if question in kept:
+                kept.move_to_end(question)
+                known: T = kept[question]
                 return known
         found = answer()
         with self._lock:
-            self._recent[question] = found
-            while len(self._recent) > RECENT:
-                self._recent.popitem(last=False)
+            kept[question] = found
+            while len(kept) > most:
+                kept.popitem(last=False)
         return found
 
     def ids(self, kind: str) -> NDArray[np.int64]:
@@ -214,6 +225,8 @@ def pairs_of(owners: Sequence[NDArray[np.int64]], columns: Sequence[Coded]) -> P
         coded.append(own[column.codes] if len(own) else column.codes.astype(np.int64))
     owner, codes = np.concatenate(owners), np.concatenate(coded)
     flat, pair = np.unique(owner * max(len(values), 1) + codes, return_inverse=True)
+    if len(flat) == len(pair):
+        return Pairs(tuple(values), None, codes.astype(np.int32), owner)
     wide = max(len(values), 1)
     return Pairs(tuple(values), pair.astype(np.int32), (flat % wide).astype(np.int32), flat // wide)
 
@@ -223,18 +236,20 @@ class Pairs:
     """Pairs of an owner and a value: which pair each row is, and the value of each pair."""
 
     values: tuple[Any, ...]
-    pair: NDArray[np.int32]
+    pair: NDArray[np.int32] | None
+    """None where each row is a pair of its own."""
+
     value_of: NDArray[np.int32]
     owner_of: NDArray[np.int64]
 
-    def seen(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Mark the pairs that stand in some rows."""
+    def seen(self, rows: NDArray[Any]) -> NDArray[np.bool_]:
+        """Mark the pairs that stand in some rows, which are marked or given by their places."""
         found = np.zeros(len(self.value_of), bool)
-        found[self.pair[rows]] = True
+        found[rows if self.pair is None else self.pair[rows]] = True
         return found
 
-    def count(self, rows: NDArray[np.bool_]) -> Iterator[tuple[Any, int]]:
+    def count(self, rows: NDArray[Any]) -> Iterator[tuple[Any, int]]:
         """Count the owners of each value among some rows."""
-        seen = self.seen(rows)
+        seen = rows if self.pair is None else np.flatnonzero(self.seen(rows))
         counts = np.bincount(self.value_of[seen], minlength=len(self.values))
-        return ((v, int(n)) for v, n in zip(self.values, counts, strict=True) if n)
+        return ((self.values[n], int(counts[n])) for n in np.flatnonzero(counts).tolist())
