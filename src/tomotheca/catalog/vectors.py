@@ -92,7 +92,7 @@ def code(values: Sequence[Any]) -> Coded:
 
 def _numbers(values: Sequence[int | None]) -> NDArray[np.int64]:
     if None not in values:
-        return np.fromiter(values, np.int64, len(values))  # type: ignore[arg-type]  # there is no None
+        return np.fromiter(values, np.int64, len(values))
     return np.fromiter((NOTHING if v is None else v for v in values), np.int64)
 
 

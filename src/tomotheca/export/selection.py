@@ -163,8 +163,8 @@ def _kept_sums(catalog: Catalog, selection: Selection, viewer: Viewer) -> Amount
     """Sum what was summed when the dataset was indexed, and the few files of a deposition itself."""
     f, t, number = catalog.tables.file, catalog.tables.file_total, selection.id
     if selection.kind != "deposition":
-        of = (t.c.owner_kind == selection.kind, t.c.owner_id == number)
-        return _sum(_summed(catalog, t, viewer, *of, *_wanted(catalog, selection, t)))
+        whose = (t.c.owner_kind == selection.kind, t.c.owner_id == number)
+        return _sum(_summed(catalog, t, viewer, *whose, *_wanted(catalog, selection, t)))
     of = (*_given_by(t, number), *([t.c.dataset_id == selection.dataset] if selection.dataset else []))
     rows = _summed(catalog, t, viewer, *of, *_wanted(catalog, selection, t))
     if not selection.dataset:

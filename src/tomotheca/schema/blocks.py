@@ -11,7 +11,19 @@ from pydantic import Field
 
 from tomotheca.schema.context import Context
 from tomotheca.schema.core import Block, Entity
-from tomotheca.schema.markers import Derived, Drawer, Facet, Indexed, Key, Listed, Ontology, Personal, Private, Public, Search
+from tomotheca.schema.markers import (
+    Derived,
+    Drawer,
+    Facet,
+    Indexed,
+    Key,
+    Listed,
+    Ontology,
+    Personal,
+    Private,
+    Public,
+    Search,
+)
 
 
 def author_order(_: Mapping[str, Any], context: Context) -> int:

@@ -55,7 +55,9 @@ class Deposition(Document, Entity):
     deposition_identifier: Annotated[int, Public("id")]
     """Identifier of the deposition."""
 
-    deposition_title: Annotated[str, Public("title", nullable=False), Drawer("Overview", "Title"), Search("title"), Listed]
+    deposition_title: Annotated[
+        str, Public("title", nullable=False), Drawer("Overview", "Title"), Search("title"), Listed
+    ]
     """Title of the deposition."""
 
     deposition_description: Annotated[

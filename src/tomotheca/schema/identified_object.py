@@ -17,7 +17,9 @@ class IdentifiedObject(Entity):
     title: ClassVar = "Identified object"
     refs: ClassVar = (Ref("run_id", "run", "identified_objects"),)
 
-    object_id: Annotated[str, Public(nullable=False), Drawer("Object", "Object ID"), Search("terms"), Ontology(), Listed]
+    object_id: Annotated[
+        str, Public(nullable=False), Drawer("Object", "Object ID"), Search("terms"), Ontology(), Listed
+    ]
     """Identifier of the object in an ontology."""
 
     object_name: Annotated[str, Public(nullable=False), Drawer("Object", "Name"), Search("objects"), Listed]
