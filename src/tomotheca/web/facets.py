@@ -113,9 +113,25 @@ def matching(scope: Scope, active: Sequence[Active]) -> Places:
 
 def count_options(scope: Scope, filters: Sequence[Filter], active: Sequence[Active]) -> dict[str, Counts]:
     """Give, for each counted filter, the number of rows that each option would leave."""
-    counting = _Counting(scope, resolved(scope.masks, active))
     counted = [f for f in filters if f.widget in COUNTED and (f.kind or f.parameter == "files")]
-    return {f.parameter: counting.count(f) for f in counted}
+
+    def answer() -> dict[str, Counts]:
+        counting = _Counting(scope, resolved(scope.masks, active))
+        return {f.parameter: counting.count(f) for f in counted}
+
+    if active:
+        return answer()
+    masks = scope.masks
+    question = (
+        "options",
+        scope.listing,
+        scope.within,
+        scope.counts,
+        tuple(f.parameter for f in counted),
+        masks.viewer.curator,
+        masks.hidden,
+    )
+    return masks.world.recent(question, answer)
 
 
 @dataclass(frozen=True)
@@ -147,7 +163,9 @@ class _Counting:
                 owners = self.once("held", left, answer=lambda: owners & _holding(scope, _groups(scope, others)))
             if f.level != scope.listing:
                 return _of_parents(scope, f, owners)
-            rows = self.once("rows", left, f.kind, answer=lambda: _at(scope, f.kind, carried(owners, scope.owner_at(f.kind))))
+            rows = self.once(
+                "rows", left, f.kind, answer=lambda: _at(scope, f.kind, carried(owners, scope.owner_at(f.kind)))
+            )
             return _tally(scope, f.column, {f.kind: rows})
         groups = self.once(
             "groups", left, f.level, answer=lambda: _groups(scope, others, skip=f.level) & _belonging(scope, owners)
@@ -155,7 +173,9 @@ class _Counting:
         sets = apart([a for a in others if a.filter.level == f.level], others)
         if len(sets) > 1:
             return _shared(scope, f, groups, sets)
-        own = self.once("rows", left, f.level, f.kind, answer=lambda: _at(scope, f.kind, _own_of(scope, f, groups, others)))
+        own = self.once(
+            "rows", left, f.level, f.kind, answer=lambda: _at(scope, f.kind, _own_of(scope, f, groups, others))
+        )
         parts = {f.kind: own}
         if f.identified and scope.group == "run" and not any(a.filter.level == f.level for a in others):
             kind = "identified_object"
