@@ -36,7 +36,13 @@ import sqlalchemy as sa
 from bench_search import draw
 from serving import databases, memory, processor
 
-ORGANISMS = ("Homo sapiens", "Saccharomyces cerevisiae", "Mus musculus", "Chlamydomonas reinhardtii", "Escherichia coli")
+ORGANISMS = (
+    "Homo sapiens",
+    "Saccharomyces cerevisiae",
+    "Mus musculus",
+    "Chlamydomonas reinhardtii",
+    "Escherichia coli",
+)
 OBJECTS = ("cytosolic ribosome", "membrane", "microtubule")
 SORTS = ("title", "-runs", "organism", "-released", "-annotations", "voxel")
 STATEMENTS, SECONDS = "x-bench-statements", "x-bench-ms"
@@ -57,7 +63,9 @@ def pages(datasets: int) -> dict[str, Draw]:
     """Give the pages that are measured, each with what varies in it."""
     return {
         "nothing (/healthz)": lambda _: "/healthz",
-        "browse datasets": lambda r: f"/browse-data/datasets?page={r.randint(1, datasets // 20)}&sort={r.choice(SORTS)}",
+        "browse datasets": lambda r: (
+            f"/browse-data/datasets?page={r.randint(1, datasets // 20)}&sort={r.choice(SORTS)}"
+        ),
         "browse datasets, filtered": lambda r: f"/browse-data/datasets?{urlencode(three(r))}",
         "browse runs, three filters": lambda r: f"/browse-data/runs?{urlencode(three(r))}",
         "dataset": lambda r: f"/datasets/{10000 + r.randint(1, datasets)}?page={r.randint(1, 2)}",
@@ -207,6 +215,7 @@ def first_after_a_change(root: Path, url: str) -> Iterator[dict[str, Any]]:
 
 def inside(url: str, datasets: int) -> Iterator[dict[str, Any]]:
     """Measure facets for filter sets never seen before, and searches, without what surrounds them."""
+    from tomotheca.catalog.catalog import Catalog
     from tomotheca.catalog.viewer import ANONYMOUS
     from tomotheca.search.library import library
     from tomotheca.settings import Settings
@@ -214,7 +223,6 @@ def inside(url: str, datasets: int) -> Iterator[dict[str, Any]]:
     from tomotheca.web.facets import Scope, count_options
     from tomotheca.web.panel import filtered
     from tomotheca.web.portal import Portal
-    from tomotheca.catalog.catalog import Catalog
 
     catalog, r = Catalog(url, public_url="http://bench"), random.Random(11)
     portal, version = Portal(catalog, Settings()), catalog.stamp(ANONYMOUS)
@@ -237,11 +245,18 @@ def inside(url: str, datasets: int) -> Iterator[dict[str, Any]]:
             busy.append((time.process_time() - worked) * 1e3)
             wall.append((time.perf_counter() - began) * 1e3)
         cuts = [statistics.quantiles(values, n=20) for values in (busy, wall)]
-        yield {"inside": name, "cpu_p50_ms": round(statistics.median(busy), 1), "cpu_p95_ms": round(cuts[0][18], 1), "p95_ms": round(cuts[1][18], 1)}
+        yield {
+            "inside": name,
+            "cpu_p50_ms": round(statistics.median(busy), 1),
+            "cpu_p95_ms": round(cuts[0][18], 1),
+            "p95_ms": round(cuts[1][18], 1),
+        }
     catalog.close()
 
 
-def measure(root: Path, url: str, about: dict[str, Any], asked: argparse.Namespace) -> dict[tuple[str, int], dict[str, float]]:
+def measure(
+    root: Path, url: str, about: dict[str, Any], asked: argparse.Namespace
+) -> dict[tuple[str, int], dict[str, float]]:
     """Print the figures of one catalogue, one JSON object a line, and give those of pages."""
     datasets, found = about["datasets"], {}
     for line in (*first_after_a_change(root, url), *inside(url, datasets)):
@@ -260,7 +275,10 @@ def compare(name: str, found: list[dict[tuple[str, int], dict[str, float]]]) -> 
     """Print how much slower the last catalogue is than the first."""
     small, large = found[0], found[-1]
     for (page, clients), figures in large.items():
-        ratios = {f"{k}_ratio": round(figures[k] / max(small[page, clients][k], 0.1), 2) for k in ("p50_ms", "p95_ms", "cpu_ms")}
+        ratios = {
+            f"{k}_ratio": round(figures[k] / max(small[page, clients][k], 0.1), 2)
+            for k in ("p50_ms", "p95_ms", "cpu_ms")
+        }
         print(json.dumps({"database": name, "page": page, "clients": clients, **ratios}), flush=True)
 
 
