@@ -73,6 +73,31 @@ def test_N6_a_page_asks_the_database_at_most_thirty_times(path: str, app: Frame,
     assert len(noted) <= STATEMENTS, "\n".join([str(len(noted)), *noted])
 
 
+@pytest.mark.parametrize("path", ["/browse-data/datasets", "/browse-data/runs", "/browse-data/objects", "/statistics"])
+def test_N6_the_first_page_after_a_change_asks_no_more(path: str, site: Site, database: Database) -> None:
+    app = whole(site)  # knows nothing yet, as after a change of the catalogue
+    try:
+        with TestClient(app, base_url="http://portal.test") as client, statements(app) as noted:
+            assert client.get(path).status_code == 200
+        assert 0 < len(noted) <= STATEMENTS, "\n".join([str(len(noted)), *noted])
+    finally:
+        app.state["portal"].catalog.close()
+
+
+@pytest.mark.parametrize("record", ["/datasets/10000?dl=DS-10000", "/runs/1?dl=RN-1", "/depositions/300?dl=CZCDP-300"])
+def test_D1_a_dialog_reads_sums_and_never_adds_up_the_files_of_a_dataset(
+    record: str, app: Frame, door: TestClient
+) -> None:
+    with statements(app) as noted:
+        answers = [door.get(f"{record}{more}") for more in ("", "&dl-format=mrc", "&dl-what=smallest")]
+    assert all("Download" in answer.text for answer in answers)
+    whole_sums = [
+        text for text in noted if "sum(file.size)" in text and "dataset_id IS NULL" not in text.partition("WHERE")[2]
+    ]
+    assert any("sum(file_total.size)" in text for text in noted)
+    assert not whole_sums, whole_sums
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_N4_N6_a_page_is_light_and_asks_nobody_else(path: str, door: TestClient) -> None:
     answer = door.get(path)

@@ -19,6 +19,7 @@ from tomotheca.schema.markers import (
     Internal,
     Json,
     Key,
+    Listed,
     Private,
     Public,
     Ref,
@@ -181,7 +182,7 @@ class TiltSeries(Document, Entity):
     derived: ClassVar = (
         Derived(
             "tilt_range", Degrees, tilt_range, "Extent between lowest and highest tilt angle.",
-            (Drawer("Geometry", "Tilt range"),),
+            (Drawer("Geometry", "Tilt range"), Listed),
         ),
     )  # fmt: skip
     order: ClassVar = (
@@ -243,7 +244,7 @@ class TiltSeries(Document, Entity):
     tilt_range: Annotated[TiltRange, Flat("tilt")]
     """Lowest and highest tilt angle."""
 
-    tilt_step: Annotated[TiltStep, Drawer("Geometry", "Tilt step")]
+    tilt_step: Annotated[TiltStep, Drawer("Geometry", "Tilt step"), Listed]
     """Angle between neighbouring tilts."""
 
     tilting_scheme: Annotated[

@@ -22,9 +22,26 @@ if TYPE_CHECKING:
 MISSING = np.nan
 """Stands where a row has nothing to be sorted by."""
 
+FEW = 20
+"""One of so many rows is sorted by itself; of more, the order of all rows is kept and those that are not listed left out."""
+
 
 def arranged(scope: Scope, ids: NDArray[np.int64], order: Order, keys: Mapping[str, Key]) -> list[int]:
     """Put identifiers of listed rows in order: missing values last, ties by identifier."""
+    world = scope.masks.world
+    every = world.ids(scope.listing)
+    if len(ids) * FEW < len(every):
+        few: list[int] = _sorted(scope, ids, order, keys).tolist()
+        return few
+    question = ("arranged", scope.listing, tuple(order.keys), scope.viewer.curator, scope.masks.hidden)
+    arrangement = world.term(question, lambda: place(_sorted(scope, every, order, keys), every))
+    listed = np.zeros(len(every), bool)
+    listed[np.searchsorted(every, ids)] = True
+    most: list[int] = every[arrangement[listed[arrangement]]].tolist()
+    return most
+
+
+def _sorted(scope: Scope, ids: NDArray[np.int64], order: Order, keys: Mapping[str, Key]) -> NDArray[np.int64]:
     world = scope.masks.world
     places = np.searchsorted(world.ids(scope.listing), ids)
     terms: list[NDArray[np.float64]] = [ids.astype(np.float64)]
@@ -36,8 +53,8 @@ def arranged(scope: Scope, ids: NDArray[np.int64], order: Order, keys: Mapping[s
             values = world.keep(kept, lambda name=name: keys[name](scope))[places]  # type: ignore[misc]  # a default binds the name
         missing = np.isnan(values)
         terms += [np.where(missing, 0.0, -values if descending else values), missing.astype(np.float64)]
-    found: list[int] = ids[np.lexsort(terms)].tolist()
-    return found
+    arrangement: NDArray[np.int64] = ids[np.lexsort(terms)]
+    return arrangement
 
 
 def column(name: str, *, empty: Sequence[object] = (None, "")) -> Key:

@@ -138,7 +138,6 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         asked.name("dataset", number),
         summaries.file_sizes(asked, "dataset_id", [number]).get(number, summaries.Bytes()),
     )
-    series = asked.portal.catalog.find("tiltseries", asked.viewer, where={"run": {"dataset_id": {"_eq": number}}})
     people, picture = (
         find_people(asked, "dataset", [number])[number],
         photos.key_photo(asked, "dataset", row),
@@ -169,7 +168,7 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         modified=formats.date(row["last_modified_date"]), hidden=hidden_note(row),
         picture=picture, about=about, code=code,
         text=links.pieces(row["description"]), authors=people, publications=links.listed(row["dataset_publications"]),
-        databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, series),
+        databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, number),
         contents=_contents(asked, number), size=size.size, files=size.files, table=table, tab=tab, tabs=_tabs(asked, tab),
         panel=make_panel(Scope(asked.portal, "run", asked.viewer, asked.version, number), found, asked.address), side=asked.portal.settings.filter_side,
         deposition=_limited(asked, found), info=drawers.link(asked, "dataset"), cite=drawers.cite_link(asked, "dataset"), download=downloads.link(asked, "dataset", number),
@@ -233,10 +232,19 @@ def _sample(asked: Asked, row: Row) -> tuple[Field, ...]:
     )
 
 
-def _acquisition(asked: Asked, series: Sequence[Row]) -> tuple[Field, ...]:
+ACQUIRED = (
+    "microscope_manufacturer", "microscope_model", "camera_manufacturer", "camera_model", "acceleration_voltage", "tilting_scheme",
+    "pixel_spacing", "total_flux",
+)  # fmt: skip
+"""What is told of a dataset's tilt series."""
+
+
+def _acquisition(asked: Asked, dataset: int) -> tuple[Field, ...]:
     """Give what all tilt series share, or how it varies."""
+    series = summaries.group(asked, "tiltseries", "_owner", [dataset], *ACQUIRED, ("min", "id"))
     if not series:
         return ()
+    series.sort(key=lambda s: s["min_id"])
     spans = {"pixel_spacing": "Å/px", "total_flux": "e⁻/Å²"}
     lines = [
         field("Microscope", _together(f"{s['microscope_manufacturer']} {s['microscope_model']}" for s in series)),
