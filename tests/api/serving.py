@@ -157,7 +157,7 @@ def serving(world: World, *options: str, **environment: str) -> Iterator[Running
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -167,7 +167,7 @@ def clean() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("TOMOTHECA_", "AWS_", "BOTO_"))}
 
 
-def wait(url: str, process: subprocess.Popen[str], seconds: float = 30) -> None:
+def wait(url: str, process: subprocess.Popen[str], seconds: float = 120) -> None:
     """Wait until an address answers."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -8,8 +8,10 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -48,6 +50,28 @@ def test_the_service_starts_answers_and_stops(world: World, free_port: int) -> N
             process.send_signal(signal.Signals[service["KillSignal"]])
             ended = process.wait(int(service["TimeoutStopSec"]))
     assert ended == 0
+
+
+def test_a_stop_that_finds_workers_still_starting_ends_them_too(world: World) -> None:
+    with serving(world, "--workers", "6") as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(60) == 0
+
+
+def test_no_worker_outlives_a_server_that_is_killed(world: World) -> None:
+    with serving(world, "--workers", "2") as server:
+        server.process.kill()
+        server.process.wait(10)
+        end = time.monotonic() + 30
+        while listens(server.url):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+def listens(url: str) -> bool:
+    address = httpx.URL(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((address.host, address.port or 0)) == 0
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")

@@ -19,6 +19,9 @@ HOST, PORT = "127.0.0.1", 8000
 ANY = {"0.0.0.0", "::"}
 """Hosts that stand for every address of this machine."""
 
+PATIENCE = 20
+"""Seconds that a worker has to end its answers when the server is stopped."""
+
 Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one this machine has.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 Workers = Annotated[
@@ -46,7 +49,7 @@ def serve(
     settings = settings.model_copy(update={"public_url": (settings.public_url or address).rstrip("/")})
     server = Granian(
         "tomotheca", address=host, port=port, interface=Interfaces.ASGI, workers=workers or settings.workers, websockets=False,
-        log_level=LogLevels.warning, respawn_failed_workers=True,
+        log_level=LogLevels.warning, respawn_failed_workers=True, workers_kill_timeout=PATIENCE,
     )  # fmt: skip
     begin(settings.state_folder / FOLDER)
     server.on_startup(lambda: note(f"Tomotheca serves {settings.root} at {settings.public_url} (Ctrl-C stops it)"))
@@ -67,6 +70,7 @@ def application(settings: "Settings", access_log: bool) -> Any:
     import gc  # noqa: PLC0415
     import logging  # noqa: PLC0415
 
+    end_with_the_server()
     from tomotheca.api.app import create_app  # noqa: PLC0415
 
     handler = logging.StreamHandler(sys.stderr)
@@ -83,6 +87,20 @@ def application(settings: "Settings", access_log: bool) -> Any:
     gc.collect()
     gc.freeze()
     return made
+
+
+def end_with_the_server() -> None:
+    """See that this worker ends when it is told to while it still starts, and when the server itself is killed.
+
+    A worker begins as a copy of the server, with handlers of signals that do nothing in a copy.
+    """
+    import ctypes  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        to_be_told = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(to_be_told, signal.SIGTERM)
 
 
 def require_catalog(settings: "Settings") -> None:
