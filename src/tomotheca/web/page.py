@@ -20,7 +20,9 @@ from tomotheca.errors import GoneError, NotFoundError
 from tomotheca.schema import SCHEMA
 from tomotheca.web import assets, legacy
 from tomotheca.web import format as formats
+from tomotheca.web import words as language
 from tomotheca.web.address import Address
+from tomotheca.web.texts import Texts
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -155,8 +157,12 @@ class Shell:
 
 def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
-        asked = ask(portal, request, json=json)
         as_json = json or _prefers_json(request)
+        with language.speaking(language.ENGLISH if as_json else spoken(portal, request)):
+            return respond(request, as_json=as_json)
+
+    def respond(request: Request, *, as_json: bool) -> Response:
+        asked = ask(portal, request, json=json)
         try:
             found = _answer(page, asked)
         except ChangedError:  # the catalogue has changed since the request came
@@ -191,6 +197,11 @@ def ask(portal: Portal, request: Request, *, json: bool = False) -> Asked:
     origin = portal.catalog.public_url or str(request.base_url).rstrip("/")
     version = portal.catalog.watch.stamp(viewer)
     return Asked(portal, Address(path, tuple(pairs)), viewer, request.path_params, origin, version)
+
+
+def spoken(portal: Portal, request: Request) -> language.Words:
+    """Give the language of the page that answers a request; data that go with it are in English for all."""
+    return language.choose(portal.settings, request.headers.get("accept-language", ""))
 
 
 def _prefers_json(request: Request) -> bool:
@@ -236,7 +247,7 @@ def shell(asked: Asked, page: Page | None = None) -> Shell:
 
 def to_html(template: str, context: Context, frame: Shell, status: int = 200) -> Response:
     """Draw a context with its template."""
-    body = environment().get_template(template).render(page=context, shell=frame)
+    body = environment(language.current()).get_template(template).render(page=context, shell=frame)
     return Response(body, status, media_type="text/html")
 
 
@@ -249,8 +260,8 @@ def to_json(context: Context, status: int = 200) -> Response:
 
 
 @cache
-def environment() -> jinja2.Environment:
-    """Give the templates; whatever is not in a Context is an error."""
+def environment(words: language.Words = language.ENGLISH) -> jinja2.Environment:
+    """Give the templates in a language; whatever is not in a Context is an error."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -258,5 +269,9 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    env.globals["words"] = words
+    env.add_extension(Texts)
+    env.install_gettext_translations(words.catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    env.globals["_"] = env.filters["tr"] = words.translate
     env.filters.update(count=formats.count, size=formats.size, date=formats.date, number=formats.number)
     return env
