@@ -74,7 +74,9 @@ class Fresh:
         origin = f"{scope.get('scheme')}://{headers.get('host')}" if self.by_host else ""
         path = scope["path"]  # last: the only part that can hold a zero byte
         spoken = choose(self.settings, headers.get("accept-language", "")).language
-        parts = "\0".join((stamp, headers.get("accept", ""), spoken, viewer.name, "c" if viewer.curator else "", origin, path))
+        parts = "\0".join(
+            (stamp, headers.get("accept", ""), spoken, viewer.name, "c" if viewer.curator else "", origin, path)
+        )
         told = self.basis + scope["query_string"] + b"\0" + parts.encode("utf-8", "surrogatepass")
         return b'"%s"' % hashlib.blake2b(told, digest_size=16).hexdigest().encode()
 

@@ -8,6 +8,7 @@ from tomotheca.export.citing import FORMS, KINDS, Citation, as_bibtex, as_csl, a
 from tomotheca.export.texts import licence_address
 from tomotheca.web import links
 from tomotheca.web.values import Field, Section, Value, field, plain
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -52,8 +53,8 @@ def _also(found: Citation) -> tuple[Field, ...]:
 def _licence(identifier: str) -> Value:
     if not identifier:
         return plain(
-            "No licence stated",
+            say("No licence stated"),
             style="missing",
-            help="Ask the authors before you use the data in other ways than the law allows.",
+            help=say("Ask the authors before you use the data in other ways than the law allows."),
         )
     return plain(identifier, href=licence_address(identifier), external=True)

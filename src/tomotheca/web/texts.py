@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from jinja2.lexer import TokenStream
 
 PARTS = re.compile(r"<!--.*?-->|<(?=[A-Za-z/!])|>|[^<>]+|[<>]", re.DOTALL)
-READ = re.compile(r'(?<=\s)((?:aria-label|title|placeholder|alt|data-label|data-close-label)=")([^"]*[A-Za-z]{2}[^"]*)(")')
+READ = re.compile(
+    r'(?<=\s)((?:aria-label|title|placeholder|alt|data-label|data-close-label)=")([^"]*[A-Za-z]{2}[^"]*)(")'
+)
 """Attributes that are read to somebody."""
 
 CODE = frozenset({"script", "style", "code", "pre", "kbd", "title"})

@@ -11,6 +11,8 @@ from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tomotheca.schema import vocabulary
+
 if TYPE_CHECKING:
     from tomotheca.settings import Settings
 
@@ -75,6 +77,11 @@ def say(message: str, *parts: Any) -> str:
 def some(one: str, many: str, amount: int, *parts: Any) -> str:
     """Give the form of a message that goes with a number."""
     return _CURRENT.get().catalogue.ngettext(one, many, amount).format(*parts)
+
+
+def label(enum: str, code: object) -> str:
+    """Give the words for a code of the vocabulary."""
+    return say(vocabulary.label(enum, code))
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tomotheca.web import format as formats
 from tomotheca.web import links, orders, summaries
 from tomotheca.web.facets import Scope, carried
 from tomotheca.web.page import Crumb
@@ -15,6 +16,7 @@ from tomotheca.web.pages.plaintables import PARAMETERS, Cells, PlainRow, of_sche
 from tomotheca.web.recordparts import to
 from tomotheca.web.tables import Column, Order, Table, heads, make_pager, page_number, page_size, read_order, slice_page
 from tomotheca.web.values import plain
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -189,11 +191,14 @@ def deposited(asked: Asked, deposition: int, counts: Mapping[str, int]) -> Depos
     given = asked.address.first("group-by")
     grouping = given if given in GROUPINGS else ""
     tabs = tuple(
-        Crumb(f"{k.text} {counts[k.kind]:,}", "" if tab == found.tab else str(address.set({"deposition-tab": tab})))
+        Crumb(
+            f"{say(k.text)} {formats.count(counts[k.kind])}",
+            "" if tab == found.tab else str(address.set({"deposition-tab": tab})),
+        )
         for tab, k in KINDS.items()
         if counts[k.kind]
     )
-    ways = tuple(Crumb(text, "" if name == grouping else str(address.set({"group-by": name or None}))) for name, text in GROUPINGS.items())  # fmt: skip
+    ways = tuple(Crumb(say(text), "" if name == grouping else str(address.set({"group-by": name or None}))) for name, text in GROUPINGS.items())  # fmt: skip
     columns, order = found.columns(), found.order()
     labels = tuple(c.label for c in columns)
     if grouping:
@@ -222,7 +227,7 @@ def _groups(found: Items, grouping: str) -> tuple[tuple[Group, ...], Pager]:
         rows = summaries.by_id(summaries.find_in_order(asked, "dataset", ids))
         heads_of = [(rows[i]["title"], links.page("dataset", i), asked.name("dataset", i)) for i in ids]
     else:
-        heads_of = [(organism.values[n] or "Organism not recorded", "", "") for n in shown]
+        heads_of = [(organism.values[n] or say("Organism not recorded"), "", "") for n in shown]
     groups = tuple(_group(found, found.ids[codes == n], n, head) for n, head in zip(shown, heads_of, strict=True))
     return groups, _pager(asked, page, pages)
 
@@ -238,7 +243,11 @@ def _group(found: Items, ids: NDArray[np.int64], number: int, head: tuple[str, s
     def link(wanted: int) -> str:
         return str(address.set({f"{name}-page": wanted if wanted > 1 else None})) if 1 <= wanted <= pages else ""
 
-    place = f"{begin + 1:,} to {begin + len(rows):,} of {len(ids):,}" if pages > 1 else ""
+    place = (
+        say("{} to {} of {}", formats.count(begin + 1), formats.count(begin + len(rows)), formats.count(len(ids)))
+        if pages > 1
+        else ""
+    )
     return Group(*head, len(ids), rows, link(page - 1), link(page + 1), place)
 
 

@@ -12,6 +12,7 @@ from tomotheca.web.pages.plaintables import Cells, Made, Tab, of_schema, plain_t
 from tomotheca.web.recordparts import to
 from tomotheca.web.tables import Column
 from tomotheca.web.values import MISSING, Value, plain
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -39,7 +40,11 @@ def size_cell(name: str = "Size") -> tuple[Column, Callable[[Asked, Row], Value]
     """Give a column of bytes: ``size`` of a row."""
 
     def show(_: Asked, row: Row) -> Value:
-        return plain(formats.size(row["size"]), help=f"{formats.count(row['size'])} bytes") if row["size"] else MISSING
+        return (
+            plain(formats.size(row["size"]), help=say("{} bytes", formats.count(row["size"])))
+            if row["size"]
+            else MISSING
+        )
 
     return Column(name, "size", numeric=True), show, lambda r: r["size"] or None
 
@@ -66,8 +71,8 @@ def tilt_series(asked: Asked, run: int, found: Sequence[Row]) -> Made:
         low, high = r["min_major_defocus"], r["max_major_defocus"]
         if low is None:
             return MISSING
-        text = formats.defocus(low) if low == high else f"{formats.defocus(low)} to {formats.defocus(high)}"
-        return plain(text, help=f"{formats.number(low)} to {formats.quantity(high, 'Å')}")
+        text = formats.defocus(low) if low == high else say("{} to {}", formats.defocus(low), formats.defocus(high))
+        return plain(text, help=say("{} to {}", formats.number(low), formats.quantity(high, "Å")))
 
     def best(_: Asked, r: Row) -> Value:
         value = r["min_max_resolution"]
@@ -128,7 +133,7 @@ def frames(asked: Asked, run: int, found: Sequence[Row]) -> Made:
 
 def _frame_file(asked: Asked, row: Row) -> Value:
     key = summaries.key_of(asked, row["s3_frame_path"])
-    return plain(key.rpartition("/")[2], href=f"/files/{key}") if key else plain("Not submitted", style="missing")
+    return plain(key.rpartition("/")[2], href=f"/files/{key}") if key else plain(say("Not submitted"), style="missing")
 
 
 ATTACHED = (("gain_file", "s3_file_path"), ("frame_acquisition_file", "s3_mdoc_path"))

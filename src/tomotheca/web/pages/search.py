@@ -21,6 +21,7 @@ from tomotheca.web.pages.common import unknown
 from tomotheca.web.resolving import Place, numbered
 from tomotheca.web.suggesting import suggest
 from tomotheca.web.tables import Pager, make_pager, page_number, page_size
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +111,7 @@ def search(asked: Asked) -> Results:
     """Make the page."""
     address = asked.address
     text = address.first("q")
-    title = f"Search: {text}" if text else "Search"
+    title = say("Search: {}", text) if text else say("Search")
     ignored = unknown(address, PARAMETERS)
     if not text:
         return Results(title=title, ignored=ignored, noindex=True, query="", total=0)
