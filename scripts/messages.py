@@ -9,20 +9,28 @@ from pathlib import Path
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
+from tomotheca.catalog.placing import ROLES as PLACES
 from tomotheca.export.points import FRAMES
+from tomotheca.export.selection import ROLES
 from tomotheca.schema import SCHEMA
 from tomotheca.schema.vocabulary import LABELS, QUALITY
 from tomotheca.search.fields import LABELS as FIELDS
 from tomotheca.web import page, texts, words
 from tomotheca.web.filters import registry
+from tomotheca.web.grammar import TRI
 from tomotheca.web.values import title
 
 WEB = Path(words.__file__).parent
-SOURCES = [*sorted(WEB.rglob("*.py")), WEB.parent / "api" / "contributing.py"]
+SOURCES = [*sorted(WEB.rglob("*.py")), *(WEB.parent / "api" / name for name in ("contributing.py", "errors.py"))]
 TEMPLATE = WEB / "locale" / f"{words.DOMAIN}.pot"
-HUMAN = re.compile(r"\W*[A-Z][a-z]|.*[a-z]{2} [a-z{]", re.DOTALL)
+HUMAN = re.compile(r"\W*[A-Z][a-z]|.*[a-z]{2} [a-z{]|\d+ [a-z]", re.DOTALL)
 MACHINE = re.compile(r"[\\$<=|*]|^ {4}|https?:|^/|default-src|[a-z]+/[a-z]+;")
 Message = tuple[str, str]  # singular, plural
+
+
+def is_read(text: str) -> bool:
+    """Tell whether a text looks like one for people."""
+    return bool(HUMAN.match(text)) and not MACHINE.search(text)
 
 
 def of_sources() -> Iterator[Message]:
@@ -39,16 +47,20 @@ def of_sources() -> Iterator[Message]:
                     yield from ((text, "") for text in given)
                 if name == "plural" and given:
                     yield f"{{}} {given[0]}", f"{{}} {given[1] if len(given) > 1 else given[0] + 's'}"
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not {id(node)} & (documented | inner):
-                if HUMAN.match(node.value) and not MACHINE.search(node.value):
-                    yield node.value, ""
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and id(node) not in documented | inner
+                and is_read(node.value)
+            ):
+                yield node.value, ""
 
 
 def of_schema() -> Iterator[Message]:
     """Give labels, units and meanings of fields and filters, and the words of the vocabulary."""
     for kind, entity in SCHEMA.kinds.items():
         name = entity.title if entity.title.endswith("s") else f"{entity.title}s"
-        yield from ((text, "") for text in (entity.title, name, name.capitalize(), " ".join((entity.__doc__ or "").split())))
+        yield from ((text, "") for text in (entity.title, name, name.lower(), " ".join((entity.__doc__ or "").split())))
         for column in SCHEMA.columns(kind):
             section = column.drawer.section if column.drawer else ""
             stem = title(column).rpartition(" ")[0] if title(column)[-2:] in {" x", " y", " z"} else ""
@@ -57,7 +69,14 @@ def of_schema() -> Iterator[Message]:
         for found in registry(SCHEMA, listing):
             yield from ((text, "") for text in (found.label, found.help, found.section))
     yield from ((text, "") for label, meaning, _tone in QUALITY.values() for text in (label, meaning))
-    yield from ((text, "") for names in (*LABELS.values(), FIELDS, FRAMES) for text in names.values())
+    yield from ((text, "") for names in (*LABELS.values(), FIELDS, FRAMES, TRI) for text in names.values())
+
+
+def of_files() -> Iterator[Message]:
+    """Give what files are for."""
+    for role in {*PLACES.values(), *(role for roles in ROLES.values() for role in roles), "document", "image", "other"}:
+        text = role.replace("_", " ")
+        yield text[:1].upper() + text[1:], ""
 
 
 def of_templates() -> Iterator[Message]:
@@ -75,7 +94,7 @@ def of_templates() -> Iterator[Message]:
 def written() -> str:
     """Give the whole file."""
     found: dict[str, str] = {}
-    for one, many in (*of_templates(), *of_sources(), *of_schema()):
+    for one, many in (*of_templates(), *of_sources(), *of_schema(), *of_files()):
         if re.search("[A-Za-z]{2}", one):
             found[one] = many or found.get(one, "")
     signs = "".join(f'\nmsgctxt "{name}"\nmsgid {quoted(sign)}\nmsgstr ""\n' for name, sign in words.SIGNS.items())

@@ -8,7 +8,6 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from urllib.parse import parse_qsl
 
@@ -76,8 +75,7 @@ def in_language(
 ) -> Callable[Concatenate[Desk, Request, P], Response]:
     """Let a page be made in the language of whoever asks."""
 
-    @wraps(answer)
-    def made(desk: Desk, request: Request, *args: P.args, **more: P.kwargs) -> Response:
+    def made(desk: Desk, request: Request, /, *args: P.args, **more: P.kwargs) -> Response:
         with speaking(spoken(desk.site, request)):
             return answer(desk, request, *args, **more)
 

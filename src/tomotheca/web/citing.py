@@ -28,11 +28,15 @@ def sections(asked: Asked, kind: str, row: Row) -> tuple[Section, ...]:
     if kind not in KINDS:
         return ()
     found = cite(asked.portal, kind, row["id"], asked.viewer)
-    files = [plain(NAMES[form], href=f"{links.page(kind, row['id'])}/cite.{form}") for form in FORMS]
+    files = [plain(say(NAMES[form]), href=f"{links.page(kind, row['id'])}/cite.{form}") for form in FORMS]
     return (
         Section(
             "How to cite",
-            (field("Citation", plain(as_text(found).split("\n")[0])), *_also(found), field("Files", files)),
+            (
+                field("Citation", plain(as_text(found).split("\n")[0], style="citation")),
+                *_also(found),
+                field("Files", files),
+            ),
         ),
         Section("Licence", (field("Licence", _licence(found.licence)),)),
         *(

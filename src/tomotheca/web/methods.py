@@ -154,5 +154,5 @@ def sections(asked: Asked, row: Row) -> tuple[Section, ...]:
             number = f" {place}" if len(found) > 1 else ""
             used = plain(formats.count(method.count), href=method.href)
             fields = tuple(f for f in method.fields if f.values != (MISSING,) or f.label == "Method type")
-            made.append(Section(kind.name + number, (Field(method.noun, (used,)), *fields)))
+            made.append(Section(say(kind.name) + number, (Field(method.noun, (used,)), *fields)))
     return tuple(made) or (Section("Methods", note=say("No methods are recorded.")),)

@@ -65,9 +65,11 @@ class Asked:
         try:
             return self.portal.catalog.get(kind, identifier, self.viewer)
         except NotFoundError as error:
+            name = self.name(kind, identifier)
             if self.portal.desk is None or (grave := self.portal.desk.tombstone(kind, identifier)) is None:
-                raise
-            message = f"{identify(self.portal.settings, kind, identifier)} was withdrawn: {grave.title}. {grave.reason}".strip()
+                noun = language.say(self.portal.catalog.schema.kinds[kind].title).lower()
+                raise NotFoundError(language.say("There is no {} {}.", noun, name)) from error
+            message = language.say("{} was withdrawn: {}. {}", name, grave.title, grave.reason).strip()
             raise GoneError(message) from error
 
     def name(self, kind: str, identifier: int) -> str:

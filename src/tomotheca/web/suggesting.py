@@ -61,7 +61,7 @@ def suggest(asked: Asked, text: str) -> list[Group]:
         items = tuple(item for item, _ in zip(found[label], range(min(share, left)), strict=False))
         left -= len(items)
         if items:
-            groups.append(Group(label, items))
+            groups.append(Group(say(label), items))
     return groups
 
 
@@ -70,7 +70,7 @@ def _identifiers(asked: Asked, text: str) -> Iterator[Item]:
     for kind in PATHS:
         number = None if text.isdigit() else prefixed(asked, kind, text)
         if number is not None and catalog.count(kind, asked.viewer, {"id": {"_eq": number}}):
-            yield Item(asked.name(kind, number), catalog.schema.kinds[kind].title, page(kind, number))
+            yield Item(asked.name(kind, number), say(catalog.schema.kinds[kind].title), page(kind, number))
     for place in numbered(asked, text):
         yield Item(place.identifier, place.kind, place.href)
 

@@ -38,9 +38,16 @@ Translate = Callable[[str], str]
 class Texts(InternationalizationExtension):
     """Translates the text of a template while it is compiled, into the language of its environment."""
 
+    @property
+    def words(self) -> Words:
+        """The language of the environment."""
+        found = self.environment.globals["words"]
+        assert isinstance(found, Words)
+        return found
+
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
         """Replace text between tags; what is inside ``{% trans %}`` is left to that."""
-        words: Words = self.environment.globals["words"]
+        words = self.words
         if words is ENGLISH:
             yield from stream
             return
@@ -54,12 +61,11 @@ class Texts(InternationalizationExtension):
             else:
                 yield token
 
-    def _make_node(  # type: ignore[override]  # a constant may stand where a call would
+    def _make_node(
         self, singular: str, plural: str | None, context: str | None, variables: dict[str, nodes.Expr], *rest: object
     ) -> nodes.Output:
         if plural is None and not variables and not any(rest):
-            words: Words = self.environment.globals["words"]
-            return nodes.Output([nodes.TemplateData(words.translate(singular) % {})])
+            return nodes.Output([nodes.TemplateData(self.words.translate(singular) % {})])
         return super()._make_node(singular, plural, context, variables, *rest)  # type: ignore[arg-type]  # passed on
 
 

@@ -27,7 +27,7 @@ class Value:
 
     pieces: tuple[Piece, ...]
     style: str = ""
-    """`missing`, `long`, `code`, `matrix`, or nothing."""
+    """`missing`, `long`, `code`, `matrix`, `citation`, or nothing."""
 
     badge: Badge | None = None
     people: People | None = None

@@ -100,7 +100,7 @@ def choose(settings: Settings, accept: str) -> Words:
     if len(known) == 1:
         return ENGLISH
     exact = {name.lower(): words for name, words in known.items()}
-    bases = {name.lower().partition("-")[0]: words for name, words in reversed(known.items())}
+    bases = {name.lower().partition("-")[0]: words for name, words in reversed(list(known.items()))}
     for tag in _wanted(accept):
         if words := exact.get(tag) or bases.get(tag.partition("-")[0]):
             return words

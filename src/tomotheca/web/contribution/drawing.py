@@ -127,7 +127,7 @@ def suggestions() -> Mapping[str, tuple[Suggestion, ...]]:
         "objects": tuple(Suggestion(c.name, c.identifier) for c in objects),
         "object-ids": tuple(Suggestion(c.identifier, c.name) for c in objects),
         "organisms": tuple(
-            Suggestion(c.name, f"taxonomy {c.identifier.removeprefix(ORGANISM)}")
+            Suggestion(c.name, f"{ORGANISM}{c.identifier.removeprefix(ORGANISM)}")
             for c in known
             if c.identifier.startswith(ORGANISM)
         ),

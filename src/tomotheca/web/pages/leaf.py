@@ -88,8 +88,8 @@ def _leaf(asked: Asked, kind: str, row: Row) -> Leaf:
         previews.shots(asked, best, name, leafparts.middle(asked, row, best)) if kind == "annotation" and best else ()
     )
     picture = _picture(asked, kind, best, run)
-    title = f"{entity.title} {name}: {drawers.heading(kind, row)}"
-    description = f"{entity.title} {name} of run {run['name']}, {dataset['title']}"[:300]
+    title = f"{say(entity.title)} {name}: {drawers.heading(kind, row)}"
+    description = say("{} {} of run {}, {}", say(entity.title), name, run["name"], dataset["title"])[:300]
     parameters = (*(leaftables.PARAMETERS if made else ()), *(previews.PARAMETERS if preview else ()))
     return Leaf(
         title=title, description=description, about=_about(asked, kind, row, ((title, description), run, dataset, picture)),

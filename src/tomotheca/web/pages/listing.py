@@ -159,7 +159,7 @@ def tabs_of(asked: Asked, current: str, shown: int) -> tuple[Crumb, ...]:
         if kind != "object":
             scope = Scope(asked.portal, kind, asked.viewer, asked.version)
             number = f" {formats.count(len(matching(scope, filtered(kind, kept, schema).active)))}"
-        found.append(Crumb(text + number, str(kept)))
+        found.append(Crumb(say(text) + number, str(kept)))
     return tuple(found)
 
 
@@ -169,11 +169,11 @@ def _suggestions(asked: Asked, kind: str, active: Sequence[Active]) -> tuple[Sug
     for a in active[:MOST_SUGGESTIONS]:
         rest = [o for o in active if o is not a]
         number = len(matching(Scope(asked.portal, kind, asked.viewer, asked.version), rest))
-        words = " or ".join(a.filter.words(v) for v in a.values)
+        words = say(" or ").join(a.filter.words(v) for v in a.values)
         if number:
             found.append(
                 Suggestion(
-                    f"{a.filter.label}: {words}", str(asked.address.without([a.filter.parameter, "page"])), number
+                    f"{say(a.filter.label)}: {words}", str(asked.address.without([a.filter.parameter, "page"])), number
                 )
             )
     return tuple(sorted(found, key=lambda s: -s.count))
@@ -185,7 +185,7 @@ def _frame(asked: Asked, noun: str, listed: Listed) -> Framed:
     overlay, ignored = over(asked)
     said = ", ".join(f"{a.filter.words(v)}" for a in found.active for v in a.values)[:120]
     return Framed(
-        title=f"{noun}: {said} ({shown})" if said else say("Browse {}", say(noun).lower()),
+        title=f"{say(noun)}: {said} ({shown})" if said else say("Browse {}", say(noun).lower()),
         description=say("{} {} of cryo-electron tomography.", formats.count(shown), say(noun).lower()),
         crumbs=(Crumb(say("Home"), "/"), Crumb(say("All {}", say(noun).lower()))),
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})),

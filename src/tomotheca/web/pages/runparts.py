@@ -167,7 +167,7 @@ def files(asked: Asked, run: int, found: Sequence[Row]) -> Made:
 def kind_of_file(role: str) -> str:
     """Say in words what a file is for."""
     text = role.replace("_", " ")
-    return text[:1].upper() + text[1:]
+    return say(text[:1].upper() + text[1:])
 
 
 def _format(row: Row) -> str | None:

@@ -235,7 +235,7 @@ def _chart(asked: Asked, identifier: str, kind: str, name: str) -> Chart:
     lines = tuple(_line(column, v, n, most, parameter) for n, v in ordered)
     entity = asked.portal.catalog.schema.kinds[kind].title.lower()
     text = "Object" if name == "object_name" else title(column)
-    return Chart(identifier, text, entity if entity.endswith("s") else f"{entity}s", lines[:SHOWN], lines[SHOWN:])
+    return Chart(identifier, text, say(entity if entity.endswith("s") else f"{entity}s"), lines[:SHOWN], lines[SHOWN:])
 
 
 def _line(column: Column, value: Any, number: int, most: int, parameter: str) -> Line:
@@ -269,7 +269,7 @@ def _filled(asked: Asked, kind: str) -> Chart:
     return Chart(
         f"filled-{kind}",
         entity if entity.endswith("s") else f"{entity}s",
-        "recorded",
+        say("recorded"),
         tuple(lines[:SHOWN]),
         tuple(lines[SHOWN:]),
     )
@@ -305,12 +305,12 @@ def _storage(asked: Asked) -> Chart:
     names = asked.portal.catalog.schema.kinds
     lines = tuple(
         Line(
-            names[r.kind].title if r.kind in names else str(r.kind).replace("_", " ").capitalize(), int(r.size or 0), formats.size(int(r.size or 0)),
+            names[r.kind].title if r.kind in names else say(str(r.kind).replace("_", " ").capitalize()), int(r.size or 0), formats.size(int(r.size or 0)),
             round(FULL * int(r.size or 0) / most, 2), note=formats.plural(int(r.files or 0), "file"),
         )
         for r in found
     )  # fmt: skip
-    return Chart("storage", "Storage", "size", lines, ())
+    return Chart("storage", "Storage", say("size"), lines, ())
 
 
 def _downloads(asked: Asked) -> Line | None:

@@ -107,7 +107,7 @@ document.addEventListener("click", (event) => {
 async function copyText(button) {
   await navigator.clipboard.writeText(button.dataset.copy);
   const label = button.firstChild.textContent;
-  button.firstChild.textContent = "Copied";
+  button.firstChild.textContent = document.body.dataset.copied;
   setTimeout(() => (button.firstChild.textContent = label), 1500);
 }
 
@@ -167,7 +167,7 @@ function prepare(within) {
 }
 
 function addUnfold(fold) {
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "unfold", textContent: "Show all" });
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "unfold", textContent: document.body.dataset.unfold });
   button.addEventListener("click", () => {
     fold.classList.add("unfolded");
     button.remove();
@@ -184,6 +184,6 @@ prepare(document);
 showOverlay();
 const frame = find("[data-viewer]");
 if (frame) {
-  find("[data-viewer-status]").textContent = "Opening the viewer …";
+  find("[data-viewer-status]").textContent = document.body.dataset.opening;
   frame.contentWindow?.postMessage({ type: "ready?" }, location.origin);
 }
