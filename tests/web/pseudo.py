@@ -5,16 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import struct
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import tomotheca
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-from pathlib import Path as _Path
-
-TEMPLATE = _Path(tomotheca.__file__).parent / "web" / "locale" / "tomotheca.pot"
+TEMPLATE = Path(tomotheca.__file__).parent / "web" / "locale" / "tomotheca.pot"
 ENTRY = re.compile(r'(?:msgctxt (?P<context>".*")\n)?msgid (?P<one>".*")\n(?:msgid_plural (?P<many>".*")\n)?msgstr')
 KEPT = re.compile(r"(<[^>]*>|\{[^}]*\}|%\(\w+\)s|%%|&#?\w+;)")
 ACCENTS = str.maketrans("aeiouyAEIOUYcnsz", "áéíóúýÁÉÍÓÚÝçñšž")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import subprocess
+import sys
 import unicodedata
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +22,7 @@ from tests.web.test_budget import PAGES as BUDGETED
 
 from tomotheca.api.fresh import fresh
 from tomotheca.errors import TomothecaError
+from tomotheca.schema.vocabulary import LABELS
 from tomotheca.web.portal import Portal
 from tomotheca.web.routes import routes
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
     from tests.web.conftest import Site
 
+ROOT = Path(__file__).parent.parent.parent
 PAGES = (
     *BUDGETED, "/statistics", "/contribute", "/login", "/browse-data/datasets?organism=nothing", "/browse-data/datasets?search=zzz", "/datasets/10000?table-tab=objects",
     "/datasets/10000?table-tab=files", "/datasets/10000?table-tab=depositions", "/datasets/10000?metadata=dataset", "/datasets/10000?metadata=dataset&tab=howToCite",
@@ -103,6 +109,7 @@ def data(site: Site) -> set[str]:
         texts = [c for c in table.c if isinstance(c.type, sa.String)]
         for row in site.catalog.execute(sa.select(*texts).distinct()) if texts else ():
             found |= {str(v) for v in row.values() if v}
+    found |= {code for codes in LABELS.values() for code in codes}
     return found | {
         part
         for text in found
@@ -141,3 +148,84 @@ def test_N9_every_word_of_a_page_is_translated_or_data(path: str, spoken: TestCl
         text for text in Reader(answer.text).untranslated() if text not in asked and not is_data(text, known, whole)
     ]
     assert left == []
+
+
+def links(html: str) -> list[str]:
+    """Give every address in a page."""
+    return re.findall(
+        r'(?:href|src|action|value|name)="([^"]*)"', re.sub(r"<button.*?</button>", "", html, flags=re.DOTALL)
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/browse-data/datasets?organism=Homo+sapiens",
+        "/runs/1",
+        "/datasets/10000?metadata=dataset",
+        "/search?q=ribosome",
+        "/runs/1?dl=RN-1",
+    ],
+)
+def test_N9_addresses_and_values_are_never_translated(path: str, spoken: TestClient, http: TestClient) -> None:
+    there, here = links(spoken.get(path).text), links(http.get(path).text)
+    assert there
+    assert [one for one in there if BEGIN in one] == []
+    assert sorted(there) == sorted(here)  # lists of options follow the alphabet of the language
+
+
+def test_N9_numbers_and_plurals_are_those_of_the_language(spoken: TestClient) -> None:
+    listing, one = spoken.get("/browse-data/runs").text, spoken.get("/search?q=ribosome").text
+    assert re.search(r"\d\u2009\d{3}|\d·\d", listing)
+    assert not re.search(r"\d,\d{3}|\d\.\d+\u00a0Å", re.sub(r"<[^>]+>", "", listing))
+    assert re.search(rf"{BEGIN}\d+ réšúltš~+{END}", one)
+
+
+def test_N9_the_language_is_that_of_the_browser_and_part_of_the_tag(spoken: TestClient, http: TestClient) -> None:
+    path = "/browse-data/datasets"
+    tags = set()
+    for accept, language in (
+        ("en-XA", "en-XA"),
+        ("de, en-xa;q=0.5", "en-XA"),
+        ("en", "en"),
+        ("en-GB,en;q=0.9", "en"),
+        ("de", "en"),
+        ("en-XA;q=0", "en"),
+        ("*", "en"),
+        ("q=;;,\xff", "en"),
+    ):
+        answer = spoken.get(path, headers={"accept-language": accept.encode("latin-1")})
+        assert f'<html lang="{language}"' in answer.text, accept
+        assert "Accept-Language" in answer.headers["vary"]
+        tags.add((language, answer.headers["etag"]))
+    assert len(tags) == len({tag for _, tag in tags}) == 2
+    alone = http.get(path, headers={"accept-language": "en-XA"})
+    assert "Accept-Language" not in alone.headers["vary"]
+    assert alone.text == spoken.get(path, headers={"accept-language": "en"}).text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/browse-data/datasets.json",
+        "/runs/1.json",
+        "/statistics.csv",
+        "/browse-data/runs.tsv",
+    ],
+)
+def test_N9_data_are_in_english_for_everybody(path: str, spoken: TestClient, http: TestClient) -> None:
+    there, here = spoken.get(path), http.get(path)
+    assert BEGIN not in there.text
+    assert there.text == here.text
+
+
+@pytest.mark.parametrize("path", ["/", "/browse-data/datasets", "/runs/1", "/docs/data-schema", "/statistics"])
+def test_N9_a_page_stays_light_in_a_longer_language(path: str, spoken: TestClient, http: TestClient) -> None:
+    assert len(gzip.compress(spoken.get(path).content)) <= 1.6 * len(gzip.compress(http.get(path).content)) + 2000
+
+
+def test_N9_the_catalogue_of_messages_is_up_to_date() -> None:
+    said = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "messages.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr

@@ -274,6 +274,6 @@ def environment(words: language.Words = language.ENGLISH) -> jinja2.Environment:
     env.globals["words"] = words
     env.add_extension(Texts)
     env.install_gettext_translations(words.catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
-    env.globals["_"] = env.filters["tr"] = words.translate
+    env.globals["_"] = env.filters["tr"] = str if words is language.ENGLISH else words.translate
     env.filters.update(count=formats.count, size=formats.size, date=formats.date, number=formats.number)
     return env
