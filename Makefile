@@ -1,5 +1,7 @@
 # What a person types here. `make demo` and `make test` need nothing but Python 3.11, git and a network.
 SHELL := /bin/bash
+# Hundreds of short processes run here; some machines tell Python not to keep what it has compiled.
+export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 UV_LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--quiet --upgrade

@@ -7,14 +7,12 @@ import tempfile
 from pathlib import Path
 
 import make_dump
-from tomotheca.catalog import build, swap, totals, vectors
+from tomotheca.catalog import build, swap
 from tomotheca.catalog.database import connect
 from tomotheca.catalog.loaded import About, Dump
 from tomotheca.catalog.replay import Replay
 from tomotheca.catalog.tables import build as build_tables
-from tomotheca.catalog.totals import refill
 from tomotheca.schema import SCHEMA
-from tomotheca.search.writing import Writer
 
 PREFIXES = ("s3://tomotheca/", "http://localhost:8000/files/")
 
@@ -29,12 +27,7 @@ def fill(url: str, datasets: int = 500, runs: int = 40) -> None:
         make_dump.main(folder, datasets, runs)
         dump = Dump(folder, About("benchmark", loaded_at="", prefixes=PREFIXES), folder)
         Replay(connection, tables, SCHEMA, dump, swap.insert).run()
-        refill(connection, tables, None)
-        build.make_indexes(connection, tables)
-        totals.recount(connection, tables, None)
-        vectors.pack(connection, tables, SCHEMA)
-        build.derive(connection, tables)
-        Writer(connection, tables, SCHEMA, swap.insert).write()
+        build.complete(connection, tables)
         build.note(connection, tables, version="1", schema=build.fingerprint(tables))
     swap.tidy(engine, tables, whole=True)
     engine.dispose()

@@ -45,6 +45,8 @@ def of_sources() -> Iterator[Message]:
                 given = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
                 if name in {"say", "some"}:
                     yield from ((text, "") for text in given)
+                if name == "Badge":
+                    yield from ((text, "") for text in given[:1])
                 if name == "plural" and given:
                     yield f"{{}} {given[0]}", f"{{}} {given[1] if len(given) > 1 else given[0] + 's'}"
             if (

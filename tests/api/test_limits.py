@@ -127,7 +127,7 @@ def spend(server: Running, address: str, times: int, path: str = "/catalog/versi
     return [httpx.get(server.url + path, headers={"x-forwarded-for": address}) for _ in range(times)]
 
 
-def test_all_processes_count_together(limited: Running) -> None:
+def test_n8_all_processes_count_together_and_say_when_to_come_back(limited: Running) -> None:
     answers = spend(limited, "192.0.2.1", 30)
     passed = [a for a in answers if a.status_code == 200]
     refused = [a for a in answers if a.status_code == 429]

@@ -341,3 +341,29 @@ def test_v11_blocks_of_a_frame_are_those_of_the_whole() -> None:
             assert (
                 blosc.decode_blocks(frame, wanted, parts)[start - first : stop - first] == values.tobytes()[start:stop]
             )
+
+
+@pytest.mark.parametrize("damage", ["longer", "other version"])
+def test_a_box_of_a_damaged_chunk_is_an_error_and_no_crash(tmp_path: Path, damage: str) -> None:
+    from tomotheca.export.volumes import ZarrVolume
+    from tomotheca.formats import omezarr
+    from tomotheca.store import manifest
+    from tomotheca.store.files import LocalFiles
+
+    files, key = LocalFiles(tmp_path), "10001/TS_1/Reconstructions/VoxelSpacing10.000/Tomograms/100/damaged.zarr/"
+    with files.stage(key) as folder:
+        folder.rmdir()
+        members = omezarr.write(folder, noise("<f4"), spacing=(10.0,) * 3)
+    chunk = tmp_path / key / "0/0/0/0"
+    data = bytearray(chunk.read_bytes())
+    if damage == "longer":
+        data[12:16] = (1 << 31).to_bytes(4, "little")
+    else:
+        data[0] = 9
+    chunk.write_bytes(data)
+    entry = manifest.describe_members(files, key, "tomogram", members)
+    row = {name: getattr(entry, name) for name in ("key", "size", "sha256", "members", "source", "media_type", "role")}
+    row |= {"mtime": 0.0, "listing": None, "stored_sha256": entry.sha256, "stored_size": entry.size}
+    volume = ZarrVolume(files, row, None)
+    with pytest.raises(FormatError, match="has a chunk that cannot be read"):
+        volume.read(0, (slice(0, 5), slice(0, 5), slice(0, 5)))

@@ -1,13 +1,17 @@
-"""Fixtures that drive a real chromium: ``chromium``, ``page`` and ``page_log``."""
+"""Fixtures that drive a real chromium: ``chromium``, ``page`` and ``page_log``; and a demo portal to drive it at."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from tests.browser.portal import build, served
 
 REPOSITORY = Path(__file__).parent.parent.parent
 EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
@@ -111,3 +115,26 @@ def accessibility_findings(page: Page, axe: str) -> Callable[[], list[str]]:
         ]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the small demo portal, for every test that changes none of its data."""
+    root = tmp_path_factory.mktemp("portal")
+    build(root)
+    with served(root) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def portal(demo: str) -> str:
+    """Return the address of the demo portal; a module with data of its own has a fixture of this name."""
+    return demo
+
+
+@pytest.fixture(scope="module")
+def state(portal: str) -> dict[str, Any]:
+    """Return the viewer's state of the first run."""
+    with urlopen(f"{portal}/api/v1/viewer/runs/1/state.json") as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+    return found

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import re
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.portal import served
 
 if TYPE_CHECKING:
     from tests.browser.conftest import PageLog
 
 pytestmark = pytest.mark.browser
 WIDTHS = {1440: 900, 390: 844, 360: 800}
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve a portal without data: the form needs none."""
-    root = tmp_path_factory.mktemp("portal")
-    (root / "archive").mkdir()
-    (root / "state").mkdir()
-    (root / "tomotheca.toml").write_text("contribute_rate_limit = 0\n")
-    _index(root)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
-        yield address
-
-
-def _index(root: object) -> None:
-    from tests.api.serving import run_cli
-
-    run_cli("index", "--root", str(root), check=True)
 
 
 def fill(page: Page, portal: str) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -87,9 +85,7 @@ def portal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     ]
     done = subprocess.run([sys.executable, "-m", "tomotheca", *words], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
+    with served(root) as address:
         yield address
 
 
@@ -124,9 +120,7 @@ def middle(page: Page) -> tuple[float, float]:
     raise AssertionError("nothing is drawn at the place")
 
 
-def test_points_are_drawn_on_their_voxel(page: Page, page_log: PageLog, portal: str) -> None:
-    with urlopen(f"{portal}/api/v1/viewer/runs/1/state.json") as answer:
-        state = json.loads(answer.read())
+def test_points_are_drawn_on_their_voxel(page: Page, page_log: PageLog, portal: str, state: dict[str, Any]) -> None:
     sources = {layer["name"].partition(" ")[0]: layer["source"] for layer in state["layers"][1:]}
     assert sources.keys() == {"Ribosome", "spike", "filament"}
     assert all(source.startswith("precomputed:///files/10900/TS_1/") for source in sources.values())

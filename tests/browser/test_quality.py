@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.browser.portal import build, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -18,19 +16,9 @@ pytestmark = pytest.mark.browser
 WIDTHS = {1440: 900, 360: 800}
 PAGES = (
     "/", "/browse-data/datasets", "/browse-data/depositions", "/browse-data/runs", "/browse-data/objects", "/browse-data/runs?object=nothing-like-it", "/search?q=ribosome", "/search?q=ribosme", "/datasets/10001", "/runs/1",
-    "/runs/1?table-tab=tomograms", "/depositions/10301", "/tilt-series/1", "/tomograms/1", "/annotations/1", "/alignments/1", "/datasets/10001?dl=DS-10001", "/tomograms/1?dl=TM-1&dl-tab=curl", "/annotations/1?dl=AN-1",
-    "/runs/1?metadata=run", "/runs/1?metadata=run&tab=howToCite", "/statistics", "/contribute", "/docs", "/docs/data-schema", "/login", "/runs/77777",
+    "/runs/1?table-tab=tomograms", "/runs/1?table-tab=files", "/depositions/10301", "/depositions/10301?group-by=deposited_location", "/tilt-series/1", "/tomograms/1", "/annotations/1", "/alignments/1", "/datasets/10001?dl=DS-10001", "/tomograms/1?dl=TM-1&dl-tab=curl", "/annotations/1?dl=AN-1",
+    "/runs/1?metadata=run", "/runs/1?dl=RN-1", "/about", "/runs/1?metadata=run&tab=howToCite", "/statistics", "/contribute", "/docs", "/docs/data-schema", "/login", "/runs/77777",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("portal")
-    build(root)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
-        yield address
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -37,9 +36,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with catalog.engine.begin() as connection:
         note(connection, catalog.tables, schema=fingerprint(catalog.tables))
     catalog.close()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
+    with served(root) as address:
         yield address
 
 

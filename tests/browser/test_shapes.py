@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from scipy.spatial.transform import Rotation
 from tests.browser.portal import served
 from tests.browser.test_points import PIXELS, PLACE, READY, middle, open_layer
+from tests.formats import picks
 from tests.ingest.conftest import Lab, annotation
 
 from tomotheca.formats import mrc
@@ -57,7 +57,14 @@ def prepare(lab: Lab) -> None:
         annotation("fine-1", "fine", [{"SemanticSegmentationMask": {**mask, "glob_string": "masks/fine.mrc", "rescale": True}}]),
         annotation("labels-1", "labels", [{"InstanceSegmentationMask": {**mask, "glob_string": "masks/labels.mrc"}}]),
         annotation("cube-1", "cube", [{"TriangularMesh": {"file_format": "obj", "glob_string": "cube.obj"}}]),
+        annotation("turned-1", "turned", [{"OrientedPoint": {"file_format": "copick", "glob_string": "turned.json", "mesh_source_path": "small.obj"}}]),
     ]  # fmt: skip
+    small = [f"v {10 * dx} {10 * dy} {10 * dz}" for dx, dy, dz in CUBE]
+    (lab.root / "small.obj").write_text("\n".join([*small, *("f " + " ".join(map(str, s)) for s in SIDES)]) + "\n")
+    picks.write(
+        lab.root / "turned.json",
+        picks.copick(np.array(PLACE, float), Rotation.from_euler("z", 90, degrees=True).as_matrix()),
+    )
     for name in ("tiltseries", "rawtilts", "collection_metadata", "frames", "gains", "alignments"):
         del lab.config[name]
 
@@ -72,17 +79,8 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     words = ["ingest", str(lab.save()), "--source", str(lab.folder / "source"), "--root", str(root), "--workers", "1"]
     done = subprocess.run([sys.executable, "-m", "tomotheca", *words], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
+    with served(root) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def state(portal: str) -> dict[str, Any]:
-    with urlopen(f"{portal}/api/v1/viewer/runs/1/state.json") as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-    return found
 
 
 def number(state: dict[str, Any], name: str) -> int:
@@ -104,10 +102,12 @@ VIEWS = {"xy": [0, 0, 0, 1], "zy": [0, 0.5**0.5, 0, 0.5**0.5]}
 
 
 @pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", ["cube", "turned"])
 def test_a_mesh_is_drawn_around_its_voxel(
-    page: Page, page_log: PageLog, portal: str, state: dict[str, Any], view: str
+    page: Page, page_log: PageLog, portal: str, state: dict[str, Any], view: str, name: str
 ) -> None:
-    layer = {**state["layers"][number(state, "cube")], "visible": True}
+    layer = {**state["layers"][number(state, name)], "visible": True}
+    assert layer["type"] == "segmentation"
     near = {
         "dimensions": state["dimensions"], "position": list(PLACE), "layout": {"type": "3d", "orthographicProjection": True}, "layers": [layer],
         "projectionScale": 900 / PIXELS, "projectionOrientation": VIEWS[view], "showAxisLines": False, "showScaleBar": False,

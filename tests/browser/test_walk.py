@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from tests.browser.portal import TOKEN, build, served
+from playwright.sync_api import Page, expect
+from tests.browser.portal import TOKEN
 
 if TYPE_CHECKING:
     from tests.browser.conftest import PageLog
@@ -22,24 +21,12 @@ VIEWER_PATIENCE = 120_000
 HIDDEN = 10003
 
 
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    import socket
-
-    root = tmp_path_factory.mktemp("portal")
-    build(root)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
-        yield address
-
-
 def to_run(page: Page, portal: str) -> None:
     """Home, browse, filter, dataset, run."""
     page.goto(portal)
     page.get_by_role("link", name="Browse data", exact=True).first.click()
     expect(page).to_have_url(re.compile("/browse-data/datasets"))
-    expect(page.locator("table tbody tr")).to_have_count(2)
+    expect(page.locator("table tbody tr")).to_have_count(3)
     page.get_by_role("group", name="Organism name").get_by_label("Schizosaccharomyces pombe").check()
     if page.get_by_role("button", name="Apply").is_visible():
         page.get_by_role("button", name="Apply").click()
@@ -53,15 +40,7 @@ def to_run(page: Page, portal: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("TS_001"))
 
 
-def download_first_file(page: Page) -> str:
-    """Open the tab of the download dialog that gives one file directly, and return the file's address."""
-    page.get_by_role("dialog").get_by_role("link", name="Direct").click()
-    link = page.get_by_role("dialog").locator("a[href*='/files/']").first
-    expect(link).to_be_visible()
-    return str(link.get_attribute("href"))
-
-
-def test_walk_from_home_to_the_viewer(page: Page, page_log: PageLog, portal: str) -> None:
+def test_s8_v1_walk_from_home_to_the_viewer(page: Page, page_log: PageLog, portal: str) -> None:
     to_run(page, portal)
     page.get_by_role("link", name="View all info", exact=False).first.click()
     drawer = page.get_by_role("dialog")
@@ -135,19 +114,6 @@ def test_a_voxel_and_a_point_are_in_one_place_at_every_level(page: Page, portal:
     assert drawn == pytest.approx([first["x"], first["y"], first["z"]], abs=0.05)
 
 
-def test_walk_without_scripts(chromium: Browser, portal: str) -> None:
-    context = chromium.new_context(java_script_enabled=False, viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    to_run(page, portal)
-    page.get_by_role("link", name="View all info").first.click()
-    expect(page.get_by_role("dialog")).to_contain_text("Tilting scheme")
-    page.goto(f"{portal}/tomograms/1?dl=TM-1")
-    address = download_first_file(page)
-    with urlopen(portal + address.removeprefix(portal)) as answer:
-        assert int(answer.headers["Content-Length"]) == len(answer.read()) > 0
-    context.close()
-
-
 def test_a_hidden_dataset_is_seen_by_the_curator_alone(page: Page, portal: str) -> None:
     page.goto(f"{portal}/datasets/{HIDDEN}")
     expect(page.get_by_role("heading", level=1)).not_to_contain_text("Simulated")
@@ -181,59 +147,3 @@ def test_no_door_gives_the_hidden_dataset_away(portal: str, door: str) -> None:
     assert b"Simulated" not in body
     status, body = ask({"Authorization": f"Bearer {TOKEN}"})
     assert status == 200
-
-
-WIDTHS = {1440: 900, 390: 844}
-PAGES = (
-    "/", "/browse-data/datasets", "/browse-data/depositions", "/datasets/10001", "/runs/1", "/depositions/10301", "/tomograms/1",
-    "/annotations/1", "/tilt-series/1", "/alignments/1", "/docs/data-schema", "/contribute", "/statistics", "/about", "/runs/1?metadata=run",
-    "/runs/1?dl=RN-1", "/no-such-page",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("path", PAGES)
-def test_every_page_is_accessible_and_fits(
-    page: Page, page_log: PageLog, accessibility_findings: Callable[[], list[str]], portal: str, path: str, width: int
-) -> None:
-    page.set_viewport_size({"width": width, "height": WIDTHS[width]})
-    page.goto(portal + path)
-    overflow = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 0, "the page scrolls sideways"
-    found = accessibility_findings()
-    assert not found, "\n".join(found)
-    assert page_log.foreign(portal) == []
-    assert page_log.violations() == []
-
-
-def test_browse_has_room_for_seven_rows_with_thumbnails(page: Page, portal: str) -> None:
-    page.goto(f"{portal}/browse-data/datasets")
-    rows = page.locator("table tbody tr")
-    first, second = rows.nth(0).bounding_box(), rows.nth(1).bounding_box()
-    assert first is not None
-    assert second is not None
-    assert first["y"] + 7 * max(first["height"], second["height"]) <= 900
-    thumbnail = rows.nth(0).locator("img").bounding_box()
-    assert thumbnail is not None
-    assert thumbnail["width"] >= 96
-    sections = page.locator("form.filters summary")
-    for number in range(4):
-        box = sections.nth(number).bounding_box()
-        assert box is not None
-        assert box["y"] < 900
-
-
-def test_the_first_screen_of_a_run_has_what_people_come_for(page: Page, portal: str) -> None:
-    page.goto(f"{portal}/runs/1")
-    for wanted in (
-        page.locator("main img[alt*='lice']").first,
-        page.get_by_role("link", name="View tomogram").first,
-        page.get_by_role("link", name="Download", exact=True).first,
-        page.get_by_text(re.compile(r"^\d – (Excellent|Good|Medium|Marginal|Low)$")).first,
-    ):
-        box = wanted.bounding_box()
-        assert box is not None
-        assert box["y"] + min(box["height"], 300) <= 900
-    picture = page.locator("main img[alt*='lice']").first.bounding_box()
-    assert picture is not None
-    assert picture["width"] >= 480

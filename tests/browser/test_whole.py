@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
 
 import pytest
 from tests.api.serving import run_cli
@@ -38,17 +35,8 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = lab.folder / "root"
     words = ("--source", lab.folder / "source", "--root", root, "--workers", "1", "--run", f"^{RUNS[0]}$")
     run_cli("ingest", config, *words, check=True)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with served(root, port) as address:
+    with served(root) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def state(portal: str) -> dict[str, Any]:
-    with urlopen(f"{portal}/api/v1/viewer/runs/1/state.json") as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-    return found
 
 
 def test_every_annotation_is_a_layer(state: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ def test_relations(client: Any) -> None:
         assert tomogram.deposition.id == 10300
 
 
-def test_a_whole_run(client: Any, world: World, tmp_path: Path) -> None:
+def test_s26_a_whole_run_in_one_call(client: Any, world: World, tmp_path: Path) -> None:
     portal.Run.get_by_id(client, RUN).download_everything(dest_path=str(tmp_path))
     check(world, f"{PUBLIC}/TS_1/", tmp_path, f"{PUBLIC}/")
 

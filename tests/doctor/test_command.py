@@ -219,7 +219,7 @@ def test_the_files_of_a_source_are_checked_by_the_doctors_rules(lab: Lab, capsys
     assert checked(lab, capsys, "--source", str(lab.folder / "source"), "--syntax-only", "--strict") == (0, [])
 
 
-def test_titles_and_conditions_are_checked_in_the_text(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_s24_s31_titles_and_conditions_are_checked_in_the_text(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     lab.config["datasets"][0]["metadata"]["dataset_title"] = "Data"
     other = yaml.safe_load(yaml.safe_dump(lab.config["tiltseries"][0]))
     other["metadata"]["microscope"]["model"] = "Glacios"

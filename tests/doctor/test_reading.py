@@ -102,7 +102,7 @@ def test_axes_have_no_direction(one: float, other: float, apart: float) -> None:
         ("A collection of rather interesting data", "neither organism"),
     ],
 )
-def test_titles_say_what_was_done(title: str, problem: str) -> None:
+def test_s24_titles_say_what_was_done(title: str, problem: str) -> None:
     document = {
         "dataset_title": title,
         "dataset_identifier": 10900,

@@ -177,6 +177,27 @@ def test_a_chunk_unpacks_to_what_its_array_says(tmp_path: Path, name: str, file_
         reader.read((slice(0, 4),) * 3)
 
 
+@pytest.mark.parametrize("file_format", [2, 3])
+@pytest.mark.parametrize("damage", ["longer", "cut", "header alone"])
+def test_a_blosc_chunk_that_says_more_bytes_than_it_has(tmp_path: Path, file_format: Any, damage: str) -> None:
+    """The library reads as far as a chunk says, beyond its memory: a crash and no error."""
+    path = tmp_path / "a.zarr"
+    group = zarr.create_group(path, zarr_format=file_format)
+    configuration = {"id": "blosc"} if file_format == 2 else {"name": "blosc", "configuration": V3["blosc"]}
+    array = group.create_array("0", shape=(64,) * 3, chunks=(64,) * 3, dtype="f4", compressors=[configuration])
+    array[...] = np.random.default_rng(1).integers(0, 50, (64,) * 3)
+    group.attrs["multiscales"] = [{"version": "0.4", "datasets": [{"path": "0"}]}]
+    (chunk,) = (p for p in (path / "0").rglob("*") if p.is_file() and p.name not in {".zarray", ".zattrs", "zarr.json"})
+    data = bytearray(chunk.read_bytes())
+    if damage == "longer":
+        data[12:16] = struct.pack("<I", 1 << 31)
+        places = 4 * -(-struct.unpack_from("<I", data, 4)[0] // struct.unpack_from("<I", data, 8)[0])
+        data[16 : 16 + places] = struct.pack("<I", 1 << 30) * (places // 4)
+    chunk.write_bytes(data[: {"longer": len(data), "cut": len(data) // 2, "header alone": 9}[damage]])
+    with pytest.raises(FormatError, match="a chunk is cut short"):
+        omezarr.read_level(path, -1)
+
+
 @pytest.mark.parametrize("where", ["compressor", "filters"])
 def test_codecs_that_run_what_a_file_says_are_refused(tmp_path: Path, where: str) -> None:
     path = tmp_path / "a.zarr"

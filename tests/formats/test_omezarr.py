@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
@@ -10,6 +11,7 @@ from ome_zarr_models.v04.image_label import ImageLabel
 
 from tomotheca.errors import FormatError, StorageError
 from tomotheca.formats import omezarr
+from tomotheca.formats.omezarr import bounded
 from tomotheca.formats.omezarr.levels import SECTION, plan_levels
 
 
@@ -150,6 +152,23 @@ def test_the_central_slab_averages_the_middle(tmp_path):
     omezarr.write(tmp_path / "a.zarr", volume, spacing=(1.0, 1.0, 1.0))
     np.testing.assert_allclose(omezarr.central_slab(tmp_path / "a.zarr", depth=3), volume[5])
     assert omezarr.central_slab(tmp_path / "a.zarr", level=-1).shape == (2, 2)
+
+
+def test_a_central_slab_over_many_chunks_decodes_each_once(tmp_path, monkeypatch):
+    volume = np.random.default_rng(1).normal(0, 1, (20, 17, 19)).astype(np.float32)
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
+    array = group.create_array("0", shape=volume.shape, chunks=(8, 8, 8), dtype="f4", compressors=numcodecs.Zlib())
+    array[...] = volume
+    group.attrs["multiscales"] = [{"version": "0.4", "datasets": [{"path": "0"}]}]
+    decoded, unpack = [], bounded.UNPACKED["zlib"]
+    monkeypatch.setitem(bounded.UNPACKED, "zlib", lambda *given: decoded.append(1) or unpack(*given))
+    found = omezarr.central_slab(tmp_path / "a.zarr", depth=6)
+    np.testing.assert_allclose(found, volume[7:13].mean(axis=0), atol=1e-6)
+    assert len(decoded) == 2 * 3 * 3
+
+
+def test_levels_that_are_not_there_are_named(tmp_path):
+    omezarr.write(tmp_path / "a.zarr", some_volume((3, 3, 3)), spacing=(1.0, 1.0, 1.0))
     with pytest.raises(FormatError, match="there is no level 7"):
         omezarr.read_level(tmp_path / "a.zarr", 7)
 

@@ -50,7 +50,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("shape", "file_format"), picks.CASES)
-def test_every_shape_and_format(taken: dict[str, Any], shape: str, file_format: str) -> None:
+def test_s15_s19_every_shape_and_format(taken: dict[str, Any], shape: str, file_format: str) -> None:
     document, rows = taken[f"{shape.lower()}-{file_format.replace('_', '-')}-1"]
     (file,) = document["files"]
     assert file["shape"] == shape
@@ -135,12 +135,6 @@ def test_points_outside_name_the_line_in_a_star_file(lab: Lab) -> None:
 def test_a_filter_that_means_nothing_is_noted(lab: Lab) -> None:
     only(lab, "Point", "1,2,3\n", file_format="csv", filter_value="{run_name}")
     assert any("filter_value is not used: a file of csv" in f.message for f in lab.ingest().findings)
-
-
-def test_meshes_at_points_are_refused(lab: Lab) -> None:
-    more = {"file_format": "copick", "mesh_source_path": "mesh.glb"}
-    only(lab, "OrientedPoint", picks.copick(picks.PLACE, picks.MATRIX), **more)
-    assert "does not place meshes at points" in lab.refused()
 
 
 def test_formats_of_other_shapes_are_refused(lab: Lab) -> None:

@@ -5,6 +5,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +22,8 @@ from tomotheca.errors import FormatError, StorageError
 from tomotheca.formats import mrc, omezarr
 from tomotheca.formats.files import Member
 from tomotheca.formats.mrc.writer import write_layout
-from tomotheca.ingest.pyramid import Conversion, Recipe, Target, convert, sync_tree
+from tomotheca.formats.omezarr import writer
+from tomotheca.ingest.pyramid import Conversion, Recipe, Target, convert, job, sync_tree
 
 SMALL = Recipe(chunks=(8, 8, 8))
 
@@ -349,6 +352,38 @@ def test_sync_tree_names_what_is_missing(tmp_path):
     sync_tree(tmp_path)
     with pytest.raises(StorageError, match="none: cannot be written"):
         sync_tree(tmp_path / "none")
+
+
+@pytest.mark.parametrize(("workers", "most"), [(1, 1), (2, 2), (None, 99)])
+def test_a_conversion_computes_on_as_many_cores_as_it_is_told(tmp_path, monkeypatch, workers, most):
+    """What it compresses, measures and makes coarser at one moment is counted; each takes a moment longer here, so that it would be seen."""
+    lock, now, seen = threading.Lock(), 0, []
+
+    def counted(function):
+        def call(*arguments, **more):
+            nonlocal now
+            with lock:
+                now += 1
+                seen.append(now)
+            time.sleep(0.003)
+            try:
+                return function(*arguments, **more)
+            finally:
+                with lock:
+                    now -= 1
+
+        return call
+
+    for module, name in ((job, "moments"), (job, "halve"), (writer, "_is_empty"), (job, "finished")):
+        monkeypatch.setattr(module, name, counted(getattr(module, name)))
+    values = np.random.default_rng(1).normal(0, 1, (130, 140, 150)).astype(np.float32)
+    mrc.write(tmp_path / "a.mrc", values, voxel_size=10.0)
+    recipe = Recipe(workers=workers, chunks=(32, 32, 32))
+    made = convert(tmp_path / "a.mrc", Target(tmp_path / "b.mrc", tmp_path / "b.zarr"), recipe)
+    assert max(seen) <= most
+    assert workers is not None or max(seen) > 1
+    assert made.shape == (130, 140, 150)
+    np.testing.assert_array_equal(zarr.open_group(tmp_path / "b.zarr", mode="r")["0"][:], values)
 
 
 def test_memory_stays_bounded_and_open_files_too(tmp_path):

@@ -74,7 +74,7 @@ def test_every_kind_of_stack(lab: Lab, case: str) -> None:
     lab.config["tiltseries"][0]["sources"][0]["source_glob"]["list_glob"] = "{run_name}/*.tif"
     result = lab.ingest()
     assert [f for f in result.findings if f.severity == "error"] == []
-    wanted = tifffile.imread(path)
+    wanted = tifffile.imread(path)[:, ::-1]  # the last row is y = 0
     assert wanted.shape == (5, 12, 16)
     with mrcfile.open(lab.archive / FOLDER / "TS_1.mrc") as file:
         np.testing.assert_array_equal(file.data, wanted)
@@ -94,7 +94,7 @@ def test_the_resolution_is_the_pixel_size(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", images(), resolution=(1e8 / 2.5, 1e8 / 2.5), **options)
     with_size = tiffstack.Reader(tmp_path / "a.tif")
     assert with_size.voxel_size == pytest.approx((2.5, 2.5, 2.5))
-    assert "IMOD reads it as the last one" in with_size.notes[0].message
+    assert "last row of a TIFF image is y = 0" in with_size.notes[0].message
     with_size.close()
     tifffile.imwrite(tmp_path / "b.tif", images(), resolution=(300, 300), photometric="minisblack")
     without = tiffstack.Reader(tmp_path / "b.tif")
@@ -105,7 +105,23 @@ def test_the_resolution_is_the_pixel_size(tmp_path: Path) -> None:
 def test_boxes(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", images("f4"), photometric="minisblack")
     reader = tiffstack.Reader(tmp_path / "a.tif")
-    np.testing.assert_array_equal(reader.read((slice(1, 4), slice(3, 9), slice(2, 16))), images("f4")[1:4, 3:9, 2:])
+    wanted = images("f4")[:, ::-1]
+    np.testing.assert_array_equal(reader.read((slice(1, 4), slice(3, 9), slice(2, 16))), wanted[1:4, 3:9, 2:])
+    reader.close()
+
+
+@pytest.mark.parametrize("orientation", [1, 4])
+def test_the_last_row_is_the_first_whatever_the_orientation_says(tmp_path: Path, orientation: int) -> None:
+    """As RELION documents of itself, MotionCor2 and IMOD: rows are flipped regardless of the orientation tag."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, images(), photometric="minisblack", extratags=[(274, 3, 1, orientation, True)])
+    reader = tiffstack.Reader(path)
+    z, y, x = reader.shape
+    made = reader.read((slice(0, z), slice(0, y), slice(0, x)))
+    with tifffile.TiffFile(path) as file:
+        assert file.pages[0].tags["Orientation"].value == orientation
+        assert path.read_bytes()[file.pages[0].dataoffsets[0] :][:32] == made[0, -1].tobytes()
+    np.testing.assert_array_equal(made, images()[:, ::-1])
     reader.close()
 
 
@@ -200,7 +216,7 @@ def test_deflated_data_that_become_too_large_are_refused(tmp_path: Path, monkeyp
     path.write_bytes(data + bomb)
     monkeypatch.setattr(tiffstack, "LARGEST", 1 << 20)
     reader = tiffstack.Reader(path)
-    assert reader.read((slice(0, 1), slice(0, 12), slice(0, 16)))[0].tolist() == images()[0].tolist()
+    assert reader.read((slice(0, 1), slice(0, 12), slice(0, 16)))[0].tolist() == images()[0, ::-1].tolist()
     with pytest.raises(FormatError, match="become larger than 1 MiB"):
         reader.read((slice(1, 2), slice(0, 12), slice(0, 16)))
     reader.close()

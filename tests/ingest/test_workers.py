@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tomotheca.errors import Finding, FormatError, InvalidDocumentError, StorageError
-from tomotheca.ingest import workers
+from tomotheca.ingest import importers, workers
 from tomotheca.ingest.progress import Meter
 from tomotheca.ingest.work import Context, Draft, Input, Origin, Step
 from tomotheca.schema import Run
@@ -137,9 +137,20 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("size", [1, 2])
-def test_cores_are_shared_out(size: int) -> None:
-    assert workers.Processes(size).cores == max(1, (os.cpu_count() or 1) // size)
+@pytest.mark.parametrize(("size", "together", "cores"), [(1, 1, 1), (2, 2, 1), (1, 8, 8), (3, 8, 2), (2, 0, 1)])
+def test_cores_are_shared_out(size: int, together: int, cores: int) -> None:
+    """Whatever the machine has: who says two workers gets the work of two cores."""
+    assert workers.Processes(size, together).cores == cores
+
+
+def test_a_process_that_does_steps_loads_no_database() -> None:
+    """Loading it would take as long as a small tomogram."""
+    folder = Path(importers.__file__).parent
+    names = [f"tomotheca.ingest.importers.{p.stem}" for p in sorted(folder.glob("[a-z]*.py"))]
+    assert len(names) > 10
+    code = f"import sys, tomotheca.ingest.workers, {', '.join(names)}; print(*(n for n in sys.modules if n == 'sqlalchemy'))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ def _annotations() -> Iterator[tuple[str, str, Callable[[Path], None], dict[str,
     for file_format in picks.ORIENTED:
         more = {"filter_value": picks.FILTERS.get(file_format, "TS_1")} if file_format not in {"copick", "mod"} else {}
         yield "Point", file_format, _particle(file_format), more
-        yield "OrientedPoint", file_format, _particle(file_format), more
+        shown = {"mesh_source_path": "{run_name}/particle.obj"} if file_format == "copick" else {}
+        yield "OrientedPoint", file_format, _particle(file_format), more | shown
     traced = f"IDs,X [A],Y [A],Z [A]\n1,10,10,0\n2,{10 * x},{10 * y},{10 * z}\n"
     yield "InstanceSegmentation", "tardis", _text(traced), {}
     yield "InstanceSegmentation", "copick", _particle("copick"), {}
@@ -209,6 +210,9 @@ def _files(root: Path) -> None:
         omezarr.write(root / f"tomograms/{run}.zarr", volume, spacing=(10.0,) * 3)
     (root / "TS_2/TS_2.aln").write_text(ALN + LOCAL)
     (root / "objects.csv").write_text(OBJECTS)
+    (root / "TS_1/particle.obj").write_text(
+        "v -5 -5 -5\nv 9 0 0\nv 0 9 0\nv 0 0 9\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+    )
     Image.linear_gradient("L").resize((640, 480)).save(root / "photo.png")
 
 

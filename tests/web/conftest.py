@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
+from tests.web.whole import whole
 from tests.web.world import World, build
 
 from tomotheca.api.fresh import fresh
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
     from tests.databases import Database
 
+    from tomotheca.api.frame import Frame
     from tomotheca.catalog.catalog import Catalog
     from tomotheca.settings import Settings
 
@@ -99,6 +101,29 @@ def http(site: Site) -> Iterator[TestClient]:
 @pytest.fixture
 def curator(site: Site) -> Iterator[TestClient]:
     with TestClient(AsCurator(site.app), base_url="http://portal.test") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def app(site: Site, database: Database) -> Frame:
+    """Return the whole application over the site, as the server opens it."""
+
+    class Kept:
+        """The application, closed with the database."""
+
+        app = whole(site)
+
+        def close(self) -> None:
+            self.app.state["portal"].catalog.close()
+
+    found: Frame = database.keep("whole", Kept).app
+    return found
+
+
+@pytest.fixture
+def door(app: Frame) -> Iterator[TestClient]:
+    """Return a client of the whole application."""
+    with TestClient(app, base_url="http://portal.test", headers={"accept": "text/html,*/*"}) as client:
         yield client
 
 

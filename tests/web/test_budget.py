@@ -11,14 +11,11 @@ from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
-from tests.web.whole import whole
 
 from tomotheca.web import assets
 
 if TYPE_CHECKING:
-    from tests.databases import Database
-    from tests.web.conftest import Site
+    from starlette.testclient import TestClient
 
     from tomotheca.api.frame import Frame
 
@@ -49,26 +46,6 @@ ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE)
 EXAMPLES = ("example.org", "example.com")
 
 
-@pytest.fixture(scope="module")
-def app(site: Site, database: Database) -> Frame:
-    class Kept:
-        """The application, closed with the database."""
-
-        app = whole(site)
-
-        def close(self) -> None:
-            self.app.state["portal"].catalog.close()
-
-    found: Frame = database.keep("whole", Kept).app
-    return found
-
-
-@pytest.fixture
-def door(app: Frame) -> Iterator[TestClient]:
-    with TestClient(app, base_url="http://portal.test", headers={"accept": "text/html,*/*"}) as client:
-        yield client
-
-
 @contextmanager
 def statements(app: Frame) -> Iterator[list[str]]:
     """Note what is sent to the catalogue's database."""
@@ -94,6 +71,31 @@ def test_N6_a_page_asks_the_database_at_most_thirty_times(path: str, app: Frame,
     with statements(app) as noted:
         assert door.get(f"{path}{mark}not-seen-before=1").status_code == 200
     assert len(noted) <= STATEMENTS, "\n".join([str(len(noted)), *noted])
+
+
+@pytest.mark.parametrize("path", ["/browse-data/datasets", "/browse-data/runs", "/browse-data/objects", "/statistics"])
+def test_N6_the_first_page_after_a_change_asks_no_more(path: str, site: Site, database: Database) -> None:
+    app = whole(site)  # knows nothing yet, as after a change of the catalogue
+    try:
+        with TestClient(app, base_url="http://portal.test") as client, statements(app) as noted:
+            assert client.get(path).status_code == 200
+        assert 0 < len(noted) <= STATEMENTS, "\n".join([str(len(noted)), *noted])
+    finally:
+        app.state["portal"].catalog.close()
+
+
+@pytest.mark.parametrize("record", ["/datasets/10000?dl=DS-10000", "/runs/1?dl=RN-1", "/depositions/300?dl=CZCDP-300"])
+def test_D1_a_dialog_reads_sums_and_never_adds_up_the_files_of_a_dataset(
+    record: str, app: Frame, door: TestClient
+) -> None:
+    with statements(app) as noted:
+        answers = [door.get(f"{record}{more}") for more in ("", "&dl-format=mrc", "&dl-what=smallest")]
+    assert all("Download" in answer.text for answer in answers)
+    whole_sums = [
+        text for text in noted if "sum(file.size)" in text and "dataset_id IS NULL" not in text.partition("WHERE")[2]
+    ]
+    assert any("sum(file_total.size)" in text for text in noted)
+    assert not whole_sums, whole_sums
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.web.conftest import Fetch, Site, words
 
-from tomotheca.web.pages.deposited import GROUPINGS, ITEMS_PER_PAGE, KINDS
+from tomotheca.web.pages.deposited import GROUPINGS, ITEMS_PER_PAGE, KINDS, RUNS_PER_PAGE
+from tomotheca.web.tables import natural
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -47,7 +48,44 @@ def test_1_9_groups_hold_everything(group: str, tab: str, twin: Fetch, site: Sit
         g for n in range(1, first["pager"]["pages"] + 1) for g in twin(f"{path}&groups-page={n}")["data"]["groups"]
     ]
     assert sum(g["count"] for g in groups) == len(items(site, KINDS[tab].kind))
-    assert all(len(g["rows"]) == min(g["count"], ITEMS_PER_PAGE) for g in groups)
+    inner = [p for g in groups for p in g["parts"] or [g]]
+    assert all(len(p["rows"]) == min(p["count"], ITEMS_PER_PAGE) for p in inner)
+
+
+def test_1_9_a_dataset_has_its_runs_and_each_run_its_items(twin: Fetch, page: Fetch, site: Site) -> None:
+    path = f"/depositions/{DEPOSITION}?deposition-tab=annotations&group-by=deposited_location"
+    mine, names = items(site, "annotation"), {r["id"]: r["name"] for r in site.world.rows["run"]}
+    address, seen = path, []
+    while address:
+        found = twin(address)
+        assert found["ignored"] == []
+        group = found["data"]["groups"][0]
+        assert not group["rows"]
+        assert len(group["parts"]) <= RUNS_PER_PAGE
+        seen += group["parts"]
+        address = group["next"]
+    wanted = {a["run_id"] for a in mine if a["_owner"] == int(group["identifier"][3:])}
+    assert {int(r["identifier"][3:]) for r in seen} == wanted
+    assert [r["title"] for r in seen] == sorted((names[i] for i in wanted), key=natural)
+    for run in seen:
+        assert run["count"] == sum(a["run_id"] == int(run["identifier"][3:]) for a in mine)
+    html = page(path)
+    assert html.count('<details class="place run"') == sum(len(g["parts"]) for g in twin(path)["data"]["groups"])
+    assert twin(path)["data"]["labels"][-2:] == ["Recall", ""]
+
+
+def test_1_9_a_run_of_a_deposition_is_paged_by_itself(twin: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tomotheca.web.pages.deposited.ITEMS_PER_PAGE", 1)
+    first = twin(f"/depositions/{DEPOSITION}?deposition-tab=annotations&group-by=deposited_location")["data"]["groups"]
+    run = next(p for g in first for p in g["parts"] if p["count"] > 1)
+    again = twin(run["next"])
+    assert again["ignored"] == []
+    parts = {p["identifier"]: p for g in again["data"]["groups"] for p in g["parts"]}
+    rest = parts.pop(run["identifier"])
+    assert [r["identifier"] for r in rest["rows"]] != [r["identifier"] for r in run["rows"]]
+    assert rest["place"] == f"2 to 2 of {run['count']}"
+    others = {p["identifier"]: [r["identifier"] for r in p["rows"]] for g in first for p in g["parts"]}
+    assert all([r["identifier"] for r in p["rows"]] == others[name] for name, p in parts.items())
 
 
 def test_1_9_a_group_is_paged_without_script(twin: Fetch) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import sqlalchemy as sa
+
+from tomotheca.catalog.viewer import ANONYMOUS
+from tomotheca.export import derived
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -51,7 +57,7 @@ def test_S14_one_tomogram_of_a_run_by_spacing_and_processing(twin: Fetch) -> Non
     assert "download TM-2 --from http://portal.test --to . --format zarr" in found["snippet"]["text"]
 
 
-def test_S20_S28_an_annotation_offers_each_shape_and_format(twin: Fetch) -> None:
+def test_D4_S20_S28_an_annotation_offers_each_shape_and_format(twin: Fetch) -> None:
     found = dialog(twin, "dl=AN-2")
     assert [p["label"] for p in found["groups"][0]["picks"]] == ["Segmentation – mrc", "Segmentation – OME-Zarr"]
     assert found["size"] == 79_380_000
@@ -209,3 +215,19 @@ def test_N6_a_dialog_costs_few_statements(query: str, site: Site, http: TestClie
     finally:
         sa.event.remove(site.catalog.engine, "before_cursor_execute", listener)
     assert len(asked) - alone <= 15
+
+
+def test_d6_a_long_table_leaves_no_file_open(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept on the disk is closed when nobody has it any more; a file left open is a warning, and so an error."""
+    short = derived.table(derived.Asked(site.portal, "annotation", 1, {}, ANONYMOUS), "csv")
+    monkeypatch.setattr(derived, "IN_MEMORY", 64)
+    long = derived.table(derived.Asked(site.portal, "annotation", 1, {}, ANONYMOUS), "csv")
+    assert long.sha256() == short.sha256()
+    source = long.made[1]
+    with source.held() as descriptor:  # type: ignore[attr-defined]  # a file, not bytes in memory
+        del long, source
+        gc.collect()
+        assert hashlib.sha256(os.pread(descriptor, 1 << 20, 0)).hexdigest() == short.sha256()
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)

@@ -24,7 +24,7 @@ def fields(overlay: dict[str, Any], section: str) -> dict[str, list[str]]:
     }
 
 
-def test_S3_drawers_step_through_the_table_behind_them(twin: Fetch, page: Fetch) -> None:
+def test_3_drawers_step_through_the_table_behind_them(twin: Fetch, page: Fetch) -> None:
     path = "/runs/1?table-tab=tomograms"
     names = [r["identifier"] for r in twin(path)["table"]["rows"]]
     assert len(names) > 1
@@ -40,13 +40,13 @@ def test_S3_drawers_step_through_the_table_behind_them(twin: Fetch, page: Fetch)
     assert f'<a href="/tomograms/{names[0][3:]}">Open as page</a>' in html
 
 
-def test_S3_the_drawer_of_a_run_steps_to_its_neighbours(twin: Fetch, http: TestClient) -> None:
+def test_3_the_drawer_of_a_run_steps_to_its_neighbours(twin: Fetch, http: TestClient) -> None:
     overlay = twin("/runs/2?metadata=run")["overlay"]
     assert overlay["previous"] == {"text": "run_1", "href": "/runs/1?metadata=run"}
     assert http.get(overlay["next"]["href"]).status_code == 200
 
 
-def test_S3_a_run_that_is_hidden_is_no_neighbour(twin: Fetch, site: Site) -> None:
+def test_3_a_run_that_is_hidden_is_no_neighbour(twin: Fetch, site: Site) -> None:
     overlay = twin("/browse-data/datasets?metadata=dataset&metadata-id=DS-10000")["overlay"]
     around = {c["text"] for c in (overlay["previous"], overlay["next"]) if c}
     hidden = {f"DS-{d['id']}" for d in site.world.rows["dataset"] if d["visibility_state"] != "public"}
@@ -55,7 +55,7 @@ def test_S3_a_run_that_is_hidden_is_no_neighbour(twin: Fetch, site: Site) -> Non
 
 
 @pytest.mark.parametrize("given", ["TM-99999", "TM-x", "nonsense", "99999999999999999999"])
-def test_S3_an_invalid_identifier_is_a_notice(given: str, http: TestClient) -> None:
+def test_3_an_invalid_identifier_is_a_notice(given: str, http: TestClient) -> None:
     answer = http.get(f"/runs/1?metadata=tomogram&metadata-id={given}")
     assert answer.status_code == 200
     assert "<dialog" not in answer.text

@@ -60,7 +60,37 @@ def with_objects(*names: str) -> Callable[[Site], set[int]]:
     return expected
 
 
+def with_shape(code: str) -> Callable[[Site], set[int]]:
+    def expected(site: Site) -> set[int]:
+        shaped = {s["annotation_id"] for s in site.world.rows["annotation_shape"] if s["shape_type"] == code}
+        return of_runs("annotation", lambda r: r["id"] in shaped)(site)
+
+    return expected
+
+
 FILTERS = [
+    ("F2", "ground_truth=true", of_runs("annotation", lambda r: bool(r["ground_truth_status"]))),
+    ("F27", "object_shape=OrientedPoint", with_shape("OrientedPoint")),
+    ("F27", "object_shape=Mesh", with_shape("Mesh")),
+    ("F28", "method-type=hybrid", of_runs("annotation", lambda r: r["method_type"] == "hybrid")),
+    ("F28", "method-type=simulated", lambda _: set()),
+    ("F29", "annotation-software=PyTom", of_runs("annotation", lambda r: r["annotation_software"] == "PyTom")),
+    ("F32", "camera_manufacturer=Gatan", of_runs("tiltseries", lambda r: r["camera_manufacturer"] == "Gatan")),
+    ("F32", "camera=Falcon", of_runs("tiltseries", lambda r: r["camera_model"] == "Falcon")),
+    ("F33", "microscope=Krios", of_runs("tiltseries", lambda r: r["microscope_model"] == "Krios")),
+    ("F33", "microscope-manufacturer=JEOL", of_runs("tiltseries", lambda r: r["microscope_manufacturer"] == "JEOL")),
+    ("F35", "quality_score=1&quality_score=3", of_runs("tiltseries", lambda r: r["tilt_series_quality"] in {1, 3})),
+    ("F37", "pixel-size=1.3..1.4", of_runs("tiltseries", lambda r: 1.3 <= r["pixel_spacing"] <= 1.4)),
+    ("F37", "pixel-size=>1.35", lambda _: set()),
+    ("F38", "dose=..122", of_runs("tiltseries", lambda r: r["total_flux"] <= 122)),
+    ("F38", "dose=<122", lambda _: set()),
+    ("F39", "tilt-scheme=dose-symmetric", of_runs("tiltseries", lambda r: r["tilting_scheme"] == "dose-symmetric")),
+    ("F41", "voxel-spacing=..8", of_runs("tomogram", lambda r: r["voxel_spacing"] <= 8)),
+    ("F42", "processing=denoised", of_runs("tomogram", lambda r: r["processing"] == "denoised")),
+    ("F42", "processing=filtered", of_runs("tomogram", lambda r: r["processing"] == "filtered")),
+    ("F45", "reconstruction_method=WBP", of_runs("tomogram", lambda r: r["reconstruction_method"] == "WBP")),
+    ("F45", "reconstruction_method=Fourier+Space", lambda _: set()),
+    ("F46", "reconstruction_software=IMOD", of_runs("tomogram", lambda r: r["reconstruction_software"] == "IMOD")),
     ("F5", "reprocessable=false", lambda site: set(public(site))),
     ("F6", "size=>1GB", of_datasets(lambda _: True)),
     ("F6", "size=<1kB", of_datasets(lambda _: False)),
@@ -118,6 +148,26 @@ def test_f4_completeness_is_a_share_of_what_a_run_needs(twin: Fetch, site: Site)
     shares = [twin(f"{LIST}?completeness=>={n}")["table"]["shown"] for n in (10, 50, 75, 90, 100)]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > shares[-1]
+
+
+def runs_of(twin: Fetch, query: str) -> set[int]:
+    return {r["id"] for r in twin(f"/browse-data/runs?per-page=100&{query}")["table"]["rows"]}
+
+
+def test_f6_the_bytes_of_a_run_are_those_of_its_files(twin: Fetch, site: Site) -> None:
+    shown = {r["id"] for r in site.world.rows["run"] if r["dataset_id"] in public(site)}
+    sizes = {run: sum(f["size"] for f in site.world.files if f["run_id"] == run) for run in shown}
+    middle = sorted(sizes.values())[len(sizes) // 2]
+    for query, test in ((f"size=>{middle}", lambda n: n > middle), (f"size=..{middle}", lambda n: n <= middle), ("size=<1kB", lambda n: n < 1000)):  # fmt: skip
+        assert runs_of(twin, query) == {run for run, n in sizes.items() if test(n)}
+    rows = twin("/datasets/10000?size=>1GB&sort=size")["table"]["rows"]
+    assert [r["size"] for r in rows] == sorted(n for run, n in sizes.items() if run in {r["id"] for r in rows})
+
+
+def test_f6_g10_the_size_of_one_listing_is_not_carried_to_another(twin: Fetch) -> None:
+    tabs = twin("/browse-data/datasets?size=>1GB&release-date=2026&organism=Homo+sapiens")["listing"]["tabs"]
+    assert {t["href"].partition("?")[2] for t in tabs if t["href"]} <= {"organism=Homo+sapiens", ""}
+    assert "size=" not in twin("/datasets/10000?size=>1GB&object=membrane")["crumbs"][0]["href"]
 
 
 def test_f8_a_deposition_is_found_wherever_it_left_something(twin: Fetch, site: Site) -> None:

@@ -13,7 +13,9 @@ from jinja2 import nodes
 from tests.web.conftest import Fetch, Site, words
 
 from tomotheca.web import page as pages
+from tomotheca.web.page import environment
 from tomotheca.web.pages import contribute, dataset, deposition, docs, home, leaf, listing, objects, run, viewing
+from tomotheca.web.people import people as people_of
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -228,3 +230,29 @@ def test_decision_35_no_page_prints_an_email_address(http: TestClient) -> None:
 def test_N6_pages_are_light(http: TestClient) -> None:
     for path in PATHS:
         assert len(http.get(path).content) < 150_000
+
+
+def test_6_9_the_caption_of_a_key_photo_says_who_made_it(twin: Fetch, page: Fetch) -> None:
+    assert twin("/datasets/10000")["picture"]["caption"] == "Given by the authors"
+    assert "<figcaption>Given by the authors</figcaption>" in page("/datasets/10000")
+    caption = twin("/depositions/300")["picture"]["caption"]
+    assert caption.startswith("Central slice of TM-")
+    assert caption.endswith(", generated")
+
+
+def test_6_6_a_long_list_of_authors_opens_in_its_row(page: Fetch) -> None:
+    row = page("/browse-data/datasets?dataset_id=10000").partition("<tbody>")[2].partition("</tr>")[0]
+    assert "<summary>+ 1 more</summary>" in row
+    opened = row.partition("<summary>+ 1 more</summary>")[2].partition("</details>")[0]
+    assert all(name in opened for name in ("Ada Frost", "José García", "Wei Zhang", "Olga Ice"))
+    assert opened.index("Ada Frost") < opened.index("José García") < opened.index("Olga Ice")
+
+
+def test_6_6_a_kaggle_name_is_linked_and_nothing_of_it_is_trusted() -> None:
+    people = [{"id": 1, "name": "Ada", "author_list_order": 1, "orcid": "0000-0000-0000-0000", "kaggle_id": "a/../b?c", "affiliation_name": None,
+               "primary_author_status": False, "corresponding_author_status": False}]  # fmt: skip
+    drawn = environment().from_string('{% import "macros.html" as m %}{{ m.everyone(people) }}')
+    html = drawn.render(people=people_of(people))
+    assert 'href="https://www.kaggle.com/a%2F..%2Fb%3Fc"' in html
+    assert "orcid.org" not in html
+    assert 'href="/browse-data/datasets?author=Ada"' in html

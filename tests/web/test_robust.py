@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
-from tests.web.whole import Links, crawl, names, paths, whole
+from tests.web.whole import Links, crawl, names, paths
 
 if TYPE_CHECKING:
     import httpx
-    from tests.databases import Database
-    from tests.web.conftest import Site
+    from starlette.testclient import TestClient
 
     from tomotheca.api.frame import Frame
 
@@ -49,26 +46,6 @@ IDENTIFIERS = (
 nasty = st.sampled_from([*SQL, *ABSURD, *HTML])
 text = st.one_of(nasty, st.sampled_from(IDENTIFIERS), st.text(max_size=20), st.builds("{}{}".format, st.sampled_from(IDENTIFIERS), nasty))  # fmt: skip
 kinds = st.sampled_from(["datasets", "runs", "depositions", "tomograms", "annotations", "alignments", "tiltseries", "tilt-series", "frames", "nothing", MARK])  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def app(site: Site, database: Database) -> Frame:
-    class Kept:
-        """The application, closed with the database."""
-
-        app = whole(site)
-
-        def close(self) -> None:
-            self.app.state["portal"].catalog.close()
-
-    found: Frame = database.keep("whole", Kept).app
-    return found
-
-
-@pytest.fixture
-def door(app: Frame) -> Iterator[TestClient]:
-    with TestClient(app, base_url="http://portal.test", headers={"accept": "text/html,*/*"}) as client:
-        yield client
 
 
 def check(answer: httpx.Response) -> None:
@@ -152,7 +129,7 @@ def test_G8_eight_kibibytes_of_address(path: str, door: TestClient) -> None:
     "kind", ["datasets", "runs", "depositions", "tilt-series", "tomograms", "annotations", "alignments"]
 )
 @pytest.mark.parametrize("text", [*IDENTIFIERS, *ABSURD[:6], MARK])
-def test_S23_identifiers_of_any_form_lead_to_a_page_or_to_a_sentence(kind: str, text: str, door: TestClient) -> None:
+def test_1_10_identifiers_of_any_form_lead_to_a_page_or_to_a_sentence(kind: str, text: str, door: TestClient) -> None:
     answer = door.get(f"/{kind}/{quote(text, safe='')}")
     check(answer)
     assert answer.status_code in {200, 404}

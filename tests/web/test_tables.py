@@ -146,3 +146,30 @@ def test_1_8_a_run_says_what_it_lacks(twin: Fetch, page: Fetch) -> None:
     found = twin("/runs/1")["complete"]
     assert 0 < found["share"] < 100
     assert f"{found['share']} % without" in words(page("/runs/1"))
+
+
+def test_1_8_what_is_present_but_not_annotated_is_said(page: Fetch, twin: Fetch) -> None:
+    html = words(page("/runs/1?table-tab=annotations&object=septin"))
+    assert "Present but not annotated" in html
+    assert "septin (GO:0031105)" in html
+    assert "No annotations yet" not in html
+    by_id = twin("/runs/1?table-tab=annotations&object-id=GO:0031105")
+    assert [p["text"] for p in by_id["present"]] == ["septin (GO:0031105)"]
+    assert by_id["everything"] == "/runs/1?table-tab=annotations"
+
+
+def test_1_8_filters_that_leave_nothing_can_be_left(page: Fetch, twin: Fetch) -> None:
+    found = twin("/runs/1?table-tab=tomograms&voxel-spacing=>500")
+    assert (found["table"]["rows"], found["present"]) == ([], [])
+    assert "No tomograms of this run match these filters. Show all tomograms" in words(page("/runs/1?table-tab=tomograms&voxel-spacing=>500"))  # fmt: skip
+    assert len(twin(found["everything"])["table"]["rows"]) == 2
+
+
+def test_1_8_a_tilt_series_has_its_picture_and_a_tomogram_its_slices(twin: Fetch, page: Fetch, site: Site) -> None:
+    (series,) = twin("/runs/1?table-tab=tilt-series")["table"]["rows"]
+    assert series["picture"]["src"] == "/tilt-series/1/section.webp?index=20"
+    assert series["picture"]["alt"] == "Section 21 of 41 of TS-1"
+    assert "section.webp?index=20" in page("/runs/1?table-tab=tilt-series")
+    for row in twin("/runs/1?table-tab=tomograms")["table"]["rows"]:
+        assert row["actions"]["slices"] == f"/tomograms/{row['identifier'][3:]}#slices"
+        assert 'id="slices"' in page(f"/tomograms/{row['identifier'][3:]}")

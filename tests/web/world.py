@@ -12,12 +12,9 @@ import sqlalchemy as sa
 from tests.web.drawn import points, slice_png
 
 from tomotheca.catalog import swap
-from tomotheca.catalog.build import make_indexes
+from tomotheca.catalog.build import complete
 from tomotheca.catalog.catalog import Catalog
-from tomotheca.catalog.totals import recount, refill
-from tomotheca.catalog.vectors import pack
 from tomotheca.schema import SCHEMA
-from tomotheca.search.writing import Writer
 from tomotheca.settings import Settings
 
 DEFAULTS: dict[type, Any] = {int: 0, float: 0.0, str: "", bool: False, list: "[]"}
@@ -113,31 +110,9 @@ class World:
                 .scalar_subquery()
             )
             connection.execute(sa.update(tables.kinds["dataset"]).values(file_size=sizes))
-            make_indexes(connection, tables)
-            recount(connection, tables, None)
-            pack(connection, tables, SCHEMA)
-            refill(connection, tables, None)
-            self._pairs(connection, tables)
-            Writer(connection, tables, SCHEMA, swap.insert).write()
+            complete(connection, tables)
             connection.execute(sa.insert(tables.meta), [{"name": "version", "value": "7"}])
         return catalog
-
-    def _pairs(self, connection: sa.Connection, tables: Any) -> None:
-        pairs = {
-            (r["deposition_id"], r["_owner"])
-            for kind in ("dataset", "tiltseries", "alignment", "tomogram", "annotation")
-            for r in self.rows.get(kind, ())
-            if r.get("deposition_id")
-        }
-        if pairs:
-            rows = [{"deposition_id": a, "dataset_id": b} for a, b in pairs]
-            connection.execute(sa.insert(tables.deposition_dataset), rows)
-        hidden = [
-            {"kind": kind, "id": r["id"], "state": r["visibility_state"], "until": r["visibility_until"]}
-            for kind in ("dataset", "deposition") for r in self.rows.get(kind, ()) if r["visibility_state"] in {"private", "embargoed"}
-        ]  # fmt: skip
-        if hidden:
-            connection.execute(sa.insert(tables.visibility), hidden)
 
 
 def people(world: World, kind: str, identifier: int, *names: str, **extra: Any) -> None:
@@ -214,7 +189,7 @@ def _run(world: World, plan: Plan, name: str, place: int) -> None:
     world.put(f"{prefix}run_metadata.json", b"{}", run_id=run, entity_id=run)
     series = _series(world, plan, run, prefix, plan.quality[place % len(plan.quality)])
     if name.startswith("mosaic"):
-        _series(world, plan, run, prefix, 2)
+        _series(world, plan, run, prefix, 2, name)
     alignment = world.add(
         "alignment", run_id=run, tiltseries_id=series, deposition_id=plan.deposition, alignment_type="GLOBAL", alignment_method="fiducial_based", is_portal_standard=True,
         affine_transformation_matrix=json.dumps(np.eye(4).tolist()), volume_x_dimension=6300.0, volume_y_dimension=6300.0, volume_z_dimension=2000.0,
@@ -237,7 +212,7 @@ def _run(world: World, plan: Plan, name: str, place: int) -> None:
         _annotation(world, plan, (run, alignment, spacing, name), thing, number)
 
 
-def _series(world: World, plan: Plan, run: int, prefix: str, quality: int | None) -> int:
+def _series(world: World, plan: Plan, run: int, prefix: str, quality: int | None, name: str = "") -> int:
     place = {"kind": "tiltseries", "entity_id": world.last.get("tiltseries", 0) + 1, "run_id": run}
     base = f"{prefix}TiltSeries/{place['entity_id']}/ts"
     series = world.add(
@@ -265,6 +240,7 @@ def _series(world: World, plan: Plan, run: int, prefix: str, quality: int | None
             raw_angle=-60.0 + 3 * z,
             major_defocus=45_000.0,
             minor_defocus=44_000.0,
+            excluded=True if name.startswith("mosaic") and z == 2 else None,
         )
     return series
 

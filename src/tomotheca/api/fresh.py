@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca import __version__
 from tomotheca.web.page import drawn
-from tomotheca.web.words import choose, installed
+from tomotheca.web.words import choose, varied
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +25,9 @@ OWN = (
 
 READING = {"GET", "HEAD"}
 OK = 200
+UNKEPT = b"no-store"
+"""How an answer that depends on more than the catalogue says that nobody may keep it."""
+
 HEADERS = {b"etag", b"cache-control", b"vary"}
 
 
@@ -63,7 +66,7 @@ class Fresh:
         async def tagged(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == OK:
                 given = message["headers"]
-                if all(name != b"etag" for name, _ in given):
+                if all(name != b"etag" and value != UNKEPT for name, value in given):
                     message["headers"] = [*(pair for pair in given if pair[0] not in HEADERS), *added]
             await send(message)
 
@@ -85,9 +88,8 @@ def fresh(app: ASGIApp, watch: Watch, settings: Settings) -> Fresh:
     """Put the layer around an application."""
     told = f"{__version__} {drawn()} {settings.model_dump_json()}"
     basis = hashlib.blake2b(told.encode(), digest_size=16).digest()
-    names = ["Accept", "Authorization", "Cookie", *([settings.trusted_header] if settings.trusted_header else [])]
-    names += ["Accept-Language"] * (len(installed(settings.languages)) > 1)
-    return Fresh(app, watch, basis, not settings.public_url, ", ".join(names).encode("latin-1"), settings)
+    names = ", ".join(filter(None, ["Accept", "Authorization", "Cookie", settings.trusted_header, varied(settings)]))
+    return Fresh(app, watch, basis, not settings.public_url, names.encode("latin-1"), settings)
 
 
 async def stamp_of(watch: Watch, viewer: Viewer) -> str:

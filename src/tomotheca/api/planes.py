@@ -122,8 +122,7 @@ class Planes:
 
     async def bytes_of(self, file: FileRow, start: int, stop: int) -> bytes:
         """Read a part of a file of the archive."""
-        source = (await blob_of(file, self.portal.files)).source
-        return b"".join([piece async for piece in source.stream(start, stop)])
+        return await (await blob_of(file, self.portal.files)).source.read(start, stop)
 
     async def plane(self, volume: Volume, level: int, axis: int, index: int) -> Array:
         """Read a plane: ``(y, x)`` across z, ``(z, x)`` across y, ``(y, z)`` across x.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,18 @@ class Work:
     """Dump that alone is counted in the end."""
 
     whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows were written."""
+
+    datasets: Collection[int] | None = None
+    """None for all."""
+
+    depositions: Collection[int] = ()
+    is_new: bool = True
+    """Whether the tables are new and have no indexes yet."""
 
 
 @dataclass
@@ -233,15 +245,9 @@ class Indexer:
                 self._fill(connection, tables, work, tally)
                 changed = [*work.datasets, *(n for kind, n in work.gone if kind == "dataset")]
                 everything = work.whole or work.dumps or work.old
-                refill(connection, tables, None if everything else changed)
-                if work.whole:
-                    make_indexes(connection, tables)
                 changed_depositions = [*work.depositions, *(n for kind, n in work.gone if kind == "deposition")]
-                recount(connection, tables, None if everything else changed, changed_depositions)
-                derive(connection, tables)
-                pack(connection, tables, self.schema)
-                words = Writer(connection, tables, self.schema, swap.insert)
-                words.write(None if everything else changed, changed_depositions)
+                scope = Scope(None if everything else changed, changed_depositions, is_new=work.whole)
+                complete(connection, tables, self.schema, scope=scope)
                 tally.findings.extend(dangling(connection, tables))
                 version = self._secure_identifiers(connection, tables)
                 note(connection, tables, version=str(version), schema=fingerprint(tables))
@@ -350,6 +356,18 @@ def insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]
     if rows:
         names = list(rows[0])
         swap.insert(connection, table, names, list(map(itemgetter(*names), rows)))
+
+
+def complete(connection: sa.Connection, tables: Tables, schema: Schema = SCHEMA, *, scope: Scope | None = None) -> None:
+    """Make everything that follows from the rows and files that were written: sums, indexes, counts, who sees what, arrays, words."""
+    scope = scope or Scope()
+    refill(connection, tables, scope.datasets)
+    if scope.is_new:
+        make_indexes(connection, tables)
+    recount(connection, tables, scope.datasets, scope.depositions)
+    derive(connection, tables)
+    pack(connection, tables, schema)
+    Writer(connection, tables, schema, swap.insert).write(scope.datasets, scope.depositions)
 
 
 def derive(connection: sa.Connection, tables: Tables) -> None:

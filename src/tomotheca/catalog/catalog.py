@@ -48,6 +48,7 @@ class Catalog:
         self.url, self.public_url, self.bucket, self.schema = url, public_url, bucket, schema
         self.query_seconds = query_seconds
         self._world: World | None = None
+        self._seen: dict[tuple[str, bool], tuple[sa.FromClause, Sequence[sa.ColumnElement[bool]]]] = {}
         self.tables = _tables.build(schema)
         self.prefixes = {"s3": f"s3://{bucket}/", "https": f"{public_url}/files/"}
 
@@ -114,27 +115,34 @@ class Catalog:
         """Run one statement and give its rows as dictionaries."""
         return [dict(row._mapping) for row in self.rows(statement)]
 
+    def seen(self, kind: str, viewer: Viewer) -> tuple[sa.FromClause, Sequence[sa.ColumnElement[bool]]]:
+        """Give a kind's table under a name of its own, and the conditions under which the viewer sees a row; both are made once."""
+        if (kind, viewer.curator) not in self._seen:
+            c = self.compiler(viewer)
+            row = c.table(kind)
+            self._seen[kind, viewer.curator] = row, tuple(c.visible(kind, row))
+        return self._seen[kind, viewer.curator]
+
     def find(  # noqa: PLR0913 - limit and offset are the two halves of a page
         self, kind: str, viewer: Viewer, *, where: Clause | None = None, order: Sequence[tuple[str, str]] = (), limit: int | None = None, offset: int = 0
     ) -> list[Row]:  # fmt: skip
         """Give the rows of a kind that a viewer sees and for which the clause holds, addresses filled in."""
         c = self.compiler(viewer)
-        row = c.table(kind)
-        terms = [*c.visible(kind, row), *c.where(kind, row, where)]
+        row, visible = self.seen(kind, viewer)
         statement = (
-            sa.select(row).where(*terms).order_by(*c.order(kind, row, order)).limit(limit).offset(offset or None)
+            sa.select(row)
+            .where(*visible, *c.joined(kind, row, where))
+            .order_by(*c.order(kind, row, order))
+            .limit(limit)
+            .offset(offset or None)
         )
         return [self.shown(kind, r) for r in self.execute(statement)]
 
     def count(self, kind: str, viewer: Viewer, where: Clause | None = None) -> int:
         """Count the rows of a kind that a viewer sees and for which the clause holds."""
-        c = self.compiler(viewer)
-        row = c.table(kind)
-        statement = (
-            sa.select(sa.func.count().label("n"))
-            .select_from(row)
-            .where(*c.visible(kind, row), *c.where(kind, row, where))
-        )
+        row, visible = self.seen(kind, viewer)
+        terms = self.compiler(viewer).joined(kind, row, where)
+        statement = sa.select(sa.func.count().label("n")).select_from(row).where(*visible, *terms)
         return int(self.execute(statement)[0]["n"])
 
     def get(self, kind: str, identifier: int, viewer: Viewer) -> Row:

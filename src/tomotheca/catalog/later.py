@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from tomotheca.errors import QueryError
 
@@ -67,7 +68,8 @@ def as_array(value: Sequence[Any]) -> str:
     QueryError
         If it holds text that is not Unicode.
     """
-    if any(isinstance(item, str) for item in value):
+    kinds = set(map(type, value))
+    if str in kinds:
         return "{" + ",".join("NULL" if item is None else _quoted(item) for item in value) + "}"
     return f"{{{as_json(value)[1:-1]}}}"
 
@@ -80,7 +82,12 @@ def _quoted(item: Any) -> str:
 class Listing(sa.ColumnElement[Any]):
     """A list of any length as one bound value, in the form that each database takes apart fast."""
 
-    inherit_cache = False
+    inherit_cache = True
+    _traverse_internals: list[tuple[str, InternalTraversal]] = [  # noqa: RUF012 - SQLAlchemy wants it so
+        ("json", InternalTraversal.dp_clauseelement),
+        ("array", InternalTraversal.dp_clauseelement),
+        ("type", InternalTraversal.dp_type),
+    ]
 
     def __init__(self, items: Any, type_: sa.types.TypeEngine[Any]) -> None:
         self.json = sa.literal(resolve(items, as_json), sa.Text())
@@ -106,7 +113,7 @@ ANY_LENGTH = "/* any length */"
 class Members(sa.BinaryExpression[bool]):
     """The condition that a value is in a list: thousands of items stay fast."""
 
-    inherit_cache = False
+    inherit_cache = True
 
     def __init__(self, left: sa.ColumnElement[Any], items: Any) -> None:
         within: operators.custom_op[bool] = operators.custom_op("IN", is_comparison=True)
@@ -134,7 +141,7 @@ class _Keys(GenericFunction[Any]):
     """A list as a table; see `keys_table`."""
 
     name = "tomo_keys"
-    inherit_cache = False
+    inherit_cache = True
 
 
 @compiles(_Keys, "sqlite")

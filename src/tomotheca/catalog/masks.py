@@ -96,6 +96,13 @@ class Masks:
             return reduce(np.logical_or, (self.holds(kind, c) for c in value), ~self._all(kind))
         if name == "_not":
             return ~self.holds(kind, value)
+        if name == "id":  # there may be very many
+            return self._compared(kind, name, value)
+        written = orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=repr)
+        question = (kind, name, self.viewer.curator, self.hidden, written)
+        return self.world.term(question, lambda: self._answered(kind, name, value))
+
+    def _answered(self, kind: str, name: str, value: Any) -> NDArray[np.bool_]:
         relations = self.world.catalog.schema.relations(kind)
         if name in relations:
             return self._related(kind, relations[name], value)
@@ -107,7 +114,7 @@ class Masks:
         return np.ones(len(self.world.ids(kind)), bool)
 
     def _related(self, kind: str, relation: Relation, clause: Clause | None) -> NDArray[np.bool_]:
-        if relation.target not in self._known:
+        if not self.world.has(relation.target):
             return self._asked(kind, {relation.name: clause})
         other = self.where(relation.target, clause)
         if relation.many:
@@ -117,16 +124,9 @@ class Masks:
         at = self.world.places(kind, relation.ref.column, relation.target)
         return np.append(other, False)[at]
 
-    @property
-    def _known(self) -> frozenset[str]:
-        """Kinds that have arrays: the others have many rows that no filter looks at one by one."""
-        tables = self.world.catalog.tables
-        asked = sa.select(tables.vector.c.kind).distinct()
-        return self.world.keep("kinds", lambda: frozenset(r[0] for r in self.world.catalog.rows(asked)))
-
     def _counted(self, kind: str, relation: Relation, value: Clause) -> NDArray[np.bool_]:
         asked = value["count"]
-        if relation.target not in self._known or asked.get("arguments"):
+        if not self.world.has(relation.target) or asked.get("arguments"):
             return self._asked(kind, {relation.name + TALLY: value})
         number = self.count(relation, kind, self.where(relation.target, asked.get("filter")))
         found = self._all(kind)

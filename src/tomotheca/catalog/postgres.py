@@ -7,13 +7,14 @@ comes later, and nobody waits for anybody.
 
 from __future__ import annotations
 
-import select
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from tomotheca.catalog.piped import Pipe
 from tomotheca.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 POINTER = "tomotheca_catalog"
 """Table that names the live catalogue, and part of the name of every catalogue's schema."""
 
-CANCELLED, UNDEFINED_TABLE = "57014", "42P01"
-"""Codes of PostgreSQL's errors: a statement ran out of time; a table is not there."""
+CANCELLED, UNDEFINED_TABLE, UNKNOWN_NAME = "57014", "42P01", "26000"
+"""Codes of PostgreSQL's errors: a statement ran out of time; a table is not there; no prepared statement has that name."""
 
-TUPLES, SQLSTATE, OPEN = 2, 67, 0
-"""libpq's numbers: a result has rows; the field of an error's code; a connection that works."""
+OPEN = 0
+"""libpq's number for a connection that works."""
 
 READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 SESSION = "session"
@@ -51,6 +52,9 @@ class Session:
     home: str
     """Schema that holds the table of catalogues."""
 
+    pipe: Pipe
+    """Sends statements over the connection."""
+
     number: int = 0
     """Catalogue that the names in statements mean; 0 is none."""
 
@@ -66,14 +70,14 @@ class Session:
         """Give the name of a catalogue's schema."""
         return f"{self.home}_{POINTER}_{number}" if number else self.home
 
-    def begin(self, connection: psycopg.Connection[Any], opening: str = "BEGIN", asked: str = "") -> bool:
+    def begin(self, connection: psycopg.Connection[Any], opening: Sequence[str] = ("BEGIN",), asked: str = "") -> bool:
         """Begin a transaction in the live catalogue. Where there is none, names mean what the connection says.
 
         Parameters
         ----------
         connection : psycopg.Connection
             The connection.
-        opening : str
+        opening : sequence of str
             Statements that begin the transaction.
         asked : str
             A query for a truth value, which is asked in the same breath.
@@ -85,22 +89,26 @@ class Session:
         """
         while True:
             more = f", ({asked})" if asked and self.number else ""
-            question = f"{opening}; SELECT (SELECT max(number) FROM {self.pointer}){more}"
-            result = connection.pgconn.exec_(question.encode())
-            number = 0
-            if result.status == TUPLES:
-                number = int(result.get_value(0, 0) or 0)
-            elif (result.error_field(SQLSTATE) or b"").decode() == UNDEFINED_TABLE:
+            question = f"SELECT (SELECT max(number) FROM {self.pointer}){more}"
+            answer = self.pipe.ask([(text, ()) for text in (*opening, question)])[-1]
+            if not isinstance(answer, Exception):
+                (number, *answers) = answer.fetchone() or (0,)
+            elif (state := getattr(answer, "sqlstate", "")) == UNDEFINED_TABLE:
+                number, answers = 0, []
                 connection.pgconn.exec_(b"ROLLBACK")
+            elif state == UNKNOWN_NAME:
+                self.pipe.forget()  # the driver drops all prepared statements when something is rolled back
+                connection.pgconn.exec_(b"ROLLBACK")
+                continue
             else:
-                raise _error(result)
-            if number == self.number:
-                if result.status != TUPLES:
-                    connection.execute(opening, prepare=False)
-                return result.get_value(0, 1) == b"t" if more else bool(asked)
+                raise answer
+            if (number or 0) == self.number:
+                if isinstance(answer, Exception):
+                    self.pipe.ask([(text, ()) for text in opening])
+                return answers[0] is True if more else bool(asked)
             connection.pgconn.exec_(b"ROLLBACK")
-            connection.execute(f"SET search_path TO {quoted(self.schema(number))}", prepare=False)
-            self.number = number
+            self.number = number or 0
+            connection.execute(f"SET search_path TO {quoted(self.schema(self.number))}", prepare=False)
 
     def end(self, connection: psycopg.Connection[Any]) -> None:
         """End a transaction that only read, without waiting for the answer; a rollback by the driver would forget the prepared statements."""
@@ -129,7 +137,7 @@ def prepare(engine: sa.Engine, seconds: float) -> None:
     def opened(connection: psycopg.Connection[Any], record: Any) -> None:
         connection.autocommit = True  # transactions are begun below
         connection.prepare_threshold, connection.prepared_max = PREPARE_AFTER, PREPARED
-        record.info[SESSION] = Session(_check(engine, connection.execute(ABOUT).fetchone()))
+        record.info[SESSION] = Session(_check(engine, connection.execute(ABOUT).fetchone()), Pipe(connection))
         connection.execute(f"SET jit = off; SET statement_timeout = {round(seconds * 1000)}", prepare=False)
         _adapt(connection)
 
@@ -141,7 +149,7 @@ def prepare(engine: sa.Engine, seconds: float) -> None:
     def taken(connection: psycopg.Connection[Any], record: Any, _: Any) -> None:
         record.info[SESSION].finish(connection)
         # An idle connection that has something to say was closed by the server; the pool then opens new ones.
-        if connection.pgconn.status != OPEN or select.select([connection.fileno()], [], [], 0)[0]:
+        if connection.pgconn.status != OPEN or record.info[SESSION].pipe.has_news:
             raise sa.exc.InvalidatePoolError
 
     @event.listens_for(engine, "reset")
@@ -201,12 +209,6 @@ def plain_numbers(cursor: Any) -> None:
     from psycopg.types.numeric import IntDumper  # noqa: PLC0415 - the driver is an extra
 
     cursor.adapters.register_dumper(int, IntDumper)
-
-
-def _error(result: Any) -> Exception:
-    from psycopg.errors import error_from_result  # noqa: PLC0415 - the driver is an extra
-
-    return error_from_result(result)
 
 
 def quoted(name: str) -> str:

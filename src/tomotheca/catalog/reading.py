@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.catalog import postgres
 from tomotheca.catalog.clock import NEVER, Clock
 from tomotheca.catalog.database import CLOCK, sentence
-from tomotheca.catalog.later import ANY_LENGTH
 from tomotheca.errors import QueryTimeoutError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+    from tomotheca.catalog.piped import Asked, Pipe, Rows
 
 Row = tuple[Any, ...]
 Failure = Callable[[BaseException], Exception | None]
@@ -89,6 +90,13 @@ class Reading:
         """Let the driver run a statement."""
         return self.connection.execute(text, parameters)
 
+    def ahead(self, asked: Sequence[Asked]) -> None:
+        """Say which statements will be run, as far as it is known now, where that saves time."""
+
+    def beginning(self, text: str) -> str:
+        """Give the statement that `stream` runs first."""
+        return text
+
     def relax(self) -> None:
         """Give the rest of the transaction the time that the catalogue gives to every one."""
         self._clock.wind()
@@ -115,13 +123,18 @@ class Reading:
 class PostgresReading(Reading):
     """The same in PostgreSQL: statements have numbered parameters and are kept prepared.
 
-    Each question to the server costs more than most answers, so that a transaction begins with one (see `postgres.Session.begin`), and its
-    end is sent without waiting for the answer.
+    Each question to the server costs more than most answers, so that a transaction begins with one (see `postgres.Session.begin`), what
+    does not wait for one another is asked together (`piped`), and its end is sent without waiting for the answer.
     """
 
     _cursors = 0
     is_open = True
     """Until the transaction has ended, after which the connection is somebody else's."""
+
+    def __init__(self, connection: Any, clock: Clock, failure: Failure, pipe: Pipe) -> None:
+        super().__init__(connection, clock, failure, "")
+        self._pipe = pipe
+        self._answered: dict[tuple[str, tuple[Any, ...]], Rows | Exception] = {}
 
     def relax(self) -> None:
         """Give the rest of the transaction the time that the catalogue gives to every one."""
@@ -134,20 +147,37 @@ class PostgresReading(Reading):
         """Run a statement whose rows may be more than memory holds."""
         return Cursor(self, self.work(_Long, self, text, parameters))
 
-    def run(self, text: str, parameters: Sequence[Any], *, prepare: bool | None = None) -> Any:
-        """Let the driver run a statement."""
+    def run(self, text: str, parameters: Sequence[Any]) -> Any:
+        """Run a statement, or give what was answered ahead."""
+        found = self._answered.pop((text, tuple(parameters)), None) if self._answered else None
+        if found is None:
+            (found,) = self._pipe.ask([(text, parameters)])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def ahead(self, asked: Sequence[Asked]) -> None:
+        """Run statements together; what they find is given when they are run one by one."""
+        if len(asked) > 1:
+            found = self.work(self._pipe.ask, asked)
+            self._answered |= {(text, tuple(values)): rows for (text, values), rows in zip(asked, found, strict=True)}
+
+    def beginning(self, text: str) -> str:
+        """Give the statement that `stream` runs first."""
+        return f"SELECT * FROM ({text}) AS beginning LIMIT {FIRST + 1}"
+
+    def plainly(self, text: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run a statement that will not come again."""
         from psycopg import RawCursor  # noqa: PLC0415 - the driver is an extra
 
-        if ANY_LENGTH in text:
-            prepare = False
-        return RawCursor(self.connection).execute(text, parameters, prepare=prepare)
+        return RawCursor(self.connection).execute(text, parameters, prepare=False)
 
     def declare(self, text: str, parameters: Sequence[Any]) -> str:
         """Open a cursor in the server behind the first rows of a list, and give its name."""
         self._cursors += 1
         name = f"list_{self._cursors}"
-        self.run(f"DECLARE {name} NO SCROLL CURSOR FOR {text}", parameters, prepare=False)
-        self.run(f"MOVE {FIRST} FROM {name}", (), prepare=False)
+        self.plainly(f"DECLARE {name} NO SCROLL CURSOR FOR {text}", parameters)
+        self.plainly(f"MOVE {FIRST} FROM {name}")
         return name
 
 
@@ -156,8 +186,7 @@ class _Long:
 
     def __init__(self, reading: PostgresReading, text: str, parameters: Sequence[Any]) -> None:
         self._reading, self._text, self._parameters = reading, text, parameters
-        beginning = f"SELECT * FROM ({text}) AS beginning LIMIT {FIRST + 1}"
-        self._rows: list[Row] = reading.run(beginning, parameters).fetchall()
+        self._rows: list[Row] = reading.run(reading.beginning(text), parameters).fetchall()
         self._more = len(self._rows) > FIRST
         del self._rows[FIRST:]
         self._cursor = ""
@@ -181,7 +210,7 @@ class _Long:
     def _fetch(self, number: str) -> list[Row]:
         if not self._cursor:
             self._cursor = self._reading.declare(self._text, self._parameters)
-        found: list[Row] = self._reading.run(f"FETCH {number} FROM {self._cursor}", (), prepare=False).fetchall()
+        found: list[Row] = self._reading.plainly(f"FETCH {number} FROM {self._cursor}").fetchall()
         return found
 
 
@@ -217,15 +246,17 @@ def reading(engine: sa.Engine, seconds: float, hidden: str, *, shorter: float | 
             clock = Clock(seconds)
             clock.wind(shorter)
             session: postgres.Session = pooled.info[postgres.SESSION]
-            made = PostgresReading(connection, clock, lambda error: sentence(engine, error, clock.seconds), hidden)
+            made = PostgresReading(
+                connection, clock, lambda error: sentence(engine, error, clock.seconds), session.pipe
+            )
             yield from _in_postgres(made, session, clock, hidden)
     finally:
         pooled.close()
 
 
 def _in_postgres(made: PostgresReading, session: postgres.Session, clock: Clock, hidden: str) -> Iterator[Reading]:
-    limited = f"; {_limit(clock)}" if clock.is_shortened else ""
-    made.all_open = not made.work(session.begin, made.connection, postgres.READING + limited, hidden)
+    opening = (postgres.READING, _limit(clock)) if clock.is_shortened else (postgres.READING,)
+    made.all_open = not made.work(session.begin, made.connection, opening, hidden)
     try:
         yield made
     finally:

@@ -127,10 +127,11 @@ def _file_total(metadata: sa.MetaData) -> sa.Table:
         sa.Column("dataset_id", sa.Integer, nullable=False, index=True),
         sa.Column("kind", BYTES, nullable=False, comment="As in the file table, and so role"),
         sa.Column("role", BYTES, nullable=False),
+        sa.Column("ending", BYTES, nullable=False, comment="One of those that are summed apart, or nothing"),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("files", sa.BigInteger, nullable=False, comment="Files, members of array directories included"),
         sa.Column("_owner", sa.Integer, nullable=False),
-        sa.Column("_gate", sa.Integer),
+        sa.Column("_gate", sa.Integer, index=True),
         sa.Index("file_total_owner", "owner_kind", "owner_id"),
     )  # fmt: skip
 

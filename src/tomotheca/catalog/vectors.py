@@ -1,13 +1,13 @@
 """Columns of the catalogue as arrays, so that filters can be combined and counted in memory.
 
-What filters ask for most is put into a small table when the catalogue is built, in the same transaction: one row for each column, which a
-server process reads in a millisecond. Any other column is read from its own table when it is first asked for.
+What lists ask for most is put into a small table when the catalogue is built, in the same transaction: one row for each column. A server
+process reads them all with one statement. Any other column is read from its own table when it is first asked for.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tomotheca.catalog.tables import Tables
     from tomotheca.schema import Schema
 
-Numbers = "NDArray[np.int64]"
+Stored = tuple["NDArray[np.int32]", str | None]
+"""Codes or identifiers, and the JSON list of the values that codes stand for."""
 T = TypeVar("T")
 
 NOTHING = -1
@@ -33,6 +34,9 @@ NOTHING = -1
 
 RECENT = 256
 """Questions to the database whose answers are kept."""
+
+TERMS = 96
+"""Conditions whose marks on rows are kept: pages ask for the same ones again and again."""
 
 INTERNAL = ("_owner", "_gate")
 
@@ -51,19 +55,19 @@ class Coded:
 
 
 def pack(connection: sa.Connection, tables: Tables, schema: Schema) -> None:
-    """Put the columns that are counted by value, and those that tie kinds together, into the table of arrays."""
+    """Put the columns that lists ask for, and those that tie kinds together, into the table of arrays."""
     table = tables.vector
     connection.execute(table.delete())
     for kind, row in tables.kinds.items():
-        counted = [c.name for c in schema.columns(kind) if c.counted]
-        if counted or kind in LINKED:
+        if kind in LINKED or any(c.counted for c in schema.columns(kind)):
+            listed = [c.name for c in schema.columns(kind) if c.listed]
             numbers = ["id", *INTERNAL, *(c.name for c in schema.columns(kind) if c.ref)]
-            found = connection.execute(sa.select(*(row.c[n] for n in (*numbers, *counted))).order_by(row.c.id)).all()
-            columns = list(zip(*found, strict=True)) or [()] * (len(numbers) + len(counted))
+            found = connection.execute(sa.select(*(row.c[n] for n in (*numbers, *listed))).order_by(row.c.id)).all()
+            columns = list(zip(*found, strict=True)) or [()] * (len(numbers) + len(listed))
             made: list[tuple[str, NDArray[Any], str | None]] = [
                 (n, _numbers(c), None) for n, c in zip(numbers, columns, strict=False)
             ]
-            coded = [(n, code(c)) for n, c in zip(counted, columns[len(numbers) :], strict=True)]
+            coded = [(n, code(c)) for n, c in zip(listed, columns[len(numbers) :], strict=True)]
             made += [(n, c.codes, orjson.dumps(c.values).decode()) for n, c in coded]
             connection.execute(
                 table.insert(),
@@ -74,18 +78,21 @@ def pack(connection: sa.Connection, tables: Tables, schema: Schema) -> None:
             )
 
 
-LINKED = frozenset({"run", "identified_object"})
+LINKED = frozenset({"run", "identified_object", "alignment", "gain_file", "frame_acquisition_file"})
 """Kinds that have arrays although none of their columns is counted."""
 
 
 def code(values: Sequence[Any]) -> Coded:
     """Give each different value of a column a number."""
-    known: dict[Any, int] = {}
-    codes = np.fromiter((known.setdefault(v, len(known)) for v in values), np.int32, len(values))
+    known: defaultdict[Any, int] = defaultdict()
+    known.default_factory = known.__len__
+    codes = np.fromiter(map(known.__getitem__, values), np.int32, len(values))
     return Coded(codes, tuple(known))
 
 
-def _numbers(values: Iterable[int | None]) -> NDArray[np.int64]:
+def _numbers(values: Sequence[int | None]) -> NDArray[np.int64]:
+    if None not in values:
+        return np.fromiter(values, np.int64, len(values))
     return np.fromiter((NOTHING if v is None else v for v in values), np.int64)
 
 
@@ -105,6 +112,7 @@ class World:
     version: int
     _kept: dict[Hashable, Any] = field(default_factory=dict)
     _recent: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
+    _terms: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
     _lock: RLock = field(default_factory=RLock)
 
     def keep(self, question: Hashable, answer: Callable[[], T]) -> T:
@@ -117,17 +125,24 @@ class World:
         return found
 
     def recent(self, question: Hashable, answer: Callable[[], T]) -> T:
-        """Answer a question about this state; the answers to the last few are kept."""
+        """Answer a question to the database about this state; the answers to the last few are kept."""
+        return self._lately(self._recent, RECENT, question, answer)
+
+    def term(self, question: Hashable, answer: Callable[[], T]) -> T:
+        """Answer which rows meet a condition; the answers to the last few are kept, and must not be changed."""
+        return self._lately(self._terms, TERMS, question, answer)
+
+    def _lately(self, kept: OrderedDict[Hashable, Any], most: int, question: Hashable, answer: Callable[[], T]) -> T:
         with self._lock:
-            if question in self._recent:
-                self._recent.move_to_end(question)
-                known: T = self._recent[question]
+            if question in kept:
+                kept.move_to_end(question)
+                known: T = kept[question]
                 return known
         found = answer()
         with self._lock:
-            self._recent[question] = found
-            while len(self._recent) > RECENT:
-                self._recent.popitem(last=False)
+            kept[question] = found
+            while len(kept) > most:
+                kept.popitem(last=False)
         return found
 
     def ids(self, kind: str) -> NDArray[np.int64]:
@@ -136,7 +151,7 @@ class World:
 
     def numbers(self, kind: str, name: str) -> NDArray[np.int64]:
         """Give a column of identifiers; -1 where there is none."""
-        return self.keep(("numbers", kind, name), lambda: self._read(kind, name)[0])
+        return self.keep(("numbers", kind, name), lambda: self._numbers(kind, name))
 
     def column(self, kind: str, name: str) -> Coded:
         """Give a column's values."""
@@ -146,34 +161,48 @@ class World:
         """Give for each row the place of the row that a reference points at; -1 where there is none."""
         return self.keep(("places", kind, name), lambda: place(self.numbers(kind, name), self.ids(target)))
 
+    def has(self, kind: str) -> bool:
+        """Say whether a kind has arrays: the others have many rows that no filter looks at one by one."""
+        return kind in self._stored
+
+    def _numbers(self, kind: str, name: str) -> NDArray[np.int64]:
+        if (stored := self._stored.get(kind, {}).get(name)) is not None:
+            return stored[0].astype(np.int64)
+        return _numbers(self._values(kind, name))
+
     def _coded(self, kind: str, name: str) -> Coded:
-        numbers, known = self._read(kind, name)
-        return Coded(numbers.astype(np.int32), tuple(known or ()))
+        if (stored := self._stored.get(kind, {}).get(name)) is not None:
+            numbers, known = stored
+            return Coded(numbers, tuple(orjson.loads(known or "[]")))
+        return code(self._values(kind, name))
 
-    def _read(self, kind: str, name: str) -> tuple[NDArray[np.int64], Sequence[Any] | None]:
-        tables = self.catalog.tables
-        meta, vector, row = tables.meta, tables.vector, tables.kinds[kind]
-        version = sa.select(meta.c.value).where(meta.c.name == "version").scalar_subquery()
-        stored = sa.select(version, vector.c.numbers, vector.c.known)
-        found: Sequence[Any] = self.catalog.rows(stored.where(vector.c.kind == kind, vector.c.name == name))
-        if found:
-            ((number, data, known),) = found
-            self._require(number)
-            return np.frombuffer(data, "<i4").astype(np.int64), None if known is None else orjson.loads(known)
-        rows: Sequence[Any] = self.catalog.rows(sa.select(version, row.c[name]).order_by(row.c.id))
-        if rows:
-            self._require(rows[0][0])
-        values = [r[1] for r in rows]
-        if name == "id" or name in INTERNAL or self._is_reference(kind, name):
-            return _numbers(values), None
-        coded = code(values)
-        return coded.codes.astype(np.int64), coded.values
+    @property
+    def _stored(self) -> Mapping[str, Mapping[str, Stored]]:
+        """The arrays that were made when the catalogue was built, by kind and column, read together: a listing asks for most of them."""
+        return self.keep("stored", self._load)
 
-    def _is_reference(self, kind: str, name: str) -> bool:
-        return any(c.name == name and c.ref for c in self.catalog.schema.columns(kind))
+    def _load(self) -> Mapping[str, Mapping[str, Stored]]:
+        v = self.catalog.tables.vector
+        rows: Sequence[Any] = self.catalog.rows(sa.select(self._version, v.c.kind, v.c.name, v.c.numbers, v.c.known))
+        self._require(rows)
+        found: dict[str, dict[str, Stored]] = {}
+        for _, kind, name, data, known in rows:
+            found.setdefault(kind, {})[name] = np.frombuffer(data, "<i4"), known
+        return found
 
-    def _require(self, version: str | None) -> None:
-        if int(version or 0) != self.version:
+    def _values(self, kind: str, name: str) -> list[Any]:
+        row = self.catalog.tables.kinds[kind]
+        rows: Sequence[Any] = self.catalog.rows(sa.select(self._version, row.c[name]).order_by(row.c.id))
+        self._require(rows)
+        return [r[1] for r in rows]
+
+    @property
+    def _version(self) -> sa.ScalarSelect[Any]:
+        meta = self.catalog.tables.meta
+        return sa.select(meta.c.value).where(meta.c.name == "version").scalar_subquery()
+
+    def _require(self, rows: Sequence[Any]) -> None:
+        if rows and int(rows[0][0] or 0) != self.version:
             message = "the catalogue has just changed; ask again"
             raise ChangedError(message)
 
@@ -196,6 +225,8 @@ def pairs_of(owners: Sequence[NDArray[np.int64]], columns: Sequence[Coded]) -> P
         coded.append(own[column.codes] if len(own) else column.codes.astype(np.int64))
     owner, codes = np.concatenate(owners), np.concatenate(coded)
     flat, pair = np.unique(owner * max(len(values), 1) + codes, return_inverse=True)
+    if len(flat) == len(pair):
+        return Pairs(tuple(values), None, codes.astype(np.int32), owner)
     wide = max(len(values), 1)
     return Pairs(tuple(values), pair.astype(np.int32), (flat % wide).astype(np.int32), flat // wide)
 
@@ -205,18 +236,20 @@ class Pairs:
     """Pairs of an owner and a value: which pair each row is, and the value of each pair."""
 
     values: tuple[Any, ...]
-    pair: NDArray[np.int32]
+    pair: NDArray[np.int32] | None
+    """None where each row is a pair of its own."""
+
     value_of: NDArray[np.int32]
     owner_of: NDArray[np.int64]
 
-    def seen(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Mark the pairs that stand in some rows."""
+    def seen(self, rows: NDArray[Any]) -> NDArray[np.bool_]:
+        """Mark the pairs that stand in some rows, which are marked or given by their places."""
         found = np.zeros(len(self.value_of), bool)
-        found[self.pair[rows]] = True
+        found[rows if self.pair is None else self.pair[rows]] = True
         return found
 
-    def count(self, rows: NDArray[np.bool_]) -> Iterator[tuple[Any, int]]:
+    def count(self, rows: NDArray[Any]) -> Iterator[tuple[Any, int]]:
         """Count the owners of each value among some rows."""
-        seen = self.seen(rows)
+        seen = rows if self.pair is None else np.flatnonzero(self.seen(rows))
         counts = np.bincount(self.value_of[seen], minlength=len(self.values))
-        return ((v, int(n)) for v, n in zip(self.values, counts, strict=True) if n)
+        return ((self.values[n], int(counts[n])) for n in np.flatnonzero(counts).tolist())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tomotheca.cli.output import SECONDS, Bar, note, size
@@ -57,23 +59,46 @@ class OnBar(Meter):
         self.bar.say(f"{now.done}/{now.steps} {now.step[:48]}{slow}")
 
 
-class OnLines(Meter):
-    """On a line every few seconds."""
+class Regularly(Meter):
+    """Says how far it is whenever so many seconds have passed since it last did.
 
-    def __init__(self, title: str) -> None:
+    Parameters
+    ----------
+    say
+        Called with how far it is.
+    every
+        Seconds.
+    waits
+        Whether so much time passes before the first word.
+    """
+
+    def __init__(self, say: Callable[[Snapshot], None], *, every: float, waits: bool) -> None:
         super().__init__()
-        self.title = title
-        self._said = time.monotonic()
+        self._say, self._every = say, every
+        self._said = time.monotonic() if waits else -math.inf
 
     def step(self, name: str, since: float) -> None:
         """Name the step."""
         super().step(name, since)
-        self._say()
+        self._look()
 
     def advance(self, size: int) -> None:
         """So many more bytes were read."""
         super().advance(size)
-        self._say()
+        self._look()
+
+    def _look(self) -> None:
+        if time.monotonic() > self._said + self._every:
+            self._said = time.monotonic()
+            self._say(self.snapshot())
+
+
+class OnLines(Regularly):
+    """On a line every few seconds."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(lambda now: note(f"{title}: {line(now)}"), every=SECONDS, waits=True)
+        self.title = title
 
     def finish(self) -> None:
         """Leave a line about the slowest step."""
@@ -81,34 +106,18 @@ class OnLines(Meter):
         if now.slowest_seconds >= SLOW and now.done > 1:
             note(f"{self.title}: the slowest of {now.done} steps took {spoken(now.slowest_seconds)}: {now.slowest}")
 
-    def _say(self) -> None:
-        if time.monotonic() > self._said + SECONDS:
-            self._said = time.monotonic()
-            note(f"{self.title}: {line(self.snapshot())}")
 
-
-class OnEvents(Meter):
+class OnEvents(Regularly):
     """On the error stream, one JSON object a line: ``start``, ``step`` when one has ended, ``progress`` each second, ``finish``."""
 
     def __init__(self, title: str) -> None:
-        super().__init__()
+        super().__init__(lambda now: self._emit("progress", now.plain()), every=EVERY, waits=False)
         self.title = title
-        self._said = 0.0
 
     def start(self, steps: int, size: int) -> None:
         """Begin."""
         super().start(steps, size)
         self._emit("start", {"steps": steps, "total": size})
-
-    def step(self, name: str, since: float) -> None:
-        """Name the step."""
-        super().step(name, since)
-        self._say()
-
-    def advance(self, size: int) -> None:
-        """So many more bytes were read."""
-        super().advance(size)
-        self._say()
 
     def done(self, name: str, size: int, seconds: float) -> None:
         """Count a step that has ended."""
@@ -118,11 +127,6 @@ class OnEvents(Meter):
     def finish(self) -> None:
         """End."""
         self._emit("finish", self.snapshot().plain())
-
-    def _say(self) -> None:
-        if time.monotonic() > self._said + EVERY:
-            self._said = time.monotonic()
-            self._emit("progress", self.snapshot().plain())
 
     def _emit(self, event: str, said: dict[str, Any]) -> None:
         words = {"event": event, "configuration": self.title, **said}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -141,7 +141,16 @@ class Diagnoses:
         wanted = sa.select(DIAGNOSIS).order_by(DIAGNOSIS.c.rule, DIAGNOSIS.c.where, DIAGNOSIS.c.path)
         with self._reading() as connection:
             rows = connection.execute(wanted).mappings().all()
-        return tuple(Diagnosis(**{name: value for name, value in row.items() if name != "id"}) for row in rows)
+        return tuple(_diagnosis(row) for row in rows)
+
+    def open(self, prefix: str) -> tuple[Diagnosis, ...]:
+        """Give the errors that are not resolved, at places whose key begins in some way; the newest first."""
+        wanted = sa.select(DIAGNOSIS).where(
+            DIAGNOSIS.c.resolved_at.is_(None), DIAGNOSIS.c.severity == "error", DIAGNOSIS.c.where.startswith(prefix, autoescape=True)
+        )  # fmt: skip
+        with self._reading() as connection:
+            rows = connection.execute(wanted.order_by(DIAGNOSIS.c.last_seen.desc(), DIAGNOSIS.c.id)).mappings().all()
+        return tuple(_diagnosis(row) for row in rows)
 
     def waive(self, rule: str, where: str, reason: str) -> None:
         """Leave what a rule says of a place as it is, from now on."""
@@ -163,6 +172,10 @@ class Diagnoses:
         wanted = sa.select(WAIVER).order_by(WAIVER.c.rule, WAIVER.c.where)
         with self._reading() as connection:
             return tuple(Waiver(r.rule, r.where, r.reason, r.since) for r in connection.execute(wanted))
+
+
+def _diagnosis(row: Mapping[Any, Any]) -> Diagnosis:
+    return Diagnosis(**{name: value for name, value in row.items() if name != "id"})
 
 
 def _row(problem: Problem, now: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -269,23 +270,37 @@ class _Spool(FileSource):
     digest: str = ""
 
 
-def _spooled(key: str, pieces: Iterable[bytes]) -> tuple[int, Source]:
-    """Keep what is written: short tables in memory, long ones on the disk."""
-    digest, spool = hashlib.sha256(), tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it is handed on
-    for piece in pieces:
-        digest.update(piece)
-        spool.write(piece)
-    size = spool.tell()
-    if size <= IN_MEMORY:
-        spool.seek(0)
-        return size, MemorySource(spool.read())
+class _Held:
+    """A file without a name that is closed when nobody has it any more."""
+
+    def __init__(self) -> None:
+        self.spool = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it is handed on
+        self.close = weakref.finalize(self, self.spool.close)
 
     @contextmanager
-    def opened() -> Iterator[int]:
-        spool.flush()
-        yield spool.fileno()
+    def opened(self) -> Iterator[int]:
+        """Give its descriptor."""
+        self.spool.flush()
+        yield self.spool.fileno()
 
-    return size, _Spool(key, opened, by_path=False, digest=digest.hexdigest())
+
+def _spooled(key: str, pieces: Iterable[bytes]) -> tuple[int, Source]:
+    """Keep what is written: short tables in memory, long ones on the disk."""
+    digest, held = hashlib.sha256(), _Held()
+    try:
+        for piece in pieces:
+            digest.update(piece)
+            held.spool.write(piece)
+        size = held.spool.tell()
+        if size > IN_MEMORY:
+            return size, _Spool(key, held.opened, by_path=False, digest=digest.hexdigest())
+        held.spool.seek(0)
+        data = held.spool.read()
+    except BaseException:
+        held.close()
+        raise
+    held.close()
+    return size, MemorySource(data)
 
 
 # --- boxes and levels of volumes --------------------------------------------------------------------------------------

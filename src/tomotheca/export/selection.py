@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.catalog.files import FileRow, entries, expand
-from tomotheca.catalog.totals import OWNERS
+from tomotheca.catalog.totals import ENDINGS, OWNERS, ends
 from tomotheca.errors import QueryError
 
 if TYPE_CHECKING:
-    from tomotheca.catalog.catalog import Catalog
+    from tomotheca.catalog.catalog import Catalog, Row
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.store.files import Files
 
@@ -43,9 +43,6 @@ DOCUMENTS = {
     "annotations": "annotation",
     "points": "annotation",
 }
-NOT_POINTS = (".mrc", ".zarr/", ".glb")
-"""Endings of annotation files that ``points`` leaves out."""
-
 FORMATS = {"mrc": ".zarr/", "zarr": ".mrc"}
 """A format, and the ending of the volumes that it leaves out of a tree."""
 
@@ -139,54 +136,65 @@ def files_of(catalog: Catalog, files: Files, selection: Selection, viewer: Viewe
         If the viewer sees no such entity (before the first file is asked for).
     """
     prefix, terms = _place(catalog, selection, viewer)
-    wanted = (*terms, *_wanted(catalog, selection))
+    wanted = (*terms, *_wanted(catalog, selection, catalog.tables.file))
     return (file for entry in entries(catalog, viewer, *wanted, prefix=prefix) for file in expand(files, entry))
 
 
 def amount(catalog: Catalog, selection: Selection, viewer: Viewer) -> Amount:
-    """Sum the files of a selection: what `files_of` gives, to the byte, without listing it.
+    """Sum the files of a selection: what `files_of` gives, to the byte, without listing it. What the viewer does not see is nothing.
 
     Raises
     ------
     NotFoundError
-        If the viewer sees no such entity.
+        If the viewer sees no such tilt series, tomogram or annotation.
     """
-    if selection.kind in OWNERS.values() and not selection.format and "points" not in selection.only:
+    if selection.kind in KEPT:
         return _kept_sums(catalog, selection, viewer)
-    f, compiler = catalog.tables.file, catalog.compiler(viewer)
-    prefix, terms = _place(catalog, selection, viewer)
-    inside = _inside(f, selection) if prefix else ()
-    summed = sa.select(
-        sa.func.sum(f.c.size).label("size"), sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files")
-    )
-    where = (*inside, *terms, *_wanted(catalog, selection), *compiler.visible("file", f))
-    found = catalog.execute(summed.where(*where))[0]
-    return Amount(int(found["size"] or 0), int(found["files"] or 0))
+    f = catalog.tables.file
+    _, terms = _place(catalog, selection, viewer)
+    return _sum(_summed(catalog, f, viewer, *terms, *_wanted(catalog, selection, f)))
 
 
-def _inside(f: sa.FromClause, selection: Selection) -> tuple[Term, ...]:
-    column = next(c for c, kind in OWNERS.items() if kind == selection.kind)
-    return (f.c[column] == selection.id,)
+KEPT = frozenset({*OWNERS.values(), "deposition"})
+"""Kinds whose files were summed when they were indexed."""
 
 
 def _kept_sums(catalog: Catalog, selection: Selection, viewer: Viewer) -> Amount:
-    """Sum what was summed when the dataset was indexed."""
-    t, compiler = catalog.tables.file_total, catalog.compiler(viewer)
-    terms: list[Term] = [t.c.owner_kind == selection.kind, t.c.owner_id == selection.id]
-    if selection.only:
-        terms.append(sa.or_(*(_named(t, name) for name in sorted(selection.only))))
-    summed = sa.select(sa.func.sum(t.c.size).label("size"), sa.func.sum(t.c.files).label("files"))
-    found = catalog.execute(summed.where(*terms, *compiler.visible("file", t)))[0]
-    return Amount(int(found["size"] or 0), int(found["files"] or 0))
+    """Sum what was summed when the dataset was indexed, and the few files of a deposition itself."""
+    f, t, number = catalog.tables.file, catalog.tables.file_total, selection.id
+    if selection.kind != "deposition":
+        whose = (t.c.owner_kind == selection.kind, t.c.owner_id == number)
+        return _sum(_summed(catalog, t, viewer, *whose, *_wanted(catalog, selection, t)))
+    of = (*_given_by(t, number), *([t.c.dataset_id == selection.dataset] if selection.dataset else []))
+    rows = _summed(catalog, t, viewer, *of, *_wanted(catalog, selection, t))
+    if not selection.dataset:
+        rows += _summed(catalog, f, viewer, *_own(f, number), *_wanted(catalog, selection, f))
+    return _sum(rows)
+
+
+def _given_by(t: sa.FromClause, deposition: int) -> tuple[Term, ...]:
+    """Give the conditions for the sums of what a deposition has in datasets."""
+    return t.c._gate == deposition, t.c.owner_kind == "dataset"
+
+
+def _own(f: sa.FromClause, deposition: int) -> tuple[Term, ...]:
+    """Give the conditions for the files of a deposition that are in no dataset."""
+    return f.c.kind == "deposition", f.c.entity_id == deposition, f.c.dataset_id.is_(None)
+
+
+def _summed(catalog: Catalog, f: sa.FromClause, viewer: Viewer, *terms: Term, by: Sequence[str] = ()) -> list[Row]:
+    """Sum rows of the file table, or sums of them, that a viewer sees."""
+    number = f.c.files if "files" in f.c else sa.func.coalesce(f.c.members, 1)
+    columns = [f.c[name] for name in by]
+    sums = (sa.func.coalesce(sa.func.sum(column), 0) for column in (f.c.size, number))
+    asked = sa.select(*columns, *(s.label(name) for s, name in zip(sums, ("size", "files"), strict=True)))
+    return catalog.execute(asked.where(*terms, *catalog.compiler(viewer).visible("file", f)).group_by(*columns))
 
 
 def amounts(catalog: Catalog, kind: str, number: int, viewer: Viewer) -> dict[str, Amount]:
     """Sum a dataset or run by every name of `ROLES` that is no part of another, in one question; ``""`` is everything."""
-    t, compiler = catalog.tables.file_total, catalog.compiler(viewer)
-    sums = (sa.func.sum(t.c.size).label("size"), sa.func.sum(t.c.files).label("files"))
-    terms = (t.c.owner_kind == kind, t.c.owner_id == number, *compiler.visible("file", t))
-    rows = catalog.execute(sa.select(t.c.kind, t.c.role, *sums).where(*terms).group_by(t.c.kind, t.c.role))
-    return _by_name(rows)
+    t = catalog.tables.file_total
+    return _by_name(_summed(catalog, t, viewer, t.c.owner_kind == kind, t.c.owner_id == number, by=("kind", "role")))
 
 
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Amount]:
@@ -207,12 +215,9 @@ def amounts_of_deposition(
     catalog: Catalog, number: int, dataset: int, viewer: Viewer
 ) -> tuple[dict[str, Amount], dict[int, Amount]]:
     """Sum a deposition, or what of it lies in one dataset, by every name of `ROLES`; and all of it by dataset."""
-    f, compiler = catalog.tables.file, catalog.compiler(viewer)
-    sums = (sa.func.sum(f.c.size).label("size"), sa.func.sum(sa.func.coalesce(f.c.members, 1)).label("files"))
-    own = sa.and_(f.c.kind == "deposition", f.c.entity_id == number)
-    terms = (sa.or_(f.c._gate == number, own), *compiler.visible("file", f))
-    by = (f.c.dataset_id, f.c.kind, f.c.role)
-    rows = catalog.execute(sa.select(*by, *sums).where(*terms).group_by(*by))
+    f, t, by = catalog.tables.file, catalog.tables.file_total, ("dataset_id", "kind", "role")
+    rows = _summed(catalog, t, viewer, *_given_by(t, number), by=by)
+    rows += _summed(catalog, f, viewer, *_own(f, number), by=by)
     places = sorted({r["dataset_id"] for r in rows} - {None})
     chosen = [r for r in rows if not dataset or r["dataset_id"] == dataset]
     return _by_name(chosen), {p: _sum(r for r in rows if r["dataset_id"] == p) for p in places}
@@ -250,9 +255,8 @@ def _of_series(catalog: Catalog, row: Mapping[str, Any]) -> Term:
     )
 
 
-def _wanted(catalog: Catalog, selection: Selection) -> Iterator[Term]:
-    """Give the conditions that leave out what is not wanted."""
-    f = catalog.tables.file
+def _wanted(catalog: Catalog, selection: Selection, f: sa.FromClause) -> Iterator[Term]:
+    """Give the conditions that leave out what is not wanted, for the file table or the sums of it."""
     if selection.only:
         yield sa.or_(*(_named(f, name) for name in sorted(selection.only)))
     if selection.format:
@@ -268,7 +272,7 @@ def _named(f: sa.FromClause, name: str) -> Term:
     """Give the condition for what one name of ``only`` takes."""
     taken: Term = f.c.role.in_(sorted(ROLES[name]))
     if name == "points":
-        taken = sa.and_(taken, *(sa.not_(_ends(f, ending)) for ending in NOT_POINTS))
+        taken = sa.and_(taken, *(sa.not_(_ends(f, ending)) for ending in ENDINGS))
     if name in DOCUMENTS:
         return sa.or_(taken, sa.and_(f.c.role == "document", f.c.kind == DOCUMENTS[name]))
     return taken
@@ -283,4 +287,4 @@ def _in_format(f: sa.FromClause, selection: Selection) -> Term:
 
 
 def _ends(f: sa.FromClause, ending: str) -> Term:
-    return sa.func.substr(f.c.key, sa.func.length(f.c.key) - len(ending) + 1) == ending
+    return f.c.ending == ending if "ending" in f.c else ends(f.c.key, ending)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tomotheca.catalog.files import entry_row, within
-from tomotheca.errors import FormatError, NotFoundError
+from tomotheca.errors import FormatError, NotFoundError, TomothecaError
 from tomotheca.export.reading import read_part
 from tomotheca.formats.mrc.header import HEADER_BYTES, Header, parse_header
 
@@ -125,20 +125,32 @@ class ZarrVolume:
         return int(self._array(level).chunks[-3])
 
     def read(self, level: int, box: Slices) -> Array:
-        """Read the chunks that a box touches."""
-        array = self._array(level)
-        front = (0,) * (array.ndim - 3)
-        return np.ascontiguousarray(array[(*front, *box)], self.levels[level].dtype)
+        """Read the chunks that a box touches.
+
+        Raises
+        ------
+        FormatError
+            If one of them is damaged.
+        """
+        try:
+            array = self._array(level)
+            front = (0,) * (array.ndim - 3)
+            return np.ascontiguousarray(array[(*front, *box)], self.levels[level].dtype)
+        except TomothecaError:
+            raise
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise FormatError(Path(self._row["key"]), f"has a chunk that cannot be read: {error}.") from error
 
     def _array(self, level: int) -> Any:
         """Open a level; zarr takes half a second to import, and only those who read voxels need it."""
         import zarr  # noqa: PLC0415
 
         from tomotheca.export.zarrstore import MembersStore  # noqa: PLC0415
+        from tomotheca.formats.omezarr.bounded import bounded  # noqa: PLC0415
 
         if level not in self._opened:
             store = MembersStore(self._files, self._row)
-            self._opened[level] = zarr.open_array(store, path=self._paths[level], mode="r")
+            self._opened[level] = bounded(zarr.open_array(store, path=self._paths[level], mode="r"))
         return self._opened[level]
 
     def _level(

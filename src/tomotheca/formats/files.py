@@ -7,12 +7,15 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from tomotheca.errors import StorageError
+
+Aside = Callable[[], AbstractContextManager[object]]
+"""Entered by a writer's thread while it waits for the disk."""
 
 
 class Digest(Protocol):

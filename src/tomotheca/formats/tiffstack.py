@@ -1,8 +1,9 @@
 """Read a stack of images from a TIFF file, image by image; needs tifffile, the extra ``tiff``.
 
 Source of the format: https://www.loc.gov/preservation/digital/formats/fdd/fdd000022.shtml (TIFF 6.0), and tifffile for BigTIFF and ImageJ's stacks.
-Images are taken in the order of the file, rows in theirs: the first row of the file is y = 0. Pixel sizes are only taken where the resolution
-is said per centimetre; then in Å.
+Images are taken in the order of the file. The rows of an image are taken from the last to the first, whatever its orientation tag says: the last row
+of the file is y = 0. So do IMOD (``tif2mrc``, and the other way ``mrc2tif``), MotionCor2 and RELION, which says so:
+https://relion.readthedocs.io/en/latest/Reference/Conventions.html. Pixel sizes are only taken where the resolution is said per centimetre; then in Å.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Reader:
             raise
         self._lock = threading.Lock()
         self._kept: tuple[int, Array] | None = None
-        text = "The first row of a TIFF image is y = 0; IMOD reads it as the last one."
+        text = "The last row of a TIFF image is y = 0, as IMOD, MotionCor2 and RELION read it."
         self.notes: tuple[Finding, ...] = (Finding("note", str(path), text),)
 
     def _look(self, images: int) -> None:
@@ -178,7 +179,7 @@ class Reader:
         return np.ascontiguousarray(np.stack(planes), self.dtype)
 
     def _image(self, number: int) -> Array:
-        """Decode one image; the last one is kept."""
+        """Give one image, the row of y = 0 first; the last one is kept."""
         with self._lock:
             if self._kept is None or self._kept[0] != number:
                 self._kept = None
@@ -198,7 +199,7 @@ class Reader:
                 page = self._file.pages[number]
                 self._check_size(page)
                 found = page.asarray()
-            return found.reshape(self.shape[1:])
+            return found.reshape(self.shape[1:])[::-1]
         except FormatError:
             raise
         except self._broken as error:

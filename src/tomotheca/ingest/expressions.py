@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,7 +106,8 @@ def _limited(pattern: re.Pattern[str] | str, text: str) -> Iterator[None]:
     if len(text) <= SHORT and sum(map(said.count, "*+?{|")) <= FEW:
         yield
         return
-    if threading.current_thread() is not threading.main_thread() or signal.getitimer(signal.ITIMER_REAL)[0]:
+    earlier, _ = signal.getitimer(signal.ITIMER_REAL)
+    if threading.current_thread() is not threading.main_thread() or 0 < earlier <= SECONDS:
         yield
         return
 
@@ -115,13 +117,15 @@ def _limited(pattern: re.Pattern[str] | str, text: str) -> Iterator[None]:
         )
         raise ExpressionError(message)
 
-    before = signal.signal(signal.SIGALRM, stop)
+    before, began = signal.signal(signal.SIGALRM, stop), time.monotonic()
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if earlier:  # somebody else's clock goes on
+            signal.setitimer(signal.ITIMER_REAL, max(earlier - (time.monotonic() - began), 0.001))
 
 
 @dataclass(slots=True)

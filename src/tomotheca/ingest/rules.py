@@ -289,7 +289,3 @@ def _source_not_carried(source: Source, notes: _Notes) -> Iterator[Finding]:
             (*source.location, source.shape, "file_format"),
             f"this release does not read {source.shape} from {form}, only from {done}.",
         )
-    if getattr(source.finder, "mesh_source_path", None):
-        yield notes.error(
-            (*source.location, source.shape, "mesh_source_path"), "this release does not place meshes at points."
-        )

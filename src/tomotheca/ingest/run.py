@@ -247,7 +247,7 @@ class _Run:
             and len(steps) > 1
             and sum(s.bytes for s in steps) >= workers.WORTH_A_PROCESS
         ):
-            team = workers.Processes(min(options.workers, len(steps)))
+            team = workers.Processes(min(options.workers, len(steps)), options.workers)
         yield from workers.outcomes([s for s in steps if s.key not in self._again], context, team, progress)
         if again := [s for s in steps if s.key in self._again]:
             yield from workers.outcomes(again, replace(context, force=True), team, progress)

@@ -10,15 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tomotheca.ingest.stale import Stale
-
 if TYPE_CHECKING:
     from tomotheca.errors import Finding
+    from tomotheca.ingest.stale import Stale
     from tomotheca.schema.core import Document
     from tomotheca.store.files import Files
     from tomotheca.store.manifest import Entry
 
-LOGIC = "1"
+LOGIC = "2"
 """Raised when importers write something else for the same input: every step is then done again."""
 
 
@@ -95,6 +94,12 @@ class Step:
         return digest([LOGIC, self.kind, self.key, plain(self.work), [plain(i) for i in self.inputs], self.outputs])
 
 
+def _none() -> Stale:
+    from tomotheca.ingest.stale import Stale  # noqa: PLC0415 - with a database, which the processes that do steps never need
+
+    return Stale()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything an ingest will do."""
@@ -114,7 +119,7 @@ class Plan:
     skipped: tuple[str, ...] = ()
     """What was found and is left out, by the configuration's own word."""
 
-    stale: Stale = field(default_factory=Stale)
+    stale: Stale = field(default_factory=_none)
     """What the archive has from this configuration and what it does not produce any more."""
 
     @property
@@ -131,6 +136,8 @@ class Context:
     origin: Origin
     memory: int = 1 << 30
     threads: int | None = None
+    """Cores that the step may use; None for all."""
+
     force: bool = False
     progress: Any = None
     """Called with bytes; None in another process."""

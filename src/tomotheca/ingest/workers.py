@@ -68,7 +68,7 @@ class Team(Protocol):
 
     @property
     def cores(self) -> int:
-        """Threads that each of them may use."""
+        """Cores that each of them may use."""
 
     def memory(self, whole: int, size: int) -> int:
         """Give the bytes that each step may use, of those that were set."""
@@ -82,11 +82,13 @@ class Processes:
     """Processes of this machine."""
 
     size: int
+    together: int = 0
+    """Cores that they use together; as many as there are processes where there are fewer."""
 
     @property
     def cores(self) -> int:
-        """Threads that each of them may use."""
-        return max(1, (os.cpu_count() or 1) // self.size)
+        """Cores that each of them may use."""
+        return max(1, self.together // self.size)
 
     def memory(self, whole: int, size: int) -> int:
         """Share it out."""

@@ -17,6 +17,7 @@ from tomotheca.schema.markers import (
     Facet,
     Flat,
     Key,
+    Listed,
     Ontology,
     Private,
     Public,
@@ -149,7 +150,7 @@ def shapes_and_files(document: Mapping[str, Any], context: Context) -> Iterator[
 class AnnotatedObject(Block):
     """What is labelled."""
 
-    id: Annotated[str, Public("object_id"), Drawer("Object", "Object ID"), Search("terms"), Ontology()]
+    id: Annotated[str, Public("object_id"), Drawer("Object", "Object ID"), Search("terms"), Ontology(), Listed]
     """Identifier of the object in an ontology."""
 
     name: Annotated[str, Public("object_name"), Drawer("Object", "Name"), Search("objects"), Counted]
@@ -173,10 +174,10 @@ class AnnotatedObject(Block):
 class Confidence(Block):
     """How right and how complete the annotation is, against a ground truth."""
 
-    precision: Annotated[Percent | None, Drawer("Confidence", "Precision")] = None
+    precision: Annotated[Percent | None, Drawer("Confidence", "Precision"), Listed] = None
     """Share of the labels that are right."""
 
-    recall: Annotated[Percent | None, Drawer("Confidence", "Recall")] = None
+    recall: Annotated[Percent | None, Drawer("Confidence", "Recall"), Listed] = None
     """Share of the objects that were found."""
 
     ground_truth_used: Annotated[str | None, Public("ground_truth_used"), Drawer("Confidence", "Ground truth used")] = (
@@ -264,7 +265,7 @@ class Annotation(Document, Entity):
     ] = None
     """Number of labelled objects."""
 
-    ground_truth_status: Annotated[bool | None, Drawer("Confidence", "Ground truth status")] = False
+    ground_truth_status: Annotated[bool | None, Drawer("Confidence", "Ground truth status"), Listed] = False
     """Whether the authors endorse the annotation for training and validation."""
 
     confidence: Annotated[Confidence | None, Flat("confidence")] = None

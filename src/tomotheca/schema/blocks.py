@@ -11,7 +11,19 @@ from pydantic import Field
 
 from tomotheca.schema.context import Context
 from tomotheca.schema.core import Block, Entity
-from tomotheca.schema.markers import Derived, Drawer, Facet, Indexed, Key, Ontology, Personal, Private, Public, Search
+from tomotheca.schema.markers import (
+    Derived,
+    Drawer,
+    Facet,
+    Indexed,
+    Key,
+    Listed,
+    Ontology,
+    Personal,
+    Private,
+    Public,
+    Search,
+)
 
 
 def author_order(_: Mapping[str, Any], context: Context) -> int:
@@ -70,26 +82,26 @@ class Author(Entity):
 class Dates(Block):
     """When something was deposited, released and last changed."""
 
-    deposition_date: Annotated[date, Public(nullable=False)]
+    deposition_date: Annotated[date, Public(nullable=False), Listed]
     """Date of deposition."""
 
     release_date: Annotated[date, Public(nullable=False), Indexed]
     """Date of release."""
 
-    last_modified_date: Annotated[date, Public(nullable=False)]
+    last_modified_date: Annotated[date, Public(nullable=False), Listed]
     """Date of the last change."""
 
 
 class TomogramDates(Dates):
     """Dates of a tomogram, which may be missing on the wire."""
 
-    deposition_date: Annotated[date, Public(nullable=True)]
+    deposition_date: Annotated[date, Public(nullable=True), Listed]
     """Date of deposition."""
 
     release_date: Annotated[date, Public(nullable=True), Indexed]
     """Date of release."""
 
-    last_modified_date: Annotated[date, Public(nullable=True)]
+    last_modified_date: Annotated[date, Public(nullable=True), Listed]
     """Date of the last change."""
 
 
@@ -122,10 +134,10 @@ class KeyPhotos(Block):
 class Term(Block):
     """A name with its identifier in an ontology."""
 
-    name: str | None = None
+    name: Annotated[str | None, Listed] = None
     """Name."""
 
-    id: Annotated[str | None, Ontology()] = None
+    id: Annotated[str | None, Ontology(), Listed] = None
     """Ontology identifier."""
 
 
@@ -178,7 +190,7 @@ class Voxels(Block):
     y: int
     """Along y."""
 
-    z: int
+    z: Annotated[int, Listed]
     """Along z, the slow axis."""
 
 

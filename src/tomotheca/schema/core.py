@@ -27,6 +27,7 @@ from tomotheca.schema.markers import (
     Internal,
     Json,
     Key,
+    Listed,
     Ontology,
     Personal,
     Private,
@@ -140,6 +141,9 @@ class Column:
 
     counted: bool = False
     """Often counted by value, so that the catalogue keeps the counts."""
+
+    listed: bool = False
+    """Often asked of very many rows at once, so that the catalogue keeps it as an array."""
 
     @property
     def label(self) -> str:
@@ -324,6 +328,7 @@ def _scalar(f: _Field, column: Column) -> Column:
         raise TypeError(message)
     public: Public = f.find(Public) or Public()
     counted = Counted in f.markers or f.find(Facet) is not None
+    indexed = counted or Indexed in f.markers
     translations: dict[str, str | None] = dict(enum.translations) if enum else {}
     codes = (
         tuple(dict.fromkeys(c for c in (translations.get(v, v) for v in choices) if c is not None)) if enum else choices
@@ -332,7 +337,7 @@ def _scalar(f: _Field, column: Column) -> Column:
         column, type=kind, choices=codes, enum=enum.name if enum else "", translations=translations, missing=public.missing,
         nullable=column.nullable and public.missing is None, bounds=tuple(_bound(m) for m in f.markers if isinstance(m, Ge | Gt | Le | Lt)),
         unit=(f.find(Unit) or Unit("")).symbol, facet=f.find(Facet), ontology=f.find(Ontology),
-        personal=Personal in f.markers, indexed=Indexed in f.markers or counted, counted=counted,
+        personal=Personal in f.markers, indexed=indexed, counted=counted, listed=indexed or Listed in f.markers,
     )  # fmt: skip
 
 

@@ -8,7 +8,20 @@ from typing import Annotated, Any, ClassVar
 from tomotheca.schema.blocks import Author, CrossReferences, Dates, KeyPhotos, NamedTerm, Organism, Term, Visibility
 from tomotheca.schema.context import folder_prefix
 from tomotheca.schema.core import Document, Entity
-from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Key, Public, Ref, Rows, Search
+from tomotheca.schema.markers import (
+    Computed,
+    Derived,
+    Drawer,
+    Facet,
+    Flat,
+    Internal,
+    Key,
+    Listed,
+    Public,
+    Ref,
+    Rows,
+    Search,
+)
 from tomotheca.schema.vocabulary import SampleType
 
 SAMPLE = "Sample and experiment"
@@ -63,7 +76,13 @@ class Dataset(Document, Entity):
         Derived(
             "https_prefix", str, folder_prefix, "Folder of the dataset (web address).", (Key(https="https_prefix"),)
         ),
-        Derived("file_size", float | None, lambda _, c: c.sizes.get(""), "Size of all files of the dataset in bytes."),
+        Derived(
+            "file_size",
+            float | None,
+            lambda _, c: c.sizes.get(""),
+            "Size of all files of the dataset in bytes.",
+            (Listed,),
+        ),
     )
     order: ClassVar = (
         "title", "description", "assay_label", "assay_ontology_id", "development_stage_name", "development_stage_ontology_id", "disease_name",
@@ -79,7 +98,7 @@ class Dataset(Document, Entity):
     dataset_identifier: Annotated[int, Public("id")]
     """Identifier of the dataset."""
 
-    dataset_title: Annotated[str, Public("title", nullable=False), Drawer("Dataset", "Title"), Search("title")]
+    dataset_title: Annotated[str, Public("title", nullable=False), Drawer("Dataset", "Title"), Search("title"), Listed]
     """Title that sums up the experiment."""
 
     dataset_description: Annotated[

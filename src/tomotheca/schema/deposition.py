@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.blocks import Author, CrossReferences, Dates, KeyPhotos, Visibility
 from tomotheca.schema.core import Document, Entity
-from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Public, Ref, Rows, Search
+from tomotheca.schema.markers import Computed, Derived, Drawer, Facet, Flat, Internal, Listed, Public, Ref, Rows, Search
 from tomotheca.schema.vocabulary import DepositionKind
 
 
@@ -55,7 +55,9 @@ class Deposition(Document, Entity):
     deposition_identifier: Annotated[int, Public("id")]
     """Identifier of the deposition."""
 
-    deposition_title: Annotated[str, Public("title", nullable=False), Drawer("Overview", "Title"), Search("title")]
+    deposition_title: Annotated[
+        str, Public("title", nullable=False), Drawer("Overview", "Title"), Search("title"), Listed
+    ]
     """Title of the deposition."""
 
     deposition_description: Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from tomotheca.schema.core import Document, Entity
-from tomotheca.schema.markers import Computed, Drawer, Ontology, Private, Public, Ref, Rows, Search
+from tomotheca.schema.markers import Computed, Drawer, Listed, Ontology, Private, Public, Ref, Rows, Search
 
 
 class IdentifiedObject(Entity):
@@ -17,10 +17,12 @@ class IdentifiedObject(Entity):
     title: ClassVar = "Identified object"
     refs: ClassVar = (Ref("run_id", "run", "identified_objects"),)
 
-    object_id: Annotated[str, Public(nullable=False), Drawer("Object", "Object ID"), Search("terms"), Ontology()]
+    object_id: Annotated[
+        str, Public(nullable=False), Drawer("Object", "Object ID"), Search("terms"), Ontology(), Listed
+    ]
     """Identifier of the object in an ontology."""
 
-    object_name: Annotated[str, Public(nullable=False), Drawer("Object", "Name"), Search("objects")]
+    object_name: Annotated[str, Public(nullable=False), Drawer("Object", "Name"), Search("objects"), Listed]
     """Name of the object."""
 
     object_description: Annotated[str | None, Drawer("Object", "Description"), Search("description")] = None

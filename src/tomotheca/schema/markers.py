@@ -123,6 +123,7 @@ Computed = Marker("computed")  # written by ingest, never given in a configurati
 Personal = Marker("personal")  # in the archive only, unless the site publishes such data
 Indexed = Marker("indexed")  # often ordered or looked for by value, and no facet
 Counted = Marker("counted")  # often counted by value, and no facet
+Listed = Marker("listed")  # often asked of very many rows at once, and neither indexed nor counted
 Json = Marker("json")  # stored as JSON text
 
 

@@ -19,6 +19,7 @@ from tomotheca.schema.markers import (
     Internal,
     Json,
     Key,
+    Listed,
     Private,
     Public,
     Ref,
@@ -133,7 +134,7 @@ class PerSectionParameters(Entity):
     cross_correlation: Annotated[float | None, Private] = None
     """Quality of the CTF fit."""
 
-    excluded: Annotated[bool, Private] = False
+    excluded: Annotated[bool | None, Internal, Drawer("Sections", "Left out")] = None
     """Whether the section was left out of the reconstruction."""
 
     major_defocus: Annotated[Angstrom | None, Drawer("Sections", "Major defocus")] = None
@@ -181,7 +182,7 @@ class TiltSeries(Document, Entity):
     derived: ClassVar = (
         Derived(
             "tilt_range", Degrees, tilt_range, "Extent between lowest and highest tilt angle.",
-            (Drawer("Geometry", "Tilt range"),),
+            (Drawer("Geometry", "Tilt range"), Listed),
         ),
     )  # fmt: skip
     order: ClassVar = (
@@ -243,7 +244,7 @@ class TiltSeries(Document, Entity):
     tilt_range: Annotated[TiltRange, Flat("tilt")]
     """Lowest and highest tilt angle."""
 
-    tilt_step: Annotated[TiltStep, Drawer("Geometry", "Tilt step")]
+    tilt_step: Annotated[TiltStep, Drawer("Geometry", "Tilt step"), Listed]
     """Angle between neighbouring tilts."""
 
     tilting_scheme: Annotated[

@@ -17,6 +17,7 @@ from tomotheca.schema.markers import (
     Internal,
     Json,
     Key,
+    Listed,
     Private,
     Public,
     Ref,
@@ -150,10 +151,10 @@ class Tomogram(Document, Entity):
     offset: Annotated[Voxels, Flat("offset"), Drawer(RECONSTRUCTION, "Offset")]
     """Shift of the volume relative to the canonical one, in voxels."""
 
-    fiducial_alignment_status: Annotated[FiducialStatus, Drawer(RECONSTRUCTION, "Fiducial alignment status")]
+    fiducial_alignment_status: Annotated[FiducialStatus, Drawer(RECONSTRUCTION, "Fiducial alignment status"), Listed]
     """Whether fiducials were used for the alignment."""
 
-    ctf_corrected: Annotated[bool | None, Drawer(RECONSTRUCTION, "CTF corrected")] = None
+    ctf_corrected: Annotated[bool | None, Drawer(RECONSTRUCTION, "CTF corrected"), Listed] = None
     """Whether the CTF was corrected."""
 
     affine_transformation_matrix: Annotated[list[list[float]] | None, Private] = None

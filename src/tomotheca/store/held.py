@@ -47,6 +47,8 @@ class HeldSource:
     async def read(self, start: int, stop: int) -> bytes:
         """Give the bytes from `start` to `stop`."""
         with self._open() as descriptor:
+            if stop - start > AT_ONCE:
+                return await asyncio.to_thread(self._exactly, descriptor, start, stop)
             return self._exactly(descriptor, start, stop)
 
     async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:

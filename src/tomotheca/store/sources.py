@@ -53,7 +53,7 @@ class FileSource:
     """Bytes of a file of this machine.
 
     A short stretch is read where the request is answered: it is almost always in the page cache, where reading takes a few
-    microseconds and handing it to a thread takes twenty times as long. Long ones are read by threads, piece by piece.
+    microseconds and handing it to a thread takes twenty times as long. Long ones are read by threads; streams, piece by piece.
     """
 
     key: str
@@ -75,6 +75,8 @@ class FileSource:
     async def read(self, start: int, stop: int) -> bytes:
         """Give the bytes from `start` to `stop`."""
         with self.held() as descriptor:
+            if stop - start > AT_ONCE:
+                return await asyncio.to_thread(self.exactly, descriptor, start, stop)
             return self.exactly(descriptor, start, stop)
 
     async def stream(self, start: int, stop: int) -> AsyncIterator[bytes]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import NotFoundError
+from tomotheca.export.citing import KINDS as CITED
 from tomotheca.export.selection import MOST_DIGITS
-from tomotheca.web import snippets
+from tomotheca.web import drawers, snippets
 from tomotheca.web.offers import OFFERS
 from tomotheca.web.once import once
 from tomotheca.web.page import Asked, Crumb
@@ -135,12 +136,13 @@ def _dialog(asked: Asked, kind: str, made: Made) -> Download:
     asks = {*(g.name for g in made.groups), "dl-box", "metadata", "metadata-id", "tab"}
     hidden = tuple(p for p in a.pairs if p[0] not in asks)
     entity, snippet = asked.portal.catalog.schema.kinds[kind], snippets.WRITERS[tab](want)
+    cite = drawers.cite_link(asked, kind, made.row["id"]) if kind in CITED else ""
     choices = any(len(g.picks) > 1 for g in made.groups) or bool(made.boxed)
     known, amount = made.known, snippet.delivered if snippet.delivered.size else want.amount
     return Download(
         say(entity.title), asked.name(kind, made.row["id"]), made.title, made.lines, made.warning, made.groups, a.first("dl-box"), made.boxed,
         made.problem, hidden, a.path, want.amount.size, want.amount.files, known, want.sha256, _times(amount.size) if known else (),
-        tabs, say(snippets.TABS[tab]), snippet, made.note, made.dataset["licence"] or "", made.cite, str(a.without(PARAMETERS)),
+        tabs, say(snippets.TABS[tab]), snippet, made.note, made.dataset["licence"] or "", cite, str(a.without(PARAMETERS)),
         "how" if a.first("dl-step") == "how" or not choices else "what", str(a.set({"dl-step": "how"})),
         _taken(asked, kind, made.row["id"]),
     )  # fmt: skip

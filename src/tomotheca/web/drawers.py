@@ -110,7 +110,7 @@ def _drawer(asked: Asked, kind: str, row: Row) -> Drawer:
 
 def beside(asked: Asked, overlay: Any, identifiers: Iterable[str]) -> Any:
     """Give an open drawer its neighbours in the order of the table behind it."""
-    found = list(dict.fromkeys(identifiers))
+    found = list(dict.fromkeys(identifiers)) if isinstance(overlay, Drawer) else []
     if not isinstance(overlay, Drawer) or overlay.identifier not in found:
         return overlay
     place = found.index(overlay.identifier)

@@ -32,6 +32,9 @@ LINKS = frozenset({"view", "download", "info"})
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of a text that a spreadsheet would run."""
 
+NOT_KEPT = "no-store"
+"""For a table that says more than the catalogue knows, and so has no entity tag."""
+
 Rows = Callable[["Asked"], "Iterable[Any] | Moved"]
 
 
@@ -48,6 +51,8 @@ def _endpoint(portal: Portal, rows: Rows, form: str) -> Callable[[Request], Resp
             return RedirectResponse(found.location, found.status)
         name = asked.address.path.strip("/").replace("/", "-")
         headers = {"content-disposition": f'attachment; filename="{name}"'}
+        if asked.beyond:
+            headers["cache-control"] = NOT_KEPT
         return guard(StreamingResponse(gathered(lines(found, form)), headers=headers, media_type=TYPES[form]))
 
     return endpoint

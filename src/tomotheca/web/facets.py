@@ -7,8 +7,8 @@ runs they belong to, and an option counts the listed rows that have it among the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,6 +93,7 @@ class Scope:
         return carried(world.places(self.group, f"{self.listing}_id", self.listing), at)
 
 
+T = TypeVar("T")
 V = TypeVar("V", "NDArray[np.bool_]", "NDArray[np.int64]")
 
 
@@ -112,31 +113,86 @@ def matching(scope: Scope, active: Sequence[Active]) -> Places:
 
 def count_options(scope: Scope, filters: Sequence[Filter], active: Sequence[Active]) -> dict[str, Counts]:
     """Give, for each counted filter, the number of rows that each option would leave."""
-    active = resolved(scope.masks, active)
     counted = [f for f in filters if f.widget in COUNTED and (f.kind or f.parameter == "files")]
-    return {f.parameter: _count(scope, f, active) for f in counted}
+
+    def answer() -> dict[str, Counts]:
+        counting = _Counting(scope, resolved(scope.masks, active))
+        return {f.parameter: counting.count(f) for f in counted}
+
+    if active:
+        return answer()
+    masks = scope.masks
+    question = (
+        "options",
+        scope.listing,
+        scope.within,
+        scope.counts,
+        tuple(f.parameter for f in counted),
+        masks.viewer.curator,
+        masks.hidden,
+    )
+    return masks.world.recent(question, answer)
 
 
-def _count(scope: Scope, f: Filter, active: Sequence[Active]) -> Counts:
-    others = [a for a in active if a.filter.parameter != f.parameter]
-    owners = _owners(scope, others)
-    if f.parameter == "files":
-        chosen = next((a.values for a in active if a.filter.parameter == "files"), ())
-        return _count_files(scope, _groups(scope, others) & _belonging(scope, owners), chosen)
-    if f.level in LISTED:
-        if any(a.filter.level not in LISTED for a in others):
-            owners = owners & _holding(scope, _groups(scope, others))
-        if f.level != scope.listing:
-            return _of_parents(scope, f, owners)
-        return _tally(scope, f.column, {f.kind: carried(owners, scope.owner_at(f.kind))})
-    groups = _groups(scope, others, skip=f.level) & _belonging(scope, owners)
-    sets = apart([a for a in others if a.filter.level == f.level], others)
-    if len(sets) > 1:
-        return _shared(scope, f, groups, sets)
-    rows = {f.kind: carried(groups, scope.group_at(f.kind)) & _own(scope, f, others)}
-    if f.identified and scope.group == "run" and not any(a.filter.level == f.level for a in others):
-        rows["identified_object"] = carried(groups, scope.group_at("identified_object"))
-    return _tally(scope, f.column, rows)
+@dataclass(frozen=True)
+class _Counting:
+    """Counts the options of one panel. Most filters are not set, and their options share what all the set ones leave."""
+
+    scope: Scope
+    active: Sequence[Active]
+    known: dict[tuple[str, ...], Any] = field(default_factory=dict)
+
+    def once(self, *question: str, answer: Callable[[], T]) -> T:
+        """Work something out once."""
+        if question not in self.known:
+            self.known[question] = answer()
+        found: T = self.known[question]
+        return found
+
+    def count(self, f: Filter) -> Counts:
+        """Count the rows that each option of a filter would leave."""
+        scope = self.scope
+        others = [a for a in self.active if a.filter.parameter != f.parameter]
+        left = f.parameter if len(others) < len(self.active) else ""
+        owners = self.once("owners", left, answer=lambda: _owners(scope, others))
+        if f.parameter == "files":
+            chosen = next((a.values for a in self.active if a.filter.parameter == "files"), ())
+            return _count_files(scope, _groups(scope, others) & _belonging(scope, owners), chosen)
+        if f.level in LISTED:
+            if any(a.filter.level not in LISTED for a in others):
+                owners = self.once("held", left, answer=lambda: owners & _holding(scope, _groups(scope, others)))
+            if f.level != scope.listing:
+                return _of_parents(scope, f, owners)
+            rows = self.once(
+                "rows", left, f.kind, answer=lambda: _at(scope, f.kind, carried(owners, scope.owner_at(f.kind)))
+            )
+            return _tally(scope, f.column, {f.kind: rows})
+        groups = self.once(
+            "groups", left, f.level, answer=lambda: _groups(scope, others, skip=f.level) & _belonging(scope, owners)
+        )
+        sets = apart([a for a in others if a.filter.level == f.level], others)
+        if len(sets) > 1:
+            return _shared(scope, f, groups, sets)
+        own = self.once(
+            "rows", left, f.level, f.kind, answer=lambda: _at(scope, f.kind, _own_of(scope, f, groups, others))
+        )
+        parts = {f.kind: own}
+        if f.identified and scope.group == "run" and not any(a.filter.level == f.level for a in others):
+            kind = "identified_object"
+            parts[kind] = self.once(
+                "rows", left, f.level, kind, answer=lambda: _at(scope, kind, carried(groups, scope.group_at(kind)))
+            )
+        return _tally(scope, f.column, parts)
+
+
+def _own_of(scope: Scope, f: Filter, groups: Mask, others: Sequence[Active]) -> Mask:
+    """Mark the rows of marked groups that meet the other filters of their own level."""
+    return carried(groups, scope.group_at(f.kind)) & _own(scope, f, others)
+
+
+def _at(scope: Scope, kind: str, rows: Mask) -> Places:
+    """Give the places of the marked rows that the viewer sees."""
+    return np.flatnonzero(rows & scope.masks.visible(kind))
 
 
 def _of_parents(scope: Scope, f: Filter, owners: Mask) -> Counts:
@@ -199,15 +255,16 @@ def _own(scope: Scope, f: Filter, active: Sequence[Active]) -> Mask:
     return masks.visible(f.kind) & carried(wanted, masks.world.places(f.kind, f"{f.level}_id", f.level))
 
 
-def _tally(scope: Scope, column: str, rows: Mapping[str, Mask]) -> Counts:
-    """Count the listed rows of each value among the marked rows; a value seen twice in one counts once."""
+def _tally(scope: Scope, column: str, rows: Mapping[str, Places]) -> Counts:
+    """Count the listed rows of each value among rows at some places; a value seen twice in one counts once."""
     world, kinds = scope.masks.world, tuple(rows)
     pairs = world.keep(
         ("pairs", scope.listing, scope.counts, kinds, column),
         lambda: pairs_of([scope.owner_at(k) for k in kinds], [world.column(k, column) for k in kinds]),
     )
-    marked = np.concatenate([rows[k] & scope.masks.visible(k) for k in kinds])
-    return dict(pairs.count(marked))
+    before = np.cumsum([0, *(len(world.ids(k)) for k in kinds)])
+    places = [rows[k] + start if start else rows[k] for k, start in zip(kinds, before.tolist(), strict=False)]
+    return dict(pairs.count(np.concatenate(places) if len(places) > 1 else places[0]))
 
 
 def _count_files(scope: Scope, groups: Mask, chosen: Sequence[str]) -> Counts:

@@ -37,8 +37,11 @@ LEVELS: Mapping[str, tuple[Level, str]] = {
 """Where a facet of each kind is asked, and the relation that leads there."""
 
 
-WORDS = "words"
-"""Value of `Filter.rows` for what full-text search finds."""
+WORDS, COMPLETE, BYTES = "words", "completeness", "bytes"
+"""Values of `Filter.rows`: what full-text search finds, how complete runs are, the bytes of their files."""
+
+OWN = frozenset({"F6", "F49"})
+"""Numbers of filters on the listed row itself: on another listing they mean another row, so no link takes them there."""
 
 
 def said(value: Any) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.schema.vocabulary import QUALITY
@@ -116,6 +117,7 @@ def _reworked(found: Filter, column: Column) -> Filter:
     return found
 
 
+@cache
 def registry(schema: Schema, listing: str) -> tuple[Filter, ...]:
     """Give the filters of a listing in the order of the panel."""
     derived = [

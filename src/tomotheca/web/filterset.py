@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.schema import SCHEMA
-from tomotheca.web.filtering import WORDS, Filter, chosen, either
+from tomotheca.web.filtering import BYTES, COMPLETE, WORDS, Filter, chosen, either
 from tomotheca.web.grammar import (
     NONE,
     TRI,
@@ -198,10 +198,11 @@ WRITTEN = (
     Filter("F2", "ground_truth", "Ground truth available", "Contents", "annotation", "flag", true, lambda _: {"ground_truth_status": {"_eq": True}}, lambda _: say("available"),
            on=PARTS, kind="annotation", column="ground_truth_status"),
     Filter("F3", "runs", "Number of runs", "Contents", "dataset", "least", bounds, _runs, bounds_words, on=frozenset({"dataset"}), steps=("1", "2", "5", "10", "20", "50", "100")),
-    Filter("F4", "completeness", "Completeness", "Contents", "run", "least", bounds, lambda _: {}, bounds_words, rows="completeness", steps=("50", "75", "90", "100"),
+    Filter("F4", "completeness", "Completeness", "Contents", "run", "least", bounds, lambda _: {}, bounds_words, rows=COMPLETE, steps=("50", "75", "90", "100"),
            help="share of what is needed to work with a run, in per cent"),
     Filter("F5", "reprocessable", "Reprocessable from frames", "Contents", "run", "choice", tri, _reprocessable, lambda v: say(TRI[v]), options=("true", "false")),
     Filter("F6", "size", "Size", "Contents", "dataset", "text", sizes, _size("file_size"), bounds_words, on=frozenset({"dataset"}), help=">10GB, 500MB..2GB"),
+    Filter("F6", "size", "Size", "Contents", "run", "text", sizes, lambda _: {}, bounds_words, on=frozenset({"run"}), rows=BYTES, help=">10GB, 500MB..2GB"),
     Filter("F6", "size", "Size", "Contents", "tomogram", "text", sizes, _size("file_size_mrc", "file_size_omezarr"), bounds_words, on=frozenset({"tomogram"}), help=">10GB, 500MB..2GB"),
     Filter("F7", "dataset_id", "Dataset IDs", "Name/ID", "dataset", "text", identifiers, _ids("id"), _id_words, on=EVERYWHERE, help="one or more, separated by commas"),
     Filter("F8", "deposition-id", "Deposition ID", "Name/ID", "run", "text", identifiers, _deposition_of_run, _id_words, rare=True),
@@ -256,7 +257,8 @@ WRITTEN = (
     ),
     Filter("F50", "tag", "Tag", "Other", "deposition", "list", check_text, lambda vs: chosen("tag", vs), on=DEPOSITION, kind="deposition", column="tag"),
     Filter("F50", "tag", "Tag", "Other", "dataset", "text", check_text, lambda vs: {"deposition": chosen("tag", vs)}, on=frozenset({"dataset"})),
-    Filter("S4", "search", "Search", "", "dataset", "text", check_text, lambda _: {}, rows=WORDS, on=EVERYWHERE),
+    Filter("S4", "search", "Search", "", "dataset", "text", check_text, lambda _: {}, rows=WORDS, on=frozenset({"dataset"})),
+    Filter("S4", "search", "Search", "", "run", "text", check_text, lambda _: {}, rows=WORDS, on=frozenset({"run"})),
     Filter("S4", "search", "Search", "", "deposition", "text", check_text, lambda _: {}, rows=WORDS, on=DEPOSITION),
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from tomotheca.search.marking import Piece, marked, snippet
 from tomotheca.search.writing import written
 from tomotheca.web.address import Address
 from tomotheca.web.format import plural
-from tomotheca.web.links import page
+from tomotheca.web.links import author_page, page
 from tomotheca.web.pages.common import only
 from tomotheca.web.words import say
 
@@ -199,11 +199,6 @@ class Maker:
 def object_page(name: str) -> str:
     """Give the page of what is annotated under a name."""
     return str(Address("/browse-data/datasets", (("object", name),)))
-
-
-def author_page(name: str, orcid: str) -> str:
-    """Give the page of an author's data."""
-    return str(Address("/browse-data/datasets", (("author_orcid", orcid) if orcid else ("author", name),)))
 
 
 def annotated(asked: Asked, names: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from tomotheca.catalog.masks import COMPARED
+from tomotheca.catalog.vectors import place
 from tomotheca.search.library import matching
-from tomotheca.web.filtering import WORDS
+from tomotheca.web.filtering import BYTES, COMPLETE, WORDS
 from tomotheca.web.filterset import DATA_TYPES
 
 if TYPE_CHECKING:
@@ -100,13 +102,34 @@ def _resolved(masks: Masks, a: Active) -> Active:
     return replace(a, filter=replace(a.filter, clause=lambda _: clause))
 
 
-def _complete_enough(masks: Masks, a: Active) -> Clause:
-    numbers = completeness(masks)
+def file_bytes(masks: Masks) -> NDArray[np.float64]:
+    """Give the bytes of the files of every run that the viewer sees; not a number for a run without any."""
+
+    def answer() -> NDArray[np.float64]:
+        catalog, ids = masks.world.catalog, masks.world.ids("run")
+        t = catalog.tables.file_total
+        shut = sorted(masks.hidden.depositions)
+        hidden = [] if masks.viewer.curator else [sa.or_(t.c._gate.is_(None), t.c._gate.not_in(shut))]
+        found = sa.select(t.c.owner_id, sa.func.sum(t.c.size)).where(t.c.owner_kind == "run", *hidden)
+        rows: Sequence[Any] = catalog.rows(found.group_by(t.c.owner_id))
+        sizes = np.full(len(ids) + 1, np.nan)
+        sizes[place(np.fromiter((r[0] for r in rows), np.int64, len(rows)), ids)] = [float(r[1]) for r in rows]
+        return sizes[:-1]
+
+    return masks.world.keep(("bytes", masks.viewer.curator, masks.hidden), answer)
+
+
+def _compared(numbers: Callable[[Masks], NDArray[Any]]) -> Callable[[Masks, Active], Clause]:
+    """Ask for the runs with a number inside one of the ranges; no number is in none."""
+    return lambda masks, a: _within(masks, numbers(masks), a)
+
+
+def _within(masks: Masks, numbers: NDArray[Any], a: Active) -> Clause:
     found = np.zeros(len(numbers), bool)
     for value in a.values:
         one = np.ones(len(numbers), bool)
         for op, limit in value.comparisons:
-            one &= COMPARED[op](numbers, limit)
+            one &= COMPARED[op](numbers, limit) & ~np.isnan(numbers)
         found |= one
     return {"id": {"_in": masks.world.ids("run")[found].tolist()}}
 
@@ -121,5 +144,9 @@ def _found(masks: Masks, a: Active) -> Clause:
     return {"_and": [{"id": {"_in": ids(value)}} for value in a.values]}
 
 
-KNOWN: Mapping[str, Callable[[Masks, Active], Clause]] = {"completeness": _complete_enough, WORDS: _found}
+KNOWN: Mapping[str, Callable[[Masks, Active], Clause]] = {
+    COMPLETE: _compared(completeness),
+    BYTES: _compared(file_bytes),
+    WORDS: _found,
+}
 """What is known of rows, and the condition that a filter on it makes."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tomotheca.web import coarse
+from tomotheca.web.precomputed import read_points
 from tomotheca.web.summaries import key_of
 from tomotheca.web.words import say
 
@@ -136,8 +137,6 @@ class _Choice:
             if mask is None or mask.shape != there.shape or not mask.any():
                 return 0.0
             return float((mask & there).sum() / mask.sum())
-        from tomotheca.web.viewer import read_points  # noqa: PLC0415 - the viewer chooses with this module
-
         points = read_points(self.asked, key_of(self.asked, s.file["s3_path"]))[:SAMPLE]
         size = np.array([self.tomogram[f"size_{a}"] for a in "zyx"]) * self.tomogram["voxel_spacing"]
         spacing = s.spacing or self.tomogram["voxel_spacing"]

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tomotheca.web.address import Address
+
 PATHS = {
     "dataset": "/datasets", "run": "/runs", "deposition": "/depositions", "tiltseries": "/tilt-series", "tomogram": "/tomograms",
     "annotation": "/annotations", "alignment": "/alignments",
@@ -99,6 +101,17 @@ def listed(value: str | None) -> tuple[Piece, ...]:
     """Give every token of a comma list, linked where a rule is known."""
     tokens = (t.strip() for t in (value or "").split(","))
     return tuple(p for t in tokens if t for p in pieces(t))
+
+
+AUTHORED = {"dataset": "/browse-data/datasets", "deposition": "/browse-data/depositions"}
+"""Listing that finds the authors of a kind; those of other kinds are found by a search."""
+
+
+def author_page(name: str, orcid: str, kind: str = "dataset") -> str:
+    """Give the page of an author's data."""
+    if kind not in AUTHORED:
+        return str(Address("/search", (("q", f'"{name}"'),)))
+    return str(Address(AUTHORED[kind], (("author_orcid", orcid) if orcid else ("author", name),)))
 
 
 def page(kind: str, identifier: int) -> str:

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.catalog.viewer import ANONYMOUS
-from tomotheca.export.citing import KINDS as CITED
 from tomotheca.export.selection import MOST_DIGITS, Amount, Selection, amount, amounts, amounts_of_deposition
 from tomotheca.export.tree import Tree
 from tomotheca.web import format as formats
-from tomotheca.web import links
 from tomotheca.web.pieces import File, Group, Pick, add_boxes, detail, files_of, made_instead, points_of
 from tomotheca.web.snippets import Want
 from tomotheca.web.summaries import key_of, preference
@@ -56,7 +54,6 @@ class Made:
     boxed: str = ""
     problem: str = ""
     known: bool = True
-    cite: str = ""
 
 
 def finished(asked: Asked, made: Made) -> Made:
@@ -66,8 +63,7 @@ def finished(asked: Asked, made: Made) -> Made:
     listed = want.amount if want.made or not want.key else amount(asked.portal.catalog, want.selection, asked.viewer)
     texts = Tree(asked.portal, want.selection, asked.viewer).added if listed.files or not made.known else Amount()
     whole = replace(want, whole=listed + texts if made.known else Amount(), hidden=hidden)
-    cite = f"{links.page(kind, number)}/cite.txt" if kind in CITED else ""
-    return replace(made, want=whole, cite=cite)
+    return replace(made, want=whole)
 
 
 # --- trees ------------------------------------------------------------------------------------------------------------

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sqlalchemy as sa
 
-from tomotheca.catalog.vectors import place
 from tomotheca.web.tables import natural
 
 if TYPE_CHECKING:
@@ -24,9 +22,26 @@ if TYPE_CHECKING:
 MISSING = np.nan
 """Stands where a row has nothing to be sorted by."""
 
+FEW = 20
+"""One of so many rows is sorted by itself; of more, the order of all rows is kept and those that are not listed left out."""
+
 
 def arranged(scope: Scope, ids: NDArray[np.int64], order: Order, keys: Mapping[str, Key]) -> list[int]:
     """Put identifiers of listed rows in order: missing values last, ties by identifier."""
+    world = scope.masks.world
+    every = world.ids(scope.listing)
+    if len(ids) * FEW < len(every):
+        few: list[int] = _sorted(scope, ids, order, keys).tolist()
+        return few
+    question = ("arranged", scope.listing, tuple(order.keys), scope.viewer.curator, scope.masks.hidden)
+    arrangement = world.term(question, lambda: place(_sorted(scope, every, order, keys), every))
+    listed = np.zeros(len(every), bool)
+    listed[np.searchsorted(every, ids)] = True
+    most: list[int] = every[arrangement[listed[arrangement]]].tolist()
+    return most
+
+
+def _sorted(scope: Scope, ids: NDArray[np.int64], order: Order, keys: Mapping[str, Key]) -> NDArray[np.int64]:
     world = scope.masks.world
     places = np.searchsorted(world.ids(scope.listing), ids)
     terms: list[NDArray[np.float64]] = [ids.astype(np.float64)]
@@ -38,8 +53,8 @@ def arranged(scope: Scope, ids: NDArray[np.int64], order: Order, keys: Mapping[s
             values = world.keep(kept, lambda name=name: keys[name](scope))[places]  # type: ignore[misc]  # a default binds the name
         missing = np.isnan(values)
         terms += [np.where(missing, 0.0, -values if descending else values), missing.astype(np.float64)]
-    found: list[int] = ids[np.lexsort(terms)].tolist()
-    return found
+    arrangement: NDArray[np.int64] = ids[np.lexsort(terms)]
+    return arrangement
 
 
 def column(name: str, *, empty: Sequence[object] = (None, "")) -> Key:
@@ -110,27 +125,6 @@ def most(kind: str, name: str) -> Key:
         return np.where(np.isinf(found), MISSING, found)
 
     return keys
-
-
-def size(scope: Scope) -> Keys:
-    """Sort runs by the bytes of their files."""
-    catalog, world = scope.portal.catalog, scope.masks.world
-    t = catalog.tables.file_total
-    hidden = (
-        []
-        if scope.viewer.curator
-        else [sa.or_(t.c._gate.is_(None), t.c._gate.not_in(sorted(scope.masks.hidden.depositions)))]
-    )
-    found = (
-        sa.select(t.c.owner_id, sa.func.sum(t.c.size))
-        .where(t.c.owner_kind == scope.listing, *hidden)
-        .group_by(t.c.owner_id)
-    )
-    rows: Sequence[Any] = catalog.rows(found)
-    at = place(np.fromiter((r[0] for r in rows), np.int64, len(rows)), world.ids(scope.listing))
-    sizes = np.full(len(scope.listed) + 1, MISSING)
-    sizes[at] = np.fromiter((r[1] for r in rows), np.float64, len(rows))
-    return sizes[:-1]
 
 
 def total(kind: str, name: str) -> Key:

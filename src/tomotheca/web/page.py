@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tomotheca.catalog.catalog import Row
     from tomotheca.settings import Settings
+    from tomotheca.web.ascode import Code
     from tomotheca.web.meta import Meta
     from tomotheca.web.portal import Portal
 
@@ -51,6 +52,9 @@ class Asked:
 
     version: str = ""
     """Version of the catalogue as the viewer sees it: the end of an embargo changes it too."""
+
+    beyond: set[str] = field(default_factory=set, compare=False)
+    """What the answer turns out to depend on besides the catalogue; an entity tag made of the catalogue's version does not tell it."""
 
     def get(self, kind: str, identifier: int) -> Row:
         """Give one row that the viewer sees.
@@ -106,6 +110,9 @@ class Context:
     canonical: str = ""
     overlay: Any = None
     """Open drawer or download dialog."""
+
+    code: Code | None = None
+    """The query that gives the rows of the page's table."""
 
     about: Meta | None = None
     """What machines that read pages are told of the page's record."""
@@ -172,10 +179,23 @@ def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], 
             found = _answer(page, asked)
         if isinstance(found, Moved):
             return RedirectResponse(_twin(found.location) if json else found.location, found.status)
-        response = to_json(found) if as_json else to_html(page.template, found, shell(asked, page))
-        return guard(response)
+        response = guard(to_json(found) if as_json else to_html(page.template, found, shell(asked, page)))
+        return by_content(response, request, asked) if asked.beyond else response
 
     return endpoint
+
+
+def by_content(response: Response, request: Request, asked: Asked) -> Response:
+    """Tag an answer by what it says; a client that has it is told so."""
+    tag = f'"{hashlib.blake2b(bytes(response.body), digest_size=16).hexdigest()}"'
+    kept = "private, no-store" if asked.viewer.curator else "no-cache"
+    settings = asked.portal.settings
+    varied = ["Accept", "Authorization", "Cookie", settings.trusted_header, language.varied(settings)]
+    headers = {"etag": tag, "cache-control": kept, "vary": ", ".join(filter(None, varied))}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return response
 
 
 def _answer(page: Page, asked: Asked) -> Context | Moved:

@@ -59,6 +59,10 @@ class Control:
     """Stands behind a fold."""
 
 
+DRAWER = ("metadata", "metadata-id", "tab")
+"""Parameters of the drawer, which no form keeps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A section of the panel."""
@@ -79,6 +83,8 @@ class Panel:
     sentences: tuple[Sentence, ...]
     clear: str
     search: str = ""
+    carried: Pairs = ()
+    """What a search in the list keeps: the filters, and whatever else the address says."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +141,8 @@ def make_panel(scope: Scope, found: Filtered, address: Address) -> Panel:
     own = {p for f in found.filters for p in (f.parameter, f"{f.parameter}.from", f"{f.parameter}.to")}
     rest = address.without([*own, "page"])
     return Panel(
-        address.path, tuple(s for s in sections if s.controls), tuple(p for p in rest.pairs if p[0] not in {"metadata", "metadata-id", "tab"}),
-        tuple(sentences(found.active, address)), str(rest), address.first("search"),
+        address.path, tuple(s for s in sections if s.controls), tuple(p for p in rest.pairs if p[0] not in DRAWER),
+        tuple(sentences(found.active, address)), str(rest), address.first("search"), address.without([*DRAWER, "search", "page"]).pairs,
     )  # fmt: skip
 
 

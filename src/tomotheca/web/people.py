@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tomotheca.web.links import is_orcid
+from tomotheca.web.links import author_page, is_orcid
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -25,6 +25,8 @@ class Person:
     orcid: str = ""
     affiliation: str = ""
     kaggle: str = ""
+    href: str = ""
+    """Page of the author's data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +38,20 @@ class People:
     more: int = 0
 
 
-def people(rows: Sequence[Row]) -> People:
+def people(rows: Sequence[Row], kind: str = "dataset") -> People:
     """Give the authors of one thing."""
-    everyone = tuple(_person(r) for r in sorted(rows, key=lambda r: (r["author_list_order"], r["id"])))
+    everyone = tuple(_person(r, kind) for r in sorted(rows, key=lambda r: (r["author_list_order"], r["id"])))
     leading = [p for p in everyone if p.primary] + [p for p in everyone if p.corresponding and not p.primary]
     chosen = (leading + [p for p in everyone if p not in leading])[:FIRST]
     few = tuple(p for p in everyone if p in chosen)
     return People(everyone, few, len(everyone) - len(few))
 
 
-def _person(row: Row) -> Person:
-    orcid = row["orcid"] or ""
+def _person(row: Row, kind: str) -> Person:
+    orcid = row["orcid"] if is_orcid(row["orcid"]) else ""
     return Person(
-        row["name"], bool(row["primary_author_status"]), bool(row["corresponding_author_status"]), orcid if is_orcid(orcid) else "",
-        row["affiliation_name"] or "", row["kaggle_id"] or "",
+        row["name"], bool(row["primary_author_status"]), bool(row["corresponding_author_status"]), orcid,
+        row["affiliation_name"] or "", row["kaggle_id"] or "", author_page(row["name"], orcid, kind),
     )  # fmt: skip
 
 
@@ -61,4 +63,4 @@ def find_people(asked: Asked, kind: str, ids: Sequence[int]) -> dict[int, People
         asked.portal.catalog.find(f"{kind}_author", asked.viewer, where={key: {"_in": list(ids)}}) if ids else []
     ):
         found[row[key]].append(row)
-    return {i: people(rows) for i, rows in found.items()}
+    return {i: people(rows, kind) for i, rows in found.items()}

@@ -12,7 +12,9 @@ from tomotheca import __version__
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Catalog
+    from tomotheca.desk.diagnoses import Diagnoses
     from tomotheca.settings import Settings
+    from tomotheca.store.files import Stat
 
 T = TypeVar("T")
 KEPT = 256
@@ -27,12 +29,19 @@ class Reader(Protocol):
     def read_range(self, key: str, start: int, length: int) -> bytes:
         """Read up to `length` bytes from `start`."""
 
+    def stat(self, key: str) -> Stat:
+        """Look at a file or folder; NotFoundError if there is none."""
+
 
 class Graves(Protocol):
     """The part of the desk that pages use."""
 
     def tombstone(self, kind: str, identifier: int) -> Any:
         """Give what is known of a removed record; None if it was never there."""
+
+    @property
+    def diagnoses(self) -> Diagnoses:
+        """What the doctor found."""
 
 
 class Served(Protocol):

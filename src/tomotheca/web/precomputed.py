@@ -1,8 +1,8 @@
-"""Layers of points that the viewer opens piece by piece: which annotations have precomputed ones, and how they are drawn."""
+"""Points as the viewer has them: rows of their files, and layers that it opens piece by piece, how they are drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,6 +13,9 @@ from tomotheca.store import layout
 
 if TYPE_CHECKING:
     from tomotheca.web.page import Asked
+
+POINT_BYTES = 4 << 20
+"""Bytes that are read of a file of points."""
 
 SIZE = "#uicontrol float size slider(min=2, max=24, default=10)\n"
 POINT_SHADER = f"""{SIZE}void main() {{
@@ -39,15 +42,21 @@ INSTANCE_SHADER = f"""{SIZE}void main() {{
 """Neighbouring numbers get colours far apart."""
 
 
-def folder_of(key: str, shape: str) -> str:
-    """Give the key of the folder that goes with a file of points or a mesh; empty for a file of another layout."""
+def folder_of(key: str, shape: str, *, of: str = "") -> str:
+    """Give the key of the folder that goes with a file of points or a mesh; empty for a file of another layout.
+
+    Parameters
+    ----------
+    of
+        What the folder has, where that is not the shape itself: ``layout.MESHES_AT_POINTS``.
+    """
     place = layout.locate(key)
     shape, suffix = ("TriangularMesh", ".glb") if shape == "Mesh" else (shape, ".ndjson")
     end = f"_{layout.shape_name(shape)}{suffix}"
     if place.kind != "annotation" or place.number is None or "/" in place.rest or not place.rest.endswith(end):
         return ""
     spacing = layout.Spacing(layout.Run(place.dataset or 0, place.run), place.spacing)
-    return spacing.annotation(place.number).precomputed(place.rest.removesuffix(end), shape)
+    return spacing.annotation(place.number).precomputed(place.rest.removesuffix(end), of or shape)
 
 
 def there(asked: Asked, keys: Iterable[str]) -> frozenset[str]:
@@ -73,6 +82,18 @@ def layer(asked: Asked, key: str, *, colour: str) -> dict[str, Any] | None:
         "shader": _shader(info),
         "crossSectionAnnotationSpacing": 1,
     }
+
+
+def read_points(asked: Asked, key: str) -> list[Mapping[str, Any]]:
+    """Read an annotation's points; a file that cannot be read has none."""
+    if asked.portal.files is None:
+        return []
+    try:
+        data = asked.portal.files.read_range(key, 0, POINT_BYTES)
+        lines = data.splitlines() if len(data) < POINT_BYTES else data.splitlines()[:-1]
+        return [orjson.loads(line) for line in lines if line.strip()]
+    except (TomothecaError, OSError, orjson.JSONDecodeError):
+        return []
 
 
 def _shader(info: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from tomotheca.web import slices
 from tomotheca.web.address import Address, Pairs
 from tomotheca.web.placed import placed
 from tomotheca.web.slices import AXES, CONTRASTS, DEFAULT_CONTRAST, PLANES, SMALLEST, STEPS, Cut
-from tomotheca.web.summaries import array_entry
+from tomotheca.web.summaries import Picture, array_entries, array_entry, key_of
 from tomotheca.web.words import say
 
 if TYPE_CHECKING:
@@ -128,6 +128,20 @@ def of_series(asked: Asked, series: Row) -> Preview | None:
         slices.section(series["id"], index), alt, width, height, "z", index, last, 1, _steps(base, index, (last, 1)), pictures=f"/tilt-series/{series['id']}/section.webp",
         action=asked.address.path + ANCHOR, hidden=asked.address.without(PARAMETERS).pairs, noun="Section", ignored=ignored,
     )  # fmt: skip
+
+
+def of_rows(asked: Asked, series: Sequence[Row]) -> dict[int, Picture]:
+    """Give the middle section of tilt series, as tables show it; a drawing where this server has no stack."""
+    keys = {s["id"]: f"{key_of(asked, s['s3_omezarr_dir']).rstrip('/')}/" for s in series if s["s3_omezarr_dir"]}
+    there = array_entries(asked, list(keys.values()))
+    found = {}
+    for s in series:
+        index, name = (s["size_z"] or 0) // 2, asked.name("tiltseries", s["id"])
+        if s["size_z"] and keys.get(s["id"]) in there:
+            found[s["id"]] = Picture(slices.section(s["id"], index), say("Section {} of {} of {}", index + 1, s["size_z"], name))
+        else:
+            found[s["id"]] = Picture("", say("No picture: {}", name))
+    return found
 
 
 def shots(asked: Asked, tomogram: Row, overlay: str, at: Sequence[float] | None = None) -> tuple[Shot, ...]:

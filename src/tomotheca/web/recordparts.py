@@ -12,6 +12,7 @@ from tomotheca.web import format as formats
 from tomotheca.web import links, methods, summaries
 from tomotheca.web.address import Address
 from tomotheca.web.pages import leaftables
+from tomotheca.web.standing import Standing
 from tomotheca.web.values import MISSING, NONE, Field, Grid, Section, Value, field, plain, sections, title, value_of
 from tomotheca.web.words import label, say
 
@@ -134,6 +135,10 @@ def _more_files(kind: str) -> Callable[[Asked, Row], tuple[Section, ...]]:
     return lambda asked, row: (files_section(asked, kind, row["id"]),)
 
 
+FILES = "Files"
+"""Name of the section that lists files."""
+
+
 def files_section(asked: Asked, kind: str, identifier: int) -> Section:
     """List the files of a record with size and digest."""
     f = asked.portal.catalog.tables.file
@@ -141,14 +146,20 @@ def files_section(asked: Asked, kind: str, identifier: int) -> Section:
     rows = asked.portal.catalog.execute(
         f.select().where(f.c.kind == kind, f.c.entity_id == identifier, *c.visible("file", f)).order_by(f.c.key)
     )
+    stand = Standing(asked, rows)
     made = tuple(
-        (_file_link(r), plain(formats.size(r["size"]), help=say("{} bytes", formats.count(r["size"]))), _digest(r))
+        (
+            _file_link(r),
+            plain(formats.size(r["size"]), help=say("{} bytes", formats.count(r["size"]))),
+            _digest(r),
+            stand.value(r),
+        )
         for r in rows
     )
     return (
-        Section("Files", grid=Grid(("File", "Size", "SHA-256"), made))
+        Section(FILES, grid=Grid(("File", "Size", "SHA-256", "Status"), made))
         if made
-        else Section("Files", note=say("No files are registered."))
+        else Section(FILES, note=say("No files are registered."))
     )
 
 

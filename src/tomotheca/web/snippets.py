@@ -146,13 +146,16 @@ CLASSES = {
     "tiltseries": "TiltSeries",
     "annotation": "Annotation",
     "deposition": "Deposition",
+    "alignment": "Alignment",
+    "frame": "Frame",
 }
+"""Class of the public client library by kind."""
 
 
 def python(want: Want) -> Snippet:
     """Write a script for the public client library; for what the server makes, one of the standard library."""
     if want.made is not None:
-        text = f'from urllib.request import urlretrieve\n\nurlretrieve("{want.asked.origin}{want.path}", {_literal(want.name)})'
+        text = f'from urllib.request import urlretrieve\n\nurlretrieve("{want.asked.origin}{want.path}", {literal(want.name)})'
         return Snippet(text, "", delivered=want.amount)
     calls = _calls(want)
     if not calls or want.hidden:
@@ -169,7 +172,8 @@ def python(want: Want) -> Snippet:
     return Snippet("\n".join(lines), note, delivered=_by_client(want), brings=ALONE)
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Write a text as Python reads it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -13,8 +13,8 @@ from tomotheca.search.library import library
 from tomotheca.search.text import tokens
 from tomotheca.web.address import Address
 from tomotheca.web.format import plural
-from tomotheca.web.hits import annotated, author_page, object_page
-from tomotheca.web.links import PATHS, page
+from tomotheca.web.hits import annotated, object_page
+from tomotheca.web.links import PATHS, author_page, page
 from tomotheca.web.pages.common import only, prefixed
 from tomotheca.web.resolving import numbered
 from tomotheca.web.words import say

@@ -116,16 +116,11 @@ def group(asked: Asked, kind: str, key: str, ids: Sequence[int], *selected: str 
     """
     if not ids:
         return []
-    c = asked.portal.catalog.compiler(asked.viewer)
-    row = c.table(kind)
+    row, visible = asked.portal.catalog.seen(kind, asked.viewer)
     plain = [row.c[s] for s in selected if isinstance(s, str)]
     made = [_aggregate(row, *s) for s in selected if isinstance(s, tuple)]
     owner = row.c[key]
-    statement = (
-        sa.select(owner.label("owner"), *plain, *made)
-        .where(owner.in_(ids), *c.visible(kind, row))
-        .group_by(owner, *plain)
-    )
+    statement = sa.select(owner.label("owner"), *plain, *made).where(owner.in_(ids), *visible).group_by(owner, *plain)
     return asked.portal.catalog.execute(statement)
 
 

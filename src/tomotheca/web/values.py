@@ -27,7 +27,7 @@ class Value:
 
     pieces: tuple[Piece, ...]
     style: str = ""
-    """`missing`, `long`, `code`, `matrix`, `citation`, or nothing."""
+    """`missing`, `long`, `code`, `matrix`, `date`, `citation`, or nothing."""
 
     badge: Badge | None = None
     people: People | None = None
@@ -82,17 +82,18 @@ def field(name: str, value: Any) -> Field:
 Rule = Callable[[Any, Mapping[str, Any]], Value]
 
 
-def _badge(badge: Badge) -> Value:
+def badge_value(badge: Badge) -> Value:
+    """Make a value of a badge."""
     return Value((Piece(say(badge.text)),), badge=badge)
 
 
 RULES: Mapping[str, Rule] = {
-    "tilt_series_quality": lambda v, _: _badge(formats.quality(v)),
+    "tilt_series_quality": lambda v, _: badge_value(formats.quality(v)),
     "tilt_range": lambda v, row: plain(formats.tilt_range(v, row["tilt_min"], row["tilt_max"])),
     "acceleration_voltage": lambda v, _: plain(formats.voltage(v)),
-    "confidence_precision": lambda v, row: _badge(formats.confidence(v, ground_truth=row["ground_truth_status"])),
-    "confidence_recall": lambda v, row: _badge(formats.confidence(v, ground_truth=row["ground_truth_status"])),
-    "ground_truth_status": lambda v, _: _badge(formats.GROUND_TRUTH) if v else plain(formats.boolean(v)),
+    "confidence_precision": lambda v, row: badge_value(formats.confidence(v, ground_truth=row["ground_truth_status"])),
+    "confidence_recall": lambda v, row: badge_value(formats.confidence(v, ground_truth=row["ground_truth_status"])),
+    "ground_truth_status": lambda v, _: badge_value(formats.GROUND_TRUTH) if v else plain(formats.boolean(v)),
     "major_defocus": lambda v, _: plain(formats.defocus(v), help=formats.quantity(v, "Å")),
     "minor_defocus": lambda v, _: plain(formats.defocus(v), help=formats.quantity(v, "Å")),
     "licence": lambda v, _: plain(v, href=f"https://spdx.org/licenses/{v}.html", external=True),
@@ -119,7 +120,7 @@ def value_of(column: Column, row: Mapping[str, Any]) -> Value:
         case "bool":
             return plain(formats.boolean(raw))
         case "datetime":
-            return plain(formats.date(raw))
+            return plain(formats.date(raw), style="date")
         case "int" | "float" if not column.ontology:
             return plain(formats.quantity(raw, column.unit))
     return _text(column, str(raw))

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import sqlalchemy as sa
 
-from tomotheca.errors import NotFoundError, TomothecaError
+from tomotheca.errors import NotFoundError
 from tomotheca.schema.vocabulary import label
+from tomotheca.store import layout
 from tomotheca.web import coarse, layers, objects, precomputed
 from tomotheca.web.format import number
 from tomotheca.web.summaries import key_of, preference
@@ -53,9 +54,6 @@ SMALL = 16_000
 
 MOST_LISTED = 60
 """Layers that are in the state although they are off; the page names the others."""
-
-POINT_BYTES = 4 << 20
-"""Bytes that are read of a file of points."""
 
 SOURCES = {"dataset_author": 0, "portal_standard": 1, "community": 2}
 POINTS = frozenset({"Point", "OrientedPoint", "InstanceSegmentation"})
@@ -109,6 +107,9 @@ class Shape:
     source: int
     folder: str = ""
     """Key of its precomputed annotations, if the archive has them."""
+
+    meshes: str = ""
+    """Key of the surfaces at its points, if the archive has them."""
 
 
 def colours(asked: Asked) -> Mapping[str, str]:
@@ -195,7 +196,7 @@ def _position(asked: Asked, wanted: Wanted, shown: tuple[Row, Sequence[Shape]]) 
     first = next((s for s in shapes if s.shape in POINTS), None)
     if wanted.annotation is None or first is None:
         return []
-    points = [p["location"] for p in read_points(asked, key_of(asked, first.file["s3_path"]))]
+    points = [p["location"] for p in precomputed.read_points(asked, key_of(asked, first.file["s3_path"]))]
     if not points:
         return []
     scale = first.spacing / tomogram["voxel_spacing"] if first.spacing else 1.0
@@ -243,7 +244,18 @@ def _annotations(
         if layer is not None and size <= room:
             room -= size
             found[place] = {**layer, "visible": place in on, "archived": False}
-    yield from (found[place] for place in sorted(found))
+    for place in sorted(found):
+        if shapes[place].meshes:
+            yield {**_meshes_layer(asked, shapes[place]), "visible": place in on, "archived": False}
+        yield found[place]
+
+
+def _meshes_layer(asked: Asked, s: Shape) -> dict[str, Any]:
+    """Make the layer of the surfaces at the points of a shape."""
+    a = s.annotation
+    colour = colours(asked).get(a["object_id"], PALETTE[0])
+    name = f"{a['object_name']} · meshes at points ({asked.name('annotation', a['id'])})"
+    return {**objects.mesh_layer(s.meshes, colour=colour), "name": name}
 
 
 def find_shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
@@ -286,11 +298,17 @@ def find_shapes(asked: Asked, wanted: Wanted) -> list[Shape]:
 
 
 def _with_folders(asked: Asked, found: Sequence[Shape]) -> list[Shape]:
-    folders = [
-        "" if s.shape in MASKS else precomputed.folder_of(key_of(asked, s.file["s3_path"]), s.shape) for s in found
+    keys = [key_of(asked, s.file["s3_path"]) for s in found]
+    folders = ["" if s.shape in MASKS else precomputed.folder_of(k, s.shape) for k, s in zip(keys, found, strict=True)]
+    placed = [
+        precomputed.folder_of(k, s.shape, of=layout.MESHES_AT_POINTS) if s.shape == "OrientedPoint" else ""
+        for k, s in zip(keys, found, strict=True)
     ]
-    have = precomputed.there(asked, folders)
-    return [replace(s, folder=f if f in have else "") for s, f in zip(found, folders, strict=True)]
+    have = precomputed.there(asked, [*folders, *placed])
+    return [
+        replace(s, folder=f if f in have else "", meshes=m if m in have else "")
+        for s, f, m in zip(found, folders, placed, strict=True)
+    ]
 
 
 def _order(s: Shape) -> tuple[Any, ...]:
@@ -335,12 +353,12 @@ def _points_layer(asked: Asked, s: Shape, tomogram: Row, name: str, room: int) -
         made = precomputed.layer(asked, s.folder, colour=colour)
         if made is not None:
             return {**made, "name": name}
-    points = read_points(asked, key_of(asked, s.file["s3_path"]))
+    points = precomputed.read_points(asked, key_of(asked, s.file["s3_path"]))
     scale = s.spacing / tomogram["voxel_spacing"] if s.spacing else 1.0
     marks = _fitting(list(_marks(points[:MOST_POINTS], scale, tomogram)), room - FRAME)
     if not marks:
         return None
-    cut = (s.file["file_size"] or 0) > POINT_BYTES
+    cut = (s.file["file_size"] or 0) > precomputed.POINT_BYTES
     shown, total = sum(m["type"] == "point" for m in marks), max(len(points), (a["object_count"] or 0) if cut else 0)
     name += f" first {number(shown)} of {number(total)}" if shown < total else ""
     spacing = {axis: [tomogram["voxel_spacing"] * ANGSTROM, "m"] for axis in "xyz"}
@@ -358,18 +376,6 @@ def _fitting(marks: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
     points = [m for m in marks if m["type"] == "point"]
     size = len(orjson.dumps(points))
     return points if size <= room else points[: max(1, len(points) * room // size)]
-
-
-def read_points(asked: Asked, key: str) -> list[Mapping[str, Any]]:
-    """Read an annotation's points; a file that cannot be read has none."""
-    if asked.portal.files is None:
-        return []
-    try:
-        data = asked.portal.files.read_range(key, 0, POINT_BYTES)
-        lines = data.splitlines() if len(data) < POINT_BYTES else data.splitlines()[:-1]
-        return [orjson.loads(line) for line in lines if line.strip()]
-    except (TomothecaError, OSError, orjson.JSONDecodeError):
-        return []
 
 
 def _marks(points: Sequence[Mapping[str, Any]], scale: float, tomogram: Row) -> Iterator[dict[str, Any]]:

@@ -94,6 +94,11 @@ def installed(folder: Path | None) -> Mapping[str, Words]:
     return found
 
 
+def varied(settings: Settings) -> str:
+    """Name the header that pages depend on, where there is more than one language."""
+    return "Accept-Language" if len(installed(settings.languages)) > 1 else ""
+
+
 def choose(settings: Settings, accept: str) -> Words:
     """Give the installed language that a visitor prefers, from the header `Accept-Language`."""
     known = installed(settings.languages)

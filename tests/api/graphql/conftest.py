@@ -13,12 +13,9 @@ import pytest
 from tomotheca.api.graphql import GraphQL
 from tomotheca.api.graphql.wire import is_matrix
 from tomotheca.catalog import swap
-from tomotheca.catalog.build import make_indexes
+from tomotheca.catalog.build import complete
 from tomotheca.catalog.catalog import Catalog
-from tomotheca.catalog.totals import recount
-from tomotheca.catalog.vectors import pack
 from tomotheca.schema import SCHEMA
-from tomotheca.search.writing import Writer
 from tomotheca.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,6 +47,8 @@ STATES = {
     3: ("embargoed", "2001-01-01T00:00:00+00:00"),
 }
 """Visibility of the first datasets and depositions by number; the others are public."""
+
+PUBLIC = ("public", None)
 
 HIDDEN = "only a curator knows"
 
@@ -100,7 +99,10 @@ def rows() -> Iterator[tuple[str, dict[str, Any]]]:
                 row["_owner"] = number if own else parents[0]["_owner"]
                 gates = [row.get("deposition_id"), *(p["_gate"] for p in parents)]
                 row["_gate"] = None if entity.kind == "deposition" else next((g for g in gates if g), None)
-            if own and STATES.get(number, ("",))[0] == "private":
+            if own:
+                state, until = STATES.get(number, PUBLIC) if (entity.kind, number) != ("deposition", 2) else PUBLIC
+                row |= {"visibility_state": state, "visibility_until": until}
+            if own and STATES.get(number, PUBLIC)[0] == "private":
                 row["title"] = HIDDEN
             made[entity.kind].append(row)
             yield entity.kind, row
@@ -115,25 +117,9 @@ def filled(url: str) -> Catalog:
     opened = Catalog(url, public_url="http://portal.test", bucket="lab")
     tables = opened.tables
     with swap.writing(opened.engine, tables, whole=True) as connection:
-        pairs = set()
         for kind, row in rows():
             connection.execute(tables.kinds[kind].insert(), row)
-            if row.get("deposition_id") and kind not in {"deposition_author", "deposition_type"}:
-                pairs.add((row["deposition_id"], row["_owner"]))
-        connection.execute(
-            tables.deposition_dataset.insert(), [{"deposition_id": d, "dataset_id": s} for d, s in sorted(pairs)]
-        )
-        states = [
-            {"kind": k, "id": n, "state": state, "until": until}
-            for k in ("dataset", "deposition")
-            for n, (state, until) in STATES.items()
-            if (k, n) != ("deposition", 2)
-        ]
-        connection.execute(tables.visibility.insert(), states)
-        make_indexes(connection, tables)
-        recount(connection, tables, None)
-        pack(connection, tables, SCHEMA)
-        Writer(connection, tables, SCHEMA, swap.insert).write()
+        complete(connection, tables)
     return opened
 
 

@@ -111,12 +111,12 @@ def test_a_facet_leaves_its_own_filter_out_and_keeps_the_others(http: TestClient
     assert found["total"] == sum(r["source"] == "community" and bool(r["is_visualization_default"]) for r in seen)
 
 
-PANELS = {"dataset": "/browse-data/datasets", "deposition": "/browse-data/depositions"}
-SETS = ["", "object=membrane", "organism=ribosome&object_shape=Point", "search=ribosome", "files=tomogram&files=annotation", "quality_score=(none)", "voxel-spacing=1..10&ground_truth=true"]  # fmt: skip
+PANELS = {"dataset": "/browse-data/datasets", "run": "/browse-data/runs", "deposition": "/browse-data/depositions"}
+SETS = ["", "object=membrane", "organism=ribosome&object_shape=Point", "search=ribosome", "files=tomogram&files=annotation", "quality_score=(none)", "voxel-spacing=1..10&ground_truth=true", "completeness=>=20&size=<1TB", "completeness=..19"]  # fmt: skip
 
 
 @pytest.mark.parametrize("query", SETS)
-def test_a_browse_address_gives_the_same_rows_and_counts(http: TestClient, curator: TestClient, query: str) -> None:
+def test_g12_a_browse_address_gives_the_same_rows_and_counts(http: TestClient, curator: TestClient, query: str) -> None:
     for client in (http, curator):
         for kind, path in PANELS.items():
             known = {f.parameter for f in _filters(kind)}

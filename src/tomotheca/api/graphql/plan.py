@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,17 @@ CHUNK = 500
 """Rows of a root list that are answered together."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement with its parameters."""
+
+    statement: Statement
+    parameters: tuple[Any, ...]
+    selected: Selected
+    is_long: bool = False
+    """Its rows may be very many."""
+
+
 @dataclass(slots=True)
 class Run:
     """One run of a plan."""
@@ -36,19 +47,28 @@ class Run:
 
     max_rows: int
 
-    def open(self, statement: Statement, selected: Selected) -> Cursor:
-        """Send a statement, and give the cursor over its rows."""
+    def ask(self, statement: Statement, selected: Selected, keys: Any = None, *, is_long: bool = False) -> Sent:
+        """Give a statement with its parameters, for the parents whose keys are given."""
+        self.values[KEYS] = keys
         try:
-            return self.connection.execute(statement.text, statement.parameters(self.values))
+            return Sent(statement, statement.parameters(self.values), selected, is_long)
         except QueryError as error:
             raise FieldError(str(error), selected.node, selected.path) from error
 
-    def stream(self, statement: Statement, selected: Selected) -> Cursor:
-        """Send a statement whose rows may be very many."""
+    def ahead(self, asked: Iterable[Sent | None]) -> None:
+        """Say which statements come next."""
+        beginning = self.connection.beginning
+        self.connection.ahead(
+            [(beginning(s.statement.text) if s.is_long else s.statement.text, s.parameters) for s in asked if s]
+        )
+
+    def open(self, sent: Sent) -> Cursor:
+        """Run a statement, and give the cursor over its rows."""
+        run = self.connection.stream if sent.is_long else self.connection.execute
         try:
-            return self.connection.stream(statement.text, statement.parameters(self.values))
+            return run(sent.statement.text, sent.parameters)
         except QueryError as error:
-            raise FieldError(str(error), selected.node, selected.path) from error
+            raise FieldError(str(error), sent.selected.node, sent.selected.path) from error
 
     def take(self, cursor: Cursor, number: int, selected: Selected) -> list[Row]:
         """Take rows from a cursor.
@@ -68,9 +88,9 @@ class Run:
             raise FieldError(message, selected.node, selected.path)
         return rows
 
-    def all(self, statement: Statement, selected: Selected) -> list[Row]:
+    def all(self, sent: Sent) -> list[Row]:
         """Give all rows of a statement."""
-        return self.take(self.open(statement, selected), self.left + 1, selected)
+        return self.take(self.open(sent), self.left + 1, sent.selected)
 
 
 @dataclass(slots=True)
@@ -97,11 +117,17 @@ class Level:
 
     def nodes(self, run: Run, rows: list[Row]) -> list[list[Node]]:
         """Make the nodes of rows, one list for each view, with everything below them."""
+        if not rows:
+            return [[] for _ in self.views]
+        asked = [
+            ([one.ask(run, rows) for one in v.ones], [many.ask(run, rows) for many in v.manys]) for v in self.views
+        ]
+        run.ahead(sent for ones, manys in asked for sent in (*ones, *(s for many in manys for s in many)))
         made = []
-        for view in self.views:
-            nodes = view.build(rows, *[one.found(run, rows) for one in view.ones])
-            for many in view.manys:
-                many.fill(run, nodes, rows)
+        for view, (ones, manys) in zip(self.views, asked, strict=True):
+            nodes = view.build(rows, *[one.found(run, sent) for one, sent in zip(view.ones, ones, strict=True)])
+            for many, sent in zip(view.manys, manys, strict=True):
+                many.fill(run, nodes, rows, sent)
             made.append(nodes)
         return made
 
@@ -116,15 +142,18 @@ class One:
     level: Level
     statement: Statement
 
-    def found(self, run: Run, rows: list[Row]) -> dict[int, Node]:
-        """Give the related nodes of some rows by identifier."""
+    def ask(self, run: Run, rows: list[Row]) -> Sent | None:
+        """Ask for the related rows of some rows."""
         index = self.index
         keys = {row[index] for row in rows}
         keys.discard(None)
-        if not keys:
+        return run.ask(self.statement, self.level.selected, list(keys)) if keys else None
+
+    def found(self, run: Run, sent: Sent | None) -> dict[int, Node]:
+        """Give the related nodes by identifier."""
+        if sent is None:
             return {}
-        run.values[KEYS] = list(keys)
-        related = run.all(self.statement, self.level.selected)
+        related = run.all(sent)
         return dict(zip([row[0] for row in related], self.level.nodes(run, related)[0], strict=True))
 
 
@@ -152,19 +181,18 @@ class Many:
         make = self.level.query.last_of_parents if self.page.paging.backwards else self.level.query.of_parents
         return make(self.relation, self.page)
 
-    def fill(self, run: Run, nodes: list[Node], rows: list[Row]) -> None:
+    def ask(self, run: Run, rows: list[Row]) -> list[Sent]:
+        """Ask for the rows of some parents."""
+        index, selected = self.index, self.level.selected
+        if len(rows) == 1 and not self.page.paging.backwards:
+            return [run.ask(self.of_one, selected, rows[0][index])]
+        return [run.ask(self.of_several, selected, [row[index] for row in rows])]
+
+    def fill(self, run: Run, nodes: list[Node], rows: list[Row], asked: list[Sent]) -> None:
         """Put the connection into every node."""
-        if not rows:
-            return
         index, key = self.index, self.key
-        keys = [row[index] for row in rows]
-        single = len(keys) == 1 and not self.page.paging.backwards
-        run.values[KEYS] = keys[0] if single else keys
-        try:
-            bounds = WHOLE if self.page.paging.plain else self.page.paging.bounds(run.values)
-        except QueryError as error:
-            raise FieldError(str(error), self.level.selected.node, self.level.selected.path) from error
-        related = run.all(self.of_one if single else self.of_several, self.level.selected)
+        bounds = WHOLE if self.page.paging.plain else self.page.paging.bounds(run.values)
+        (related,) = (run.all(sent) for sent in asked)
         groups = (
             self._last(related)
             if self.page.paging.backwards
@@ -214,24 +242,27 @@ class Tallied:
     relation: Relation | None = None
     """From the parent to the rows, if there is a parent."""
 
-    def pieces(self, run: Run) -> Iterator[bytes]:
+    def pieces(self, run: Run, asked: list[Sent]) -> Iterator[bytes]:
         """Give the answer of the root field."""
-        yield orjson.dumps(self.make([part.build(run.all(part.statement, part.selected)) for part in self.parts]))
+        yield orjson.dumps(self.make([part.build(run.all(sent)) for part, sent in self._paired(asked)]))
 
-    def fill(self, run: Run, nodes: list[Node], rows: list[Row]) -> None:
+    def ask(self, run: Run, rows: Sequence[Row] = ()) -> list[Sent]:
+        """Ask for what is counted, of the whole list or of some parents."""
+        keys = [row[self.index] for row in rows]
+        return [run.ask(part.statement, part.selected, keys) for part in self.parts]
+
+    def fill(self, run: Run, nodes: list[Node], rows: list[Row], asked: list[Sent]) -> None:
         """Put the answer into every node."""
-        if not rows:
-            return
         index, key, make = self.index, self.key, self.make
-        keys = [row[index] for row in rows]
-        run.values[KEYS] = keys
-        found = [_by_parent(part, run) for part in self.parts]
-        for node, parent in zip(nodes, keys, strict=True):
-            node[key] = make([groups.get(parent, []) for groups in found])
+        found = [_by_parent(part, run.all(sent)) for part, sent in self._paired(asked)]
+        for node, row in zip(nodes, rows, strict=True):
+            node[key] = make([groups.get(row[index], []) for groups in found])
+
+    def _paired(self, asked: list[Sent]) -> Iterator[tuple[Part, Sent]]:
+        return zip(self.parts, asked, strict=True)
 
 
-def _by_parent(part: Part, run: Run) -> dict[int, list[Node]]:
-    rows = run.all(part.statement, part.selected)
+def _by_parent(part: Part, rows: list[Row]) -> dict[int, list[Node]]:
     groups: dict[int, list[Node]] = {}
     for row, node in zip(rows, part.build(rows), strict=True):
         groups.setdefault(row[0], []).append(node)
@@ -278,9 +309,13 @@ class Listed:
     limit: Any = None
     """Most rows, or the place-holder of that; None or less than none is no limit."""
 
-    def pieces(self, run: Run) -> Iterator[bytes]:
+    def ask(self, run: Run) -> list[Sent]:
+        """Ask for the rows."""
+        return [run.ask(self.statement, self.level.selected, is_long=True)]
+
+    def pieces(self, run: Run, asked: list[Sent]) -> Iterator[bytes]:
         """Give the answer piece by piece."""
-        cursor = run.stream(self.statement, self.level.selected)
+        (cursor,) = (run.open(sent) for sent in asked)
         before = b"["
         while rows := run.take(cursor, CHUNK, self.level.selected):
             yield before
@@ -298,7 +333,11 @@ class Constant:
     key: str
     answer: bytes
 
-    def pieces(self, _: Run) -> Iterator[bytes]:
+    def ask(self, _: Run) -> list[Sent]:
+        """Ask for nothing."""
+        return []
+
+    def pieces(self, _: Run, __: list[Sent]) -> Iterator[bytes]:
         """Give the answer."""
         yield self.answer
 
@@ -312,8 +351,10 @@ class Plan:
     def pieces(self, run: Run) -> Iterator[bytes]:
         """Give the answer piece by piece."""
         before = b'{"data":{'
-        for root in self.roots:
+        asked = [root.ask(run) for root in self.roots]
+        run.ahead(sent for statements in asked for sent in statements)
+        for root, statements in zip(self.roots, asked, strict=True):
             yield before + orjson.dumps(root.key) + b":"
-            yield from root.pieces(run)
+            yield from root.pieces(run, statements)
             before = b","
         yield b"}}" if self.roots else b'{"data":{}}'

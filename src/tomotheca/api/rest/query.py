@@ -15,7 +15,6 @@ from tomotheca.errors import QueryError
 from tomotheca.schema.core import is_matrix
 from tomotheca.schema.vocabulary import QUALITY
 from tomotheca.web.address import Address
-from tomotheca.web.filtering import WORDS
 from tomotheca.web.filters import Active, compose, registry
 from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.grammar import NONE
@@ -113,10 +112,7 @@ class Reader:
 
     @cached_property
     def _filters(self) -> Mapping[str, tuple[Filter, ...]]:
-        return {
-            kind: tuple(f for f in registry(self.names.schema, kind) if f.rows in {"", WORDS})
-            for kind in self.names.schema.kinds
-        }
+        return {kind: registry(self.names.schema, kind) for kind in self.names.schema.kinds}
 
     def read(self, kind: str, pairs: Pairs, controls: Sequence[str] = CONTROLS, base: Clause | None = None) -> Query:
         """Read all parameters.

@@ -76,6 +76,8 @@ A filter may nest {nesting} levels deep and follow {followed} relations in all.
 The part of a Browse address that filters works on the same kind here: `/api/v1/datasets?organism=Homo+sapiens&files=tomogram&voxel-spacing=<10`.
 Where a filter has the name of a field, the filter is meant; `field._eq` means the field. Repeated values are alternatives, but all of `files` must be
 there; `(none)` means that nothing is recorded. What belongs to the page (`page`, `per-page`) is refused.
+Below every table `API` leads to its list here; `Copy as Python` and `Copy as curl` write the call out, and read the table of the page where there
+is no such list.
 
 {filters}
 

@@ -191,7 +191,7 @@ def page_filter(names: Names, f: Filter) -> Json:
     if found := choices(names, f):
         one: Json = {"type": "string", "enum": list(found)}
     elif f.widget in {"range", "least"}:
-        counts = f.parameter == "runs" or names.schema.column(f.kind, f.column).type is int
+        counts = f.parameter == "runs" or (f.kind and names.schema.column(f.kind, f.column).type is int)
         one = COUNTS if counts else BOUNDS
     elif f.widget == "flag":
         one = FLAG

@@ -11,8 +11,9 @@ from tomotheca.errors import FormatError
 from tomotheca.formats.meshes import glb, hff, obj, stl, vtk
 from tomotheca.formats.meshes.glb import encode
 from tomotheca.formats.meshes.mesh import Mesh, checked
+from tomotheca.formats.meshes.placing import FEWEST, coarsened, placed
 
-__all__ = ["READERS", "Mesh", "checked", "encode", "read"]
+__all__ = ["FEWEST", "READERS", "Mesh", "checked", "coarsened", "encode", "placed", "read"]
 
 READERS: Mapping[str, Callable[..., Mesh]] = {"obj": obj.read, "stl": stl.read, "vtk": vtk.read, "glb": glb.read}
 """Readers by format, besides hff, which needs the name of a segment."""

@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 import struct
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from tomotheca.errors import FormatError
 from tomotheca.formats import direct
-from tomotheca.formats.files import Digest, Member, hash_into, write_all, writing
+from tomotheca.formats.files import Aside, Digest, Member, hash_into, write_all, writing
 from tomotheca.formats.mrc.header import (
     DTYPES,
     HEADER_BYTES,
@@ -130,6 +131,9 @@ class Writer:
 
     def __init__(self, path: Path, layout: Layout, *, rows: int = 0) -> None:
         self.path, self.layout = path, layout
+        self.aside: Aside = nullcontext
+        """Entered while voxels are on their way to the disk."""
+
         if layout.dtype.str[1:] not in MODES:
             raise FormatError(path, f"{layout.dtype} has no MRC mode: convert to {storable(layout.dtype)}.")
         self.stored = layout.dtype.newbyteorder(layout.byte_order)
@@ -154,7 +158,7 @@ class Writer:
             run, count = height * width * item, 1
         else:
             run, count = len(data), 1
-        with writing(self.path):
+        with writing(self.path), self.aside():
             for i in range(len(data) // run if run else 0):
                 z, y = planes.start + i // count, rows.start + i % count
                 at = self._offset + ((z * ny + y) * nx + columns.start) * item

@@ -20,6 +20,8 @@ import zarr
 from numcodecs.abc import Codec as Numcodec
 from zarr.abc.codec import BytesBytesCodec
 
+from tomotheca.formats import blosc
+
 SLACK = 1 << 20
 """Bytes that a chunk may have more, its frame included."""
 
@@ -157,6 +159,10 @@ def _claimed(size: int, limit: int) -> None:
 
 
 def _blosc(raw: memoryview, limit: int, _: Any) -> None:
+    """Compare the length that the header says with the bytes there are: the library believes it and reads beyond them."""
+    if len(raw) < blosc.HEADER.size or int.from_bytes(raw[12:16], "little") > len(raw):
+        message = "a chunk is cut short"
+        raise ValueError(message)
     _claimed(int.from_bytes(raw[4:8], "little"), limit)
 
 

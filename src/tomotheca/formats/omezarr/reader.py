@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -129,7 +130,7 @@ def read_level(path: Path, level: int) -> Array:
 
 
 def central_slab(path: Path, *, level: int = 0, depth: int = 40) -> npt.NDArray[np.float32]:
-    """Average the central planes along z, for a picture.
+    """Average the central planes along z, for a picture; every chunk is decoded once.
 
     Parameters
     ----------
@@ -150,9 +151,18 @@ def central_slab(path: Path, *, level: int = 0, depth: int = 40) -> npt.NDArray[
     first = (planes - thick) // 2
     total = np.zeros(array.shape[1:], np.float64)
     with reading(path, "has a level that cannot be read"):
-        for z in range(first, first + thick):
-            total += np.asarray(array[z])
+        for box in _pieces((first, 0, 0), (first + thick, *array.shape[1:]), array.chunks):
+            total[box[1:]] += np.asarray(array[box]).sum(axis=0, dtype=np.float64)
     return np.asarray(total / thick, np.float32)
+
+
+def _pieces(start: Triple, stop: Triple, chunks: Triple) -> Iterator[Box]:
+    """Cut a box where chunks begin; z, y, x."""
+    cuts = [
+        [slice(max(a, n), min(b, n + size)) for n in range(a // size * size, b, size)]
+        for a, b, size in zip(start, stop, chunks, strict=True)
+    ]
+    yield from itertools.product(*cuts)
 
 
 def _level(path: Path, level: int) -> tuple[Any, int]:

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from numcodecs.blosc import Blosc
 
 from tomotheca.errors import FormatError
 from tomotheca.formats.direct import write_whole
-from tomotheca.formats.files import Member, write_file, writing
+from tomotheca.formats.files import Aside, Member, write_file, writing
 from tomotheca.formats.omezarr.levels import BLOCK, Level, Triple, Vector, box_of, grid, plan_levels
 from tomotheca.formats.reduce import Method, coverage, finished, halve
 
@@ -88,6 +89,9 @@ class Writer:
         self._codec = codec(self.dtype)
         self._members: list[Member] = []
         self._put = put
+        self.aside: Aside = nullcontext
+        """Entered while a chunk is on its way to the disk."""
+
         if put is not None:
             return
         with writing(path):
@@ -114,7 +118,7 @@ class Writer:
             chunk[tuple(slice(0, n) for n in block.shape)] = block
         name = "/".join((level.path, *map(str, index)))
         encoded = self._codec.encode(chunk)
-        self._write(name, encoded, write_whole)
+        self._write(name, encoded, self._write_whole)
 
     def finish(
         self, name: str, method: Method, *, is_label: bool = False, labels: Sequence[int] = ()
@@ -148,8 +152,13 @@ class Writer:
         if self._put is None:
             self._members.append(write_file(self.path / name, data, name=name, write=write))
             return
-        self._put(name, data)
+        with self.aside() if write else nullcontext():
+            self._put(name, data)
         self._members.append(Member(name, len(data), hashlib.sha256(data).hexdigest()))
+
+    def _write_whole(self, path: Path, descriptor: int, data: memoryview) -> None:
+        with self.aside():
+            write_whole(path, descriptor, data)
 
     def stored_bytes(self, level: Level) -> int:
         """Bytes of the level's chunks on the disk so far."""

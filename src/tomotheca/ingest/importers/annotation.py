@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import FormatError
@@ -11,7 +11,7 @@ from tomotheca.formats import ndjson
 from tomotheca.formats.registry import FILTERED
 from tomotheca.ingest import archive
 from tomotheca.ingest.discover import Item, variables
-from tomotheca.ingest.importers import captions, masks, meshes
+from tomotheca.ingest.importers import atpoints, captions, masks, meshes
 from tomotheca.ingest.importers.captions import CaptionFile
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.importers.meshes import MeshFile
@@ -66,7 +66,7 @@ class AnnotationWork:
         made = [(shape, m) for shape in self.shapes if (m := _make(bench, shape)) is not None]
         if not made:
             return None
-        sources = hashed(dict.fromkeys(shape.source for shape, _ in made), past)
+        sources = hashed(dict.fromkeys(s for shape, _ in made for s in shape.sources), past)
         files = [_file(shape, key) for shape, _ in made for key in shape.keys]
         counts = [m.count for _, m in made if m.count is not None]
         document = {
@@ -119,7 +119,10 @@ def _points(bench: Bench, shape: ShapeWork, file: PointFile) -> ShapeMade | None
     rows, written = _rows(bench, shape, file, points)
     wanted = Shown(shape.shown, file, row_type)
     shown, more = show(bench.context, bench.past, bench.recipes, wanted, points)
-    return ShapeMade((rows, shown), written + more, count)
+    if not shape.shown_at_points:
+        return ShapeMade((rows, shown), written + more, count)
+    placed, most = atpoints.make(bench, shape.shown_at_points, file, points)
+    return ShapeMade((rows, shown, placed), written + more + most, count)
 
 
 def _rows(bench: Bench, shape: ShapeWork, file: PointFile, points: Points) -> tuple[Entry, int]:
@@ -162,7 +165,7 @@ class Annotations:
         if not kept_shapes:
             return None
         work = AnnotationWork(place.document(stem), metadata, self.run.deposition, aligned.key, kept_shapes)
-        inputs = tuple(dict.fromkeys(s.source for s in kept_shapes))
+        inputs = tuple(dict.fromkeys(i for s in kept_shapes for i in s.sources))
         said = f"run {self.run.name}, {self.spacing.spacing} Å, {metadata['annotation_ingest_id']}"
         outputs = tuple(k for s in kept_shapes for k in s.outputs)
         return Step("annotation", work.key, said, work, inputs, outputs, previous=self._numbers.document(natural))
@@ -197,8 +200,9 @@ class Annotations:
             return None
         made_from, keys = found
         shown = place.precomputed(stem, item.source.shape) if isinstance(made_from, PointFile | MeshFile) else ""
+        placed = place.precomputed(stem, layout.MESHES_AT_POINTS) if getattr(made_from, "mesh", None) else ""
         default, standard = finder.is_visualization_default, finder.is_portal_standard
-        return ShapeWork(item.source.shape, made_from, keys, default, standard, shown)
+        return ShapeWork(item.source.shape, made_from, keys, default, standard, shown, placed)
 
     def _found(self, setting: Setting) -> tuple[PointFile | Volume | MeshFile | CaptionFile, tuple[str, ...]] | None:
         """Look at the source of a shape; what to make it from, and the keys of its files."""
@@ -219,40 +223,43 @@ class Annotations:
 
     def _located(self, setting: Setting, shape: LocatedShape) -> PointFile | None:
         item = setting.item
-        source, wanted = self.run.scene.input(item.path), self._filter(item, shape.filter_value)
+        source, wanted = self.run.scene.input(item.path), self._filled(item, "filter_value", shape.filter_value)
         if source is None or wanted is None:
             return None
         if wanted and shape.file_format not in FILTERED:
             self.run.add("note", item, f"filter_value is not used: a file of {shape.file_format} is of one tomogram.")
             wanted = ""
         file = point_file(source, item.source.shape, shape, wanted, Frame(setting.spacing, setting.volume))
-        return file if self._check(item, file, setting.volume) else None
+        count = self._check(item, file, setting.volume)
+        path = self._filled(item, "mesh_source_path", getattr(shape, "mesh_source_path", None))
+        return replace(file, mesh=atpoints.plan(setting, path, count)) if count and path is not None else None
 
-    def _filter(self, item: Item, wanted: str | None) -> str | None:
+    def _filled(self, item: Item, name: str, text: str | None) -> str | None:
+        """Fill variables into a text of a shape; None, with a finding, where one is unknown."""
         try:
-            return fill(wanted or "", variables(item, self.run.scene.maps))
+            return fill(text or "", variables(item, self.run.scene.maps))
         except UnknownVariableError as unknown:
-            self.run.add("error", item, f"the variable {{{unknown.name}}} of filter_value is unknown.")
+            self.run.add("error", item, f"the variable {{{unknown.name}}} of {name} is unknown.")
             return None
 
-    def _check(self, item: Item, file: PointFile, volume: Triple | None) -> bool:
-        """Read the points once: none is a note, some outside of the volume a warning."""
+    def _check(self, item: Item, file: PointFile, volume: Triple | None) -> int:
+        """Read the points once and count them, 0 where they cannot be taken in: none is a note, some outside of the volume a warning."""
         try:
             points = file.read(memory=self.run.scene.memory)
         except FormatError as error:
             self.run.about("error", file.source.local, error.reason)
-            return False
+            return 0
         if not len(points):
             reason = (
                 f"no row of {file.filter_value} in {item.path}" if file.filter_value else f"{item.path} has no points"
             )
             self.run.add("note", item, f"{reason}: skipped.")
-            return False
+            return 0
         if item.source.shape == "OrientedPoint" and points.rotations is None:
             self.run.about(
                 "error", file.source.local, "has no angles: take it in as Point, or add the columns of angles."
             )
-            return False
+            return 0
         rows = outside(points.locations, volume).tolist() if volume else []
         if rows:
             x, y, z = points.locations[rows[0]]
@@ -264,7 +271,7 @@ class Annotations:
                 f"{file.source.local}{line}",
                 f"run {self.run.name}: {len(rows)} of {len(points)} points are outside the volume of {size} voxels, {where}; they are kept.",
             )
-        return True
+        return len(points)
 
     def _volume(self, aligned: Aligned) -> Triple | None:
         """Give the size of the volume: that of a planned tomogram, else of one in the archive; z, y, x."""

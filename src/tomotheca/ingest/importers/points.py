@@ -14,6 +14,7 @@ from tomotheca.ingest.language_shapes import LocatedShape, PointShape
 
 if TYPE_CHECKING:
     from tomotheca.ingest.headers import Triple
+    from tomotheca.ingest.importers.meshes import MeshFile
     from tomotheca.ingest.work import Input
 
 
@@ -45,10 +46,12 @@ class PointFile:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     filter_value: str = ""
     delimiter: str = ""
+    mesh: MeshFile | None = None
+    """A surface that the viewer shows at every point."""
 
     @property
     def recipe(self) -> list[Any]:
-        """What the points depend on besides the file."""
+        """What the points depend on besides the file; the mesh is not of them."""
         said = [self.shape, self.file_format, self.binning, self.order, self.origin, self.filter_value, self.delimiter]
         return [*said, self.frame.spacing, self.frame.shape]
 

@@ -35,15 +35,19 @@ class ShapeWork:
     shown: str = ""
     """Key of the folder that the viewer opens; empty where it opens one of the files, or nothing."""
 
+    shown_at_points: str = ""
+    """Key of the folder of meshes that the viewer opens beside points; empty where there are none."""
+
     @property
-    def source(self) -> Input:
-        """The file it is made from."""
-        return self.made_from.source
+    def sources(self) -> tuple[Input, ...]:
+        """The files it is made from."""
+        mesh = getattr(self.made_from, "mesh", None)
+        return (self.made_from.source, mesh.source) if mesh else (self.made_from.source,)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Keys of its files and of what the viewer opens."""
-        return (*self.keys, self.shown) if self.shown else self.keys
+        return (*self.keys, *(key for key in (self.shown, self.shown_at_points) if key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,9 @@ class Bench:
     past: Past
     recipes: Recipes
 
-    def known(self, key: str, recipe: str, source: Input) -> Entry | None:
-        """Give the entry of a file that an earlier ingest made of the same source in the same way."""
-        if not self.past.unchanged([source]) or self.past.provenance.get("recipes", {}).get(key) != recipe:
+    def known(self, key: str, recipe: str, *sources: Input) -> Entry | None:
+        """Give the entry of a file that an earlier ingest made of the same sources in the same way."""
+        if not self.past.unchanged(sources) or self.past.provenance.get("recipes", {}).get(key) != recipe:
             return None
         return self.past.entry(key)
 

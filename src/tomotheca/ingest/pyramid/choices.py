@@ -146,7 +146,7 @@ def plan_memory(source: Source, recipe: Recipe, levels: list[Level]) -> tuple[in
     deep, high, wide = chunks(recipe)
     item = max(source.dtype.itemsize, 4)
     chunk = 4 * deep * high * wide * item
-    wanted = recipe.workers or len(os.sched_getaffinity(0)) + 1
+    wanted = (recipe.workers or len(os.sched_getaffinity(0))) + 1
     workers = max(1, min(wanted, recipe.memory // 4 // chunk))
     width = wide
     room = recipe.memory // 2 - workers * chunk

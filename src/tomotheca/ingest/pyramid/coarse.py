@@ -50,6 +50,7 @@ class Coarse(Job):
     def __enter__(self) -> Self:
         self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="pyramid")
         self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.stored, in_place=True)
+        self.zarr.aside = self.turns.waiting
         return self
 
     def __exit__(self, *_: object) -> None:

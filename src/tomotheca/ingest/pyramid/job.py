@@ -2,7 +2,7 @@
 
 The volume is walked as a tree: a block of a coarse level is made from the eight blocks below it, down to tiles of level
 0 that are read with ``pread``. So at any time there are a few tiles and one block of each level in memory. One thread
-reads and makes coarser, the others measure, compress and write.
+reads and makes coarser, the others measure, compress and write; at most so many of them compute at once as the recipe has workers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import fields
 from functools import partial
 from typing import Any, Self
@@ -28,6 +29,7 @@ from tomotheca.formats.statistics import Moments, moments
 from tomotheca.ingest.pyramid import choices
 from tomotheca.ingest.pyramid.choices import TILES, Source
 from tomotheca.ingest.pyramid.recipe import METHODS, Conversion, LevelSize, Pyramid, Recipe, Statistics, Target
+from tomotheca.ingest.pyramid.turns import Turns
 
 SAMPLE = 2_000_000
 """Voxels, about, from which the percentiles are taken: every n-th along each axis."""
@@ -51,6 +53,7 @@ class Job:
         x, y, z = self.voxel_size
         self.levels = plan_levels(source.shape, (z, y, x), step=self.step, chunks=self.chunks)
         self.workers, self.widths = choices.plan_memory(source, recipe, self.levels)
+        self.turns = Turns(recipe.workers)
         self.stride = max(1, round((math.prod(source.shape) / SAMPLE) ** (1 / 3)))
         self._lock = threading.Lock()
         self._moments: list[tuple[tuple[int, int, int], Moments]] = []
@@ -64,6 +67,7 @@ class Job:
         whole_rows = self.widths[0] >= self.source.shape[2]
         self.mrc = mrc.Writer(self.target.mrc, self.layout, rows=self.chunks[1] if whole_rows else 0)
         self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.dtype)
+        self.mrc.aside = self.zarr.aside = self.turns.waiting
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,9 +77,8 @@ class Job:
     def run(self, progress: Callable[[int], None]) -> Conversion:
         """Walk the whole tree and finish both files."""
         total = self._walk(progress)
-        hashing = self.pool.submit(
-            partial(self.mrc.finish, total, twin=choices.twin(self.source, self.recipe, self.mrc))
-        )
+        finish = partial(self.mrc.finish, total, twin=choices.twin(self.source, self.recipe, self.mrc))
+        hashing = self.pool.submit(self.turns.call, finish)
         made = self._pyramid(total)
         if self.mrc.size >= LARGE:
             sync_tree(self.target.zarr)
@@ -85,10 +88,11 @@ class Job:
         """Read every voxel once and write every chunk; what is known of all voxels comes out."""
         self.progress = progress
         top = self.levels[-1]
-        for index in grid(top.shape, self._block(top)):
-            self._node(top, index)
-        while self._groups:
-            self._wait()
+        with self.turns.computing():
+            for index in grid(top.shape, self._block(top)):
+                self._node(top, index)
+            while self._groups:
+                self._wait()
         total = sum((moment for _, moment in sorted(self._moments, key=lambda item: item[0])), Moments())
         if total.skipped:
             text = f"{total.skipped} voxels are not finite; the statistics leave them out."
@@ -100,6 +104,10 @@ class Job:
 
     def _pyramid(self, total: Moments) -> Pyramid:
         """Finish the OME-Zarr directory and say what it is."""
+        with self.turns.computing():
+            return self._finished(total)
+
+    def _finished(self, total: Moments) -> Pyramid:
         stored = [self.zarr.stored_bytes(level) for level in self.levels]
         name = self.recipe.name or self.target.zarr.stem
         labels = tuple((np.flatnonzero(self._seen[1:]) + 1).tolist())
@@ -152,7 +160,8 @@ class Job:
             nbytes = math.prod(min(b, n) for b, n in zip(self._block(level), level.shape, strict=True))
             self._buffers.append(direct.buffer(nbytes * self.source.dtype.itemsize))
         self._buffers.rotate(1)
-        block = self.source.read(box, out=self._buffers[0])
+        with self.turns.waiting() if isinstance(self.source, mrc.Reader) else nullcontext():
+            block = self.source.read(box, out=self._buffers[0])
         block = choices.converted(block, self.source, self.recipe, self.dtype)
         self._store(level, box, block)
         self._submit(self._measure, box, block)
@@ -186,12 +195,13 @@ class Job:
         self.mrc.write(box, block)
 
     def _submit(self, function: Callable[..., None], *arguments: object) -> None:
-        self._groups[-1].append(self.pool.submit(function, *arguments))
+        self._groups[-1].append(self.pool.submit(self.turns.call, function, *arguments))
 
     def _wait(self) -> None:
         """Wait until everything that came out of the oldest tile is written; the first error is raised."""
-        for future in self._groups.popleft():
-            future.result()
+        with self.turns.waiting():
+            for future in self._groups.popleft():
+                future.result()
 
     def _block(self, level: Level) -> Triple:
         """Shape of the blocks in which a level is made: a chunk high and deep, several wide."""

@@ -43,7 +43,7 @@ class Recipe:
     """Bytes the whole process may use; about half of it is planned for."""
 
     workers: int | None = None
-    """Threads that compress; left out, one more than there are cores (some wait for the disk), within the memory."""
+    """Cores that are used at once; left out, as many as the machine gives. There is a thread more, as some wait for the disk."""
 
     chunks: Triple | None = None
     """Chunk shape ``(z, y, x)``, edges powers of 2; left out, 128 cubed, for tilt series (1, 1024, 1024)."""

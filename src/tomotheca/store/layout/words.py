@@ -20,6 +20,9 @@ PHOTO_SIZES = ("original", "snapshot", "thumbnail", "expanded")
 SHAPE_NAMES = {"SemanticSegmentationMask": "segmentationmask", "TriangularMeshGroup": "triangularmesh"}
 """Shapes whose files are not named after themselves in lower case."""
 
+MESHES_AT_POINTS = "OrientedMesh"
+"""In the name of the folder that the viewer opens: a surface at every oriented point."""
+
 SECTIONS = {"TiltSeries": "tiltseries", "Alignments": "alignment"}
 SPACED_SECTIONS = {"Tomograms": "tomogram", "Annotations": "annotation"}
 DOCUMENT_NAMES = {

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tomotheca.web import downloads, drawers, links, meta, orders, summaries
+from tomotheca.web import ascode, downloads, drawers, links, meta, orders, photos, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, held, matching
-from tomotheca.web.knowing import complete, completeness
+from tomotheca.web.filtering import OWN
+from tomotheca.web.knowing import complete, completeness, file_bytes
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages import datasettables, plaintables
 from tomotheca.web.pages.common import TABLE, identifier, over, unknown
@@ -44,7 +45,7 @@ RUN_COLUMNS = (
 RUN_SORTS: Mapping[str, orders.Key] = {
     "run-name": orders.column("name"), "quality": orders.mean("tiltseries", "tilt_series_quality", without=0), "tilt-series": orders.counted("tiltseries"),
     "tilt-range": orders.most("tiltseries", "tilt_range"), "tomograms": orders.counted("tomogram"), "voxel-spacing": orders.least("tomogram", "voxel_spacing"),
-    "annotations": orders.counted("annotation"), "objects": orders.distinct("annotation", "object_name"), "size": orders.size,
+    "annotations": orders.counted("annotation"), "objects": orders.distinct("annotation", "object_name"), "size": lambda scope: file_bytes(scope.masks),
     "completeness": lambda scope: completeness(scope.masks).astype(np.float64),
 }  # fmt: skip
 
@@ -138,10 +139,9 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
         asked.name("dataset", number),
         summaries.file_sizes(asked, "dataset_id", [number]).get(number, summaries.Bytes()),
     )
-    series = asked.portal.catalog.find("tiltseries", asked.viewer, where={"run": {"dataset_id": {"_eq": number}}})
     people, picture = (
         find_people(asked, "dataset", [number])[number],
-        summaries.pictures(asked, "dataset", [row], width=summaries.MIDDLE)[number],
+        photos.key_photo(asked, "dataset", row),
     )
     about = meta.describe(
         asked,
@@ -160,15 +160,16 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
     )
     if table.pager.past:
         return Moved(table.pager.past)
+    code = ascode.of_list(asked, "run", found.active, dataset_id=number) if tab == "runs" else ascode.of_table(asked)
     overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows if r.identifier))
     return DatasetPage(
         title=row["title"], description=row["description"][:300], crumbs=(Crumb(say("All datasets"), _back(asked, found)), Crumb(row["title"])),
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *PREFIXED, *found.parameters})), canonical=asked.origin + links.page("dataset", number),
         overlay=overlay, id=number, identifier=name, licence=row["licence"] or "", released=formats.date(row["release_date"]),
         modified=formats.date(row["last_modified_date"]), hidden=hidden_note(row),
-        picture=picture, about=about,
+        picture=picture, about=about, code=code,
         text=links.pieces(row["description"]), authors=people, publications=links.listed(row["dataset_publications"]),
-        databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, series),
+        databases=links.listed(row["related_database_entries"]), sample=_sample(asked, row), acquisition=_acquisition(asked, number),
         contents=_contents(asked, number), size=size.size, files=size.files, table=table, tab=tab, tabs=_tabs(asked, tab),
         panel=make_panel(Scope(asked.portal, "run", asked.viewer, asked.version, number), found, asked.address), side=asked.portal.settings.filter_side,
         deposition=_limited(asked, found), info=drawers.link(asked, "dataset"), cite=drawers.cite_link(asked, "dataset"), download=downloads.link(asked, "dataset", number),
@@ -214,7 +215,11 @@ def _limited(asked: Asked, found: Filtered) -> Crumb | None:
 
 
 def _back(asked: Asked, found: Filtered) -> str:
-    return str(asked.address.at("/browse-data/datasets").only({a.filter.parameter for a in found.active}))
+    return str(
+        asked.address.at("/browse-data/datasets").only(
+            {a.filter.parameter for a in found.active if a.filter.number not in OWN}
+        )
+    )
 
 
 def _sample(asked: Asked, row: Row) -> tuple[Field, ...]:
@@ -228,10 +233,19 @@ def _sample(asked: Asked, row: Row) -> tuple[Field, ...]:
     )
 
 
-def _acquisition(asked: Asked, series: Sequence[Row]) -> tuple[Field, ...]:
+ACQUIRED = (
+    "microscope_manufacturer", "microscope_model", "camera_manufacturer", "camera_model", "acceleration_voltage", "tilting_scheme",
+    "pixel_spacing", "total_flux",
+)  # fmt: skip
+"""What is told of a dataset's tilt series."""
+
+
+def _acquisition(asked: Asked, dataset: int) -> tuple[Field, ...]:
     """Give what all tilt series share, or how it varies."""
+    series = summaries.group(asked, "tiltseries", "_owner", [dataset], *ACQUIRED, ("min", "id"))
     if not series:
         return ()
+    series.sort(key=lambda s: s["min_id"])
     spans = {"pixel_spacing": "Å/px", "total_flux": "e⁻/Å²"}
     lines = [
         field("Microscope", _together(f"{s['microscope_manufacturer']} {s['microscope_model']}" for s in series)),

@@ -14,7 +14,18 @@ from tomotheca.web.facets import Scope, carried
 from tomotheca.web.page import Crumb
 from tomotheca.web.pages.plaintables import PARAMETERS, Cells, PlainRow, of_schema, plain_row
 from tomotheca.web.recordparts import to
-from tomotheca.web.tables import Column, Order, Table, heads, make_pager, page_number, page_size, read_order, slice_page
+from tomotheca.web.tables import (
+    Column,
+    Order,
+    Table,
+    heads,
+    make_pager,
+    natural,
+    page_number,
+    page_size,
+    read_order,
+    slice_page,
+)
 from tomotheca.web.values import plain
 from tomotheca.web.words import say
 
@@ -43,9 +54,9 @@ KINDS: Mapping[str, Kind] = {
 }  # fmt: skip
 """By value of the parameter `deposition-tab`."""
 
-GROUPINGS = {"": "None", "deposited_location": "Deposited location", "organism": "Organism"}
-GROUPS_PER_PAGE = 10
-ITEMS_PER_PAGE = 5
+LOCATION = "deposited_location"
+GROUPINGS = {"": "None", LOCATION: "Deposited location", "organism": "Organism"}
+GROUPS_PER_PAGE, RUNS_PER_PAGE, ITEMS_PER_PAGE = 10, 5, 5
 CHUNK = 500
 """Rows that are read at a time for a table to take away."""
 
@@ -66,7 +77,10 @@ class Group:
     previous: str
     next: str
     place: str
-    """Which of the items these are, where not all are here."""
+    """Which of the items, or runs, these are, where not all are here."""
+
+    parts: tuple[Group, ...] = ()
+    """The runs that the items lie in, where the data are grouped by place; the items are theirs then."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,8 @@ class Items:
     asked: Asked
     tab: str
     ids: NDArray[np.int64]
+    nested: bool = False
+    """Whether each run has rows of its own, which need not name it then."""
 
     @property
     def kind(self) -> Kind:
@@ -116,7 +132,7 @@ class Items:
     def cells(self, runs: Mapping[int, Row]) -> Cells:
         """Give the columns: fields of the schema, then where an item lies."""
         made = list(of_schema(self.asked, self.kind.kind, self.kind.names))
-        if self.kind.kind != "dataset":
+        if self.kind.kind != "dataset" and not self.nested:
             made.append((Column("Run", "run"), lambda _, r: plain(runs[r["run_id"]]["name"], href=links.page("run", r["run_id"])), lambda r: r["run_id"]))  # fmt: skip
             made.append((Column("Dataset", "dataset"), lambda a, r: to(a, "dataset", runs[r["run_id"]]["dataset_id"]), lambda r: r["run_id"]))  # fmt: skip
         return made
@@ -199,6 +215,7 @@ def deposited(asked: Asked, deposition: int, counts: Mapping[str, int]) -> Depos
         if counts[k.kind]
     )
     ways = tuple(Crumb(say(text), "" if name == grouping else str(address.set({"group-by": name or None}))) for name, text in GROUPINGS.items())  # fmt: skip
+    found = replace(found, nested=grouping == LOCATION and found.kind.kind != "dataset")
     columns, order = found.columns(), found.order()
     labels = tuple(c.label for c in columns)
     if grouping:
@@ -211,44 +228,86 @@ def deposited(asked: Asked, deposition: int, counts: Mapping[str, int]) -> Depos
     return Deposited(tabs, found.tab, ways, grouping, table, labels, (), None)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A group before its items are read."""
+
+    head: tuple[str, str, str]
+    count: int
+    ids: tuple[int, ...] = ()
+    parts: tuple[_Place, ...] = ()
+    way: tuple[str, str, str] = ("", "", "")
+    """Addresses of the page before and the page after, and which part this is."""
+
+    @property
+    def every(self) -> tuple[int, ...]:
+        """Identifiers of all items that are shown."""
+        return (*self.ids, *(i for part in self.parts for i in part.ids))
+
+    def drawn(self, rows: Mapping[int, PlainRow]) -> Group:
+        """Put the rows in."""
+        parts = tuple(part.drawn(rows) for part in self.parts)
+        return Group(*self.head, self.count, tuple(rows[i] for i in self.ids), *self.way, parts)
+
+
 def _groups(found: Items, grouping: str) -> tuple[tuple[Group, ...], Pager]:
     """Give one page of groups, the largest first."""
     asked, world = found.asked, found.scope.masks.world
     dataset = found.datasets()
     organism = world.column("dataset", "organism_name")
-    codes = dataset if grouping == "deposited_location" else organism.codes[dataset].astype(np.int64)
+    codes = dataset if grouping == LOCATION else organism.codes[dataset].astype(np.int64)
     numbers, counts = np.unique(codes, return_counts=True)
     ranked = [int(n) for n in numbers[np.argsort(-counts, kind="stable")]]
     pages = max(1, -(-len(ranked) // GROUPS_PER_PAGE))
     page = min(page_number(asked.address, "groups"), pages)
     shown = ranked[(page - 1) * GROUPS_PER_PAGE : page * GROUPS_PER_PAGE]
-    if grouping == "deposited_location":
+    if grouping == LOCATION:
         ids = [int(world.ids("dataset")[n]) for n in shown]
         rows = summaries.by_id(summaries.find_in_order(asked, "dataset", ids))
         heads_of = [(rows[i]["title"], links.page("dataset", i), asked.name("dataset", i)) for i in ids]
     else:
         heads_of = [(organism.values[n] or say("Organism not recorded"), "", "") for n in shown]
-    groups = tuple(_group(found, found.ids[codes == n], n, head) for n, head in zip(shown, heads_of, strict=True))
-    return groups, _pager(asked, page, pages)
+    make = _in_runs if found.nested else _together
+    places = [make(found, found.ids[codes == n], f"group-{n}", head) for n, head in zip(shown, heads_of, strict=True)]
+    wanted = [i for place in places for i in place.every]
+    drawn = dict(zip(wanted, found.drawn(wanted), strict=True))
+    return tuple(place.drawn(drawn) for place in places), _pager(asked, page, pages)
 
 
-def _group(found: Items, ids: NDArray[np.int64], number: int, head: tuple[str, str, str]) -> Group:
+def _together(found: Items, ids: NDArray[np.int64], name: str, head: tuple[str, str, str]) -> _Place:
     """Give one page of the items of a group."""
-    address, name = found.asked.address, f"group-{number}"
-    pages = max(1, -(-len(ids) // ITEMS_PER_PAGE))
+    part, way = _page(found, name, len(ids), ITEMS_PER_PAGE)
+    return _Place(head, len(ids), tuple(found.sorted(ids)[part]), way=way)
+
+
+def _in_runs(found: Items, ids: NDArray[np.int64], name: str, head: tuple[str, str, str]) -> _Place:
+    """Give one page of the runs of a dataset, in the natural order of their names, each with one page of its items."""
+    asked, world = found.asked, found.scope.masks.world
+    owners = world.numbers(found.kind.kind, "run_id")[np.searchsorted(world.ids(found.kind.kind), ids)]
+    runs = np.unique(owners)
+    coded = world.column("run", "name")
+    named = zip(runs.tolist(), coded.codes[np.searchsorted(world.ids("run"), runs)].tolist(), strict=True)
+    ranked = sorted(((coded.values[code], run) for run, code in named), key=lambda found: (natural(found[0]), found[1]))
+    part, way = _page(found, name, len(ranked), RUNS_PER_PAGE)
+    parts = tuple(
+        _together(found, ids[owners == run], f"run-{run}", (text, links.page("run", run), asked.name("run", run)))
+        for text, run in ranked[part]
+    )
+    return _Place(head, len(ids), parts=parts, way=way)
+
+
+def _page(found: Items, name: str, amount: int, size: int) -> tuple[slice, tuple[str, str, str]]:
+    """Give the part of a group that the address asks for, and the way to the others."""
+    address = found.asked.address
+    pages = max(1, -(-amount // size))
     page = min(page_number(address, name), pages)
-    begin = (page - 1) * ITEMS_PER_PAGE
-    rows = found.drawn(found.sorted(ids)[begin : begin + ITEMS_PER_PAGE])
+    begin, end = (page - 1) * size, min(page * size, amount)
 
     def link(wanted: int) -> str:
         return str(address.set({f"{name}-page": wanted if wanted > 1 else None})) if 1 <= wanted <= pages else ""
 
-    place = (
-        say("{} to {} of {}", formats.count(begin + 1), formats.count(begin + len(rows)), formats.count(len(ids)))
-        if pages > 1
-        else ""
-    )
-    return Group(*head, len(ids), rows, link(page - 1), link(page + 1), place)
+    shown = (formats.count(begin + 1), formats.count(end), formats.count(amount))
+    return slice(begin, end), (link(page - 1), link(page + 1), say("{} to {} of {}", *shown) if pages > 1 else "")
 
 
 def _pager(asked: Asked, page: int, pages: int) -> Pager:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tomotheca.web import downloads, drawers, links, meta, methods, summaries
+from tomotheca.web import ascode, downloads, drawers, links, meta, methods, photos, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import Content
+from tomotheca.web.pages.deposited import KINDS as BROUGHT
 from tomotheca.web.pages.deposited import KNOWN, Deposited, chosen, deposited
 from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.people import People, find_people
@@ -30,7 +31,7 @@ NOUNS = {
 }
 
 
-GROUP_PAGE = re.compile(r"group-\d{1,9}-page")
+GROUP_PAGE = re.compile(r"(group|run)-\d{1,9}-page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
         return Moved(found.table.pager.past)
     people, picture = (
         find_people(asked, "deposition", [number])[number],
-        summaries.pictures(asked, "deposition", [row], width=summaries.MIDDLE)[number],
+        photos.key_photo(asked, "deposition", row),
     )
     about = meta.describe(
         asked,
@@ -101,12 +102,16 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
         title=row["title"], description=row["description"][:300], crumbs=(Crumb(say("All depositions"), "/browse-data/depositions"), Crumb(row["title"])),
         ignored=(*ignored, *_unknown(asked)), overlay=overlay, canonical=asked.origin + links.page("deposition", number), id=number, identifier=name,
         licence=row["licence"] or "", deposited=formats.date(row["deposition_date"]), released=formats.date(row["release_date"]), modified=formats.date(row["last_modified_date"]),
-        hidden=hidden_note(row), picture=picture, about=about,
+        hidden=hidden_note(row), picture=picture, about=about, code=_code(asked, found, number),
         text=links.pieces(row["description"]), authors=people, publications=links.listed(row["deposition_publications"]),
         databases=links.listed(row["related_database_entries"]), types=tuple(label("deposition_types_enum", t["type"]) for t in types),
         contents=tuple(Content(NOUNS[k], formats.count(n), amount=n) for k, n in counts.items() if n), methods=_methods(asked, number), data=found, runs=sum(map(len, runs.values())),
         info=drawers.link(asked, "deposition"), cite=drawers.cite_link(asked, "deposition"), download=downloads.link(asked, "deposition", number),
     )  # fmt: skip
+
+
+def _code(asked: Asked, found: Deposited | None, number: int) -> ascode.Code | None:
+    return ascode.of_list(asked, BROUGHT[found.tab].kind, deposition_id=number) if found else None
 
 
 def rows(asked: Asked) -> Iterator[Row] | Moved:

@@ -91,13 +91,14 @@ def _leaf(asked: Asked, kind: str, row: Row) -> Leaf:
     title = f"{say(entity.title)} {name}: {drawers.heading(kind, row)}"
     description = say("{} {} of run {}, {}", say(entity.title), name, run["name"], dataset["title"])[:300]
     parameters = (*(leaftables.PARAMETERS if made else ()), *(previews.PARAMETERS if preview else ()))
+    parts = (*leafparts.first_sections(asked, kind, row), *record(asked, kind, row))
     return Leaf(
         title=title, description=description, about=_about(asked, kind, row, ((title, description), run, dataset, picture)),
         crumbs=(Crumb(say("All datasets"), "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", steps[1].href), steps[0], Crumb(name)),
         ignored=(*overlay[1], *unknown(asked.address, parameters), *(preview.ignored if preview else ())), overlay=overlay[0],
-        canonical=asked.origin + links.page(kind, row["id"]), kind=entity.title, id=row["id"], identifier=name, heading=drawers.heading(kind, row), badges=_badges(kind, row),
+        canonical=asked.origin + links.page(kind, row["id"]), kind=entity.title, id=row["id"], identifier=name, heading=drawers.heading(kind, row), badges=(*_badges(kind, row), *leafparts.problems(parts)),
         preview=preview, shots=shots, picture=picture if preview is None and not shots else summaries.Picture("", ""), lineage=leafparts.lineage(asked, kind, row),
-        sections=(*leafparts.first_sections(asked, kind, row), *record(asked, kind, row)),
+        sections=parts,
         table=leaftables.table(asked, made) if made and made.rows else None, table_note=_note(kind, made), exports=_exports(kind, row, made),
         view=_view(asked, kind, row), view_text=say("View this annotation alone") if kind == "annotation" else say("View tomogram"),
         download=downloads.link(asked, kind, row["id"]) if kind in downloads.OFFERS else "", cite=drawers.cite_link(asked, kind, row["id"]), run=steps[0], dataset=steps[1],
@@ -119,6 +120,8 @@ def _badges(kind: str, row: Row) -> tuple[Badge, ...]:
             return (formats.quality(row["tilt_series_quality"]),)
         case "tomogram":
             return tuple(badge for name, badge in leafparts.BADGES.items() if row[name])
+        case "alignment" if row["is_portal_standard"]:
+            return (leafparts.CANONICAL,)
         case "annotation" if row["ground_truth_status"]:
             return (formats.GROUND_TRUTH,)
     return ()

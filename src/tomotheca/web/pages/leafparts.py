@@ -10,8 +10,10 @@ from tomotheca.web import links, previews, summaries
 from tomotheca.web.format import Badge
 from tomotheca.web.page import Asked, Crumb
 from tomotheca.web.pages.leaftables import first_points
+from tomotheca.web.pages.leftout import left_out
 from tomotheca.web.placed import DRAWABLE, Placed, placed
-from tomotheca.web.recordparts import to
+from tomotheca.web.recordparts import FILES, to
+from tomotheca.web.standing import DAMAGED
 from tomotheca.web.values import MISSING, NONE, Grid, Section, Value, field, plain
 from tomotheca.web.words import label, say
 
@@ -24,6 +26,8 @@ BADGES = {
     "is_author_submitted": Badge("Author submitted", "plain", "Submitted by the dataset's authors."),
     "is_visualization_default": Badge("Default in viewer", "plain", "The viewer opens this tomogram of the run."),
 }
+CANONICAL = Badge("Canonical", "plain", "The alignment of the portal's standard tomograms.")
+PROBLEM = Badge("File problem", DAMAGED, "A file is missing or damaged; the table of files says which.")
 POINTED = DRAWABLE["ndjson"]
 
 
@@ -109,6 +113,13 @@ def lineage(asked: Asked, kind: str, row: Row) -> tuple[Crumb, ...]:
         else Crumb(say("Alignment: not recorded"))
     )
     return (*steps, Crumb(say("Tomogram {}", asked.name("tomogram", row["id"]))))
+
+
+def problems(parts: Sequence[Section]) -> tuple[Badge, ...]:
+    """Say so at the head of a page if a file of the record is missing or damaged."""
+    files = [row for s in parts if s.name == FILES and s.grid for row in s.grid.rows]
+    bad = any(v.badge is not None and v.badge.tone == DAMAGED for row in files for v in row)
+    return (PROBLEM,) if bad else ()
 
 
 def first_sections(asked: Asked, kind: str, row: Row) -> tuple[Section, ...]:
@@ -205,4 +216,6 @@ def _alignments(asked: Asked, series: Row) -> Section:
         "alignment", asked.viewer, where={"tiltseries_id": {"_eq": series["id"]}}, order=[("id", "asc")]
     )
     shown = [to(asked, "alignment", a["id"], label("alignment_type_enum", a["alignment_type"] or "")) for a in found]
-    return Section("Alignments", (field("Alignments", shown or NONE),))
+    known = left_out(asked, series["run_id"], found).get(series["id"])
+    words = MISSING if known is None else plain(known.words) if known.sections else NONE
+    return Section("Alignments", (field("Alignments", shown or NONE), field("Sections left out", words)))

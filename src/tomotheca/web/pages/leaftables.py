@@ -12,6 +12,7 @@ import orjson
 
 from tomotheca.errors import TomothecaError
 from tomotheca.web import format as formats
+from tomotheca.web.pages.leftout import first_alignment, marked
 from tomotheca.web.summaries import by_id, key_of
 from tomotheca.web.tables import Column, Table, heads, make_pager, rank, read_order, slice_page
 from tomotheca.web.values import Value, plain, value_of
@@ -92,6 +93,7 @@ def series_sections(asked: Asked, series: Row) -> Cells:
     )
     frames = by_id(catalog.find("frame", asked.viewer, where={"run_id": {"_eq": series["run_id"]}})) if sections else {}
     aligned = _aligned(asked, series) if sections else {}
+    sections = marked(sections, aligned)
     rows = [
         {"per_section_parameters": s, "frame": frames.get(s["frame_id"]), "per_section_alignment_parameters": aligned.get(s["z_index"])}
         for s in sections
@@ -102,7 +104,7 @@ def series_sections(asked: Asked, series: Row) -> Cells:
     return _joined("Sections", columns, rows)
 
 
-FIRST = ("z_index", "acquisition_order", "raw_angle", "exposure_dose", "accumulated_dose")
+FIRST = ("z_index", "acquisition_order", "raw_angle", "excluded", "exposure_dose", "accumulated_dose")
 """What identifies a section stands before what was measured on it."""
 
 
@@ -110,9 +112,9 @@ def _aligned(asked: Asked, series: Row) -> dict[int, Row]:
     """Give the shifts and rotations of each section by the first alignment of the series, the portal's standard before others."""
     catalog = asked.portal.catalog
     found = catalog.find("alignment", asked.viewer, where={"tiltseries_id": {"_eq": series["id"]}})
-    if not found:
+    first = first_alignment(found)
+    if first is None:
         return {}
-    first = min(found, key=lambda a: (not a["is_portal_standard"], a["id"]))
     rows = catalog.find("per_section_alignment_parameters", asked.viewer, where={"alignment_id": {"_eq": first["id"]}})
     return {r["z_index"]: r for r in rows}
 

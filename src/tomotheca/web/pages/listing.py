@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar
 
-from tomotheca.web import drawers, orders
+from tomotheca.web import ascode, drawers, orders
 from tomotheca.web import format as formats
 from tomotheca.web.facets import Scope, matching
+from tomotheca.web.filtering import OWN
 from tomotheca.web.filters import Active, registry
 from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import TABLE, over, unknown
@@ -119,7 +120,8 @@ def page(asked: Asked, kind: Kind[R]) -> BrowsePage[R] | Moved:
     )  # fmt: skip
     frame = _frame(asked, kind.noun, found)
     frame["overlay"] = drawers.beside(asked, frame["overlay"], (asked.name(kind.kind, i) for i in found.ids))
-    return BrowsePage(listing=_listing(asked, kind.kind, found), **frame, table=table)
+    code = ascode.of_list(asked, kind.kind, found.found.active)
+    return BrowsePage(listing=_listing(asked, kind.kind, found), **frame, table=table, code=code)
 
 
 def rows(asked: Asked, kind: Kind[R]) -> Iterator[R]:
@@ -154,7 +156,7 @@ def tabs_of(asked: Asked, current: str, shown: int) -> tuple[Crumb, ...]:
             found.append(Crumb(f"{say(text)} {formats.count(shown)}", ""))
             continue
         listing = "annotation" if kind == "object" else kind
-        kept = asked.address.at(path).only({f.parameter for f in registry(schema, listing)})
+        kept = asked.address.at(path).only({f.parameter for f in registry(schema, listing) if f.number not in OWN})
         number = ""
         if kind != "object":
             scope = Scope(asked.portal, kind, asked.viewer, asked.version)

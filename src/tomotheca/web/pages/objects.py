@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tomotheca.web import ascode, links
 from tomotheca.web import format as formats
-from tomotheca.web import links
 from tomotheca.web.address import Address
 from tomotheca.web.facets import Scope, carried
 from tomotheca.web.page import Asked, Crumb, Moved
@@ -134,7 +134,7 @@ def objects(asked: Asked) -> BrowseObjects | Moved:
     return BrowseObjects(
         title=say("Browse objects"), description=say("{} annotated objects.", formats.count(len(counted))), crumbs=(Crumb(say("Home"), "/"), Crumb(say("All objects"))), overlay=overlay,
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})), noindex=bool(asked.address.pairs), canonical=asked.origin + PATH,
-        listing=_listing(asked, panel, len(counted), total), table=table,
+        listing=_listing(asked, panel, len(counted), total), table=table, code=ascode.of_table(asked),
     )  # fmt: skip
 
 

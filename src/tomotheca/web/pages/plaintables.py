@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.web import downloads, drawers, links, summaries
@@ -24,6 +24,7 @@ class Actions:
     info: str = ""
     view: str = ""
     download: str = ""
+    slices: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class PlainRow:
     href: str
     cells: tuple[Value, ...]
     actions: Actions
+    picture: summaries.Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,10 @@ Cells = Sequence[tuple[Column, Callable[["Asked", "Row"], Value], Callable[["Row
 """Of each column: its head, what is shown of a row, and what it is sorted by."""
 
 
+Pictures = Callable[[Sequence["Row"]], Mapping[int, summaries.Picture]]
+"""Gives the pictures of the rows of a page by identifier."""
+
+
 def of_schema(asked: Asked, kind: str, names: Sequence[str]) -> Cells:
     """Give columns of a table straight from columns of the schema."""
     made = []
@@ -104,10 +110,11 @@ def of_schema(asked: Asked, kind: str, names: Sequence[str]) -> Cells:
     return made
 
 
-def plain_table(asked: Asked, tab: Tab, rows: Sequence[Row], cells: Cells) -> Made:
-    """Make a table of plain cells."""
+def plain_table(asked: Asked, tab: Tab, rows: Sequence[Row], cells: Cells, pictures: Pictures | None = None) -> Made:
+    """Make a table of plain cells, with a picture before each row where there are pictures."""
     own = tab.kind in links.PATHS
     columns = (
+        *((Column("Preview", style="preview"),) if pictures else ()),
         *((Column(tab.noun, "id", style="name"),) if own else ()),
         *(c for c, _, _ in cells),
         *((Column("", style="actions"),) if own else ()),
@@ -115,7 +122,11 @@ def plain_table(asked: Asked, tab: Tab, rows: Sequence[Row], cells: Cells) -> Ma
     sortable = [{"id": r["id"], "row": r} | {c.key: key(r) for c, _, key in cells} for r in rows]
 
     def draw(page: Sequence[Any], _: Order) -> list[PlainRow]:
-        return [plain_row(asked, tab.kind, r["row"], cells) for r in page]
+        drawn = [plain_row(asked, tab.kind, r["row"], cells) for r in page]
+        if pictures is None:
+            return drawn
+        shown = pictures([r["row"] for r in page])
+        return [replace(row, picture=shown[r["id"]]) for row, r in zip(drawn, page, strict=True)]
 
     return Made(tab, columns, sortable, draw)
 

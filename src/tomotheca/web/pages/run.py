@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.web import downloads, drawers, links, meta, previews, summaries
+from tomotheca.web import ascode, downloads, drawers, links, meta, previews, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.filters import compose
 from tomotheca.web.filterset import DATA_TYPES
@@ -17,6 +17,7 @@ from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages import plaintables, runparts
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.pages.dataset import CONTENTS, Content
+from tomotheca.web.pages.leftout import left_out
 from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.panel import filtered
 from tomotheca.web.people import find_people
@@ -44,6 +45,9 @@ KINDS = {
     "frames": "frame",
     "files": "file",
 }
+FILTERED = frozenset({"annotations", "tomograms"})
+"""Tabs that filters narrow."""
+
 TITLES = {
     "annotations": "Annotations",
     "tomograms": "Tomograms",
@@ -76,6 +80,8 @@ class SeriesSummary:
     scheme: str
     pixel: str
     dose: str
+    left_out: str
+    """Sections that were left out of the reconstruction, by angle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,9 @@ class RunPage(Context):
     identifier: str
     dataset: Crumb
     dataset_identifier: str
-    dates: str
+    released: str
+    """Day on which the dataset was released; a run has none of its own."""
+
     hidden: str
     picture: summaries.Picture
     preview: previews.Preview | None
@@ -125,6 +133,12 @@ class RunPage(Context):
     attached: tuple[links.Piece, ...]
     """Gain references and mdoc files."""
 
+    present: tuple[links.Piece, ...]
+    """Objects that the filters ask for and that are in the run, where none of them is annotated."""
+
+    everything: str
+    """Address without the filters of the open tab, where they leave nothing."""
+
 
 def run(asked: Asked) -> RunPage | Moved:
     """Make the page of a run."""
@@ -144,6 +158,8 @@ def run(asked: Asked) -> RunPage | Moved:
     sizes = summaries.file_roles(asked, "run_id", [number]).get(number, {})
     around = _neighbours(asked, row)
     made, misread = _made(asked, number, tab, things)
+    narrowed = filtered(KINDS[tab], asked.address, asked.portal.catalog.schema).active if tab in FILTERED else ()
+    code = ascode.of_table(asked) if tab == "files" else ascode.of_list(asked, KINDS[tab], narrowed, run_id=number)
     table = plaintables.table(asked, made)
     if table.pager.past:
         return Moved(table.pager.past)
@@ -165,8 +181,8 @@ def run(asked: Asked) -> RunPage | Moved:
         crumbs=(Crumb(say("All datasets"), "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", home), Crumb(f"{asked.name('run', number)} {row['name']}")),
         ignored=(*ignored, *misread, *unknown(asked.address, _known(tab, asked) | set(previews.PARAMETERS)), *(preview.ignored if preview else ())), canonical=asked.origin + links.page("run", number), overlay=overlay, id=number,
         identifier=asked.name("run", number), dataset=Crumb(dataset["title"], home), dataset_identifier=asked.name("dataset", dataset["id"]),
-        dates=say("Dataset released {}", formats.date(dataset["release_date"])), hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture),
-        quality=formats.run_quality([s["tilt_series_quality"] for s in things["tiltseries"]]), series=tuple(_series(asked, s) for s in things["tiltseries"]),
+        released=formats.date(dataset["release_date"]), hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture), code=code,
+        quality=formats.run_quality([s["tilt_series_quality"] for s in things["tiltseries"]]), series=_series(asked, number, things),
         voxels=tuple(formats.quantity(v, "Å") for v in sorted({t["voxel_spacing"] for t in things["tomogram"]})),
         processing=tuple(dict.fromkeys(label("tomogram_processing_enum", t["processing"]) for t in things["tomogram"])),
         objects=_objects(things), contents=_contents(asked, number, things, sizes), notes=_notes(things),
@@ -175,6 +191,8 @@ def run(asked: Asked) -> RunPage | Moved:
         previous=around[0], next=around[1], tabs=_tabs(asked, number, things, sizes), tab=tab, table=table,
         total=len(things.get(KINDS[tab], ())) or table.total, complete=complete(asked.portal.catalog.masks(asked.viewer, asked.version), [number])[number],
         attached=runparts.attached(asked, number) if tab == "frames" else (),
+        present=runparts.present(asked, number, narrowed) if not table.rows else (),
+        everything=str(asked.address.without([a.filter.parameter for a in narrowed])) if narrowed and not table.rows else "",
     )  # fmt: skip
 
 
@@ -243,11 +261,17 @@ def _neighbours(asked: Asked, row: Row) -> tuple[Crumb | None, Crumb | None]:
     return crumbs[place - 1] if place else None, crumbs[place + 1] if place + 1 < len(crumbs) else None
 
 
-def _series(asked: Asked, s: Row) -> SeriesSummary:
+def _series(asked: Asked, number: int, things: Mapping[str, Sequence[Row]]) -> tuple[SeriesSummary, ...]:
+    found = left_out(asked, number, things["alignment"]) if things["tiltseries"] else {}
+    words = {i: known.words for i, known in found.items()}
+    return tuple(_one_series(asked, s, words.get(s["id"], say(formats.NOT_RECORDED))) for s in things["tiltseries"])
+
+
+def _one_series(asked: Asked, s: Row, left_out: str) -> SeriesSummary:
     return SeriesSummary(
         asked.name("tiltseries", s["id"]), links.page("tiltseries", s["id"]), drawers.link(asked, "tiltseries", s["id"]), formats.quality(s["tilt_series_quality"]),
         formats.tilt_range(s["tilt_range"], s["tilt_min"], s["tilt_max"]), formats.quantity(s["tilt_step"], "°"), s["tilting_scheme"],
-        formats.quantity(s["pixel_spacing"], "Å/px"), formats.quantity(s["total_flux"], "e⁻/Å²"),
+        formats.quantity(s["pixel_spacing"], "Å/px"), formats.quantity(s["total_flux"], "e⁻/Å²"), left_out,
     )  # fmt: skip
 
 
@@ -343,7 +367,7 @@ def _made(
 ) -> tuple[plaintables.Made, tuple[str, ...]]:
     """Make the table of the open tab; filters of the address narrow it where the tab has them."""
     kind = KINDS[tab]
-    if kind not in {"annotation", "tomogram"}:
+    if tab not in FILTERED:
         return runparts.MAKERS[tab](asked, number, things.get(kind, ())), ()
     found = filtered(kind, asked.address, asked.portal.catalog.schema)
     rows = things[kind]

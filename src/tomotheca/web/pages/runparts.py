@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tomotheca.web import format as formats
-from tomotheca.web import links, summaries
+from tomotheca.web import links, previews, summaries
 from tomotheca.web.pages import runtables
 from tomotheca.web.pages.plaintables import Cells, Made, Tab, of_schema, plain_table
 from tomotheca.web.recordparts import to
+from tomotheca.web.standing import Standing
 from tomotheca.web.tables import Column
 from tomotheca.web.values import MISSING, Value, plain
 from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
+    from tomotheca.web.filters import Active
     from tomotheca.web.page import Asked
 
 SERIES_TAB = Tab("tiltseries", "Tilt series", "tiltseries", (("id", False),))
@@ -84,7 +86,7 @@ def tilt_series(asked: Asked, run: int, found: Sequence[Row]) -> Made:
         (Column("Best resolution", "best-resolution", numeric=True), best, lambda r: r["min_max_resolution"]),
         number_cell("Alignments", "alignments", aligned), size_cell(),
     ]  # fmt: skip
-    return plain_table(asked, SERIES_TAB, rows, cells)
+    return plain_table(asked, SERIES_TAB, rows, cells, lambda page: previews.of_rows(asked, page))
 
 
 def alignments(asked: Asked, run: int, found: Sequence[Row]) -> Made:
@@ -149,6 +151,18 @@ def attached(asked: Asked, run: int) -> tuple[links.Piece, ...]:
     return tuple(links.Piece(key.rpartition("/")[2], f"/files/{key}") for key in keys if key)
 
 
+def present(asked: Asked, run: int, active: Sequence[Active]) -> tuple[links.Piece, ...]:
+    """Give the objects that filters ask for and that the authors say are in a run."""
+    wanted = [a.filter.clause(a.values) for a in active if a.filter.identified]
+    if not wanted:
+        return ()
+    found = asked.portal.catalog.find(
+        "identified_object", asked.viewer, where={"_and": [{"run_id": {"_eq": run}}, *wanted]}
+    )
+    named = {f"{r['object_name']} ({r['object_id']})": links.ontology(r["object_id"]) for r in found}
+    return tuple(links.Piece(text, href, external=bool(href)) for text, href in sorted(named.items()))
+
+
 def files(asked: Asked, run: int, found: Sequence[Row]) -> Made:
     """Make the table of files."""
     del found
@@ -156,12 +170,22 @@ def files(asked: Asked, run: int, found: Sequence[Row]) -> Made:
     c = asked.portal.catalog.compiler(asked.viewer)
     listed = asked.portal.catalog.execute(f.select().where(f.c.run_id == run, *c.visible("file", f)).order_by(f.c.key))
     rows = [{"id": place, **r} for place, r in enumerate(listed)]
+    stand, everywhere = Standing(asked, rows), _asks_for_all(asked)
+    if everywhere:
+        stand.every()
     cells: Cells = [
         (Column("Path", "path"), _path, lambda r: r["key"]), (Column("Kind", "kind"), lambda _, r: plain(kind_of_file(r["role"])), lambda r: r["role"]),
         (Column("Format", "format"), lambda _, r: plain(_format(r) or "–"), _format), size_cell(),
         (Column("SHA-256", "sha-256"), lambda _, r: plain((r["sha256"] or "–")[:12], style="code", help=r["sha256"] or ""), lambda r: r["sha256"]),
+        (Column("Status", "status"), lambda _, r: stand.value(r), lambda r: stand.of(r).text if everywhere else None),
     ]  # fmt: skip
     return plain_table(asked, FILE_TAB, rows, cells)
+
+
+def _asks_for_all(asked: Asked) -> bool:
+    """Tell whether the status of every file is wanted, not only of those that a page shows."""
+    order = asked.address.first(f"{FILE_TAB.prefix}-sort").removeprefix("-")
+    return order == "status" or not asked.address.path.rpartition("/")[2].isdigit()
 
 
 def kind_of_file(role: str) -> str:

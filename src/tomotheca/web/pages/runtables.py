@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.web import downloads, drawers, links, summaries
+from tomotheca.web import downloads, drawers, links, previews, summaries
 from tomotheca.web import format as formats
-from tomotheca.web.format import Badge
+from tomotheca.web.pages.leafparts import BADGES
 from tomotheca.web.pages.plaintables import Actions, Made, Tab
 from tomotheca.web.people import People, find_people
 from tomotheca.web.tables import Column, Order
@@ -19,6 +19,7 @@ from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
+    from tomotheca.web.format import Badge
     from tomotheca.web.page import Asked
 
 
@@ -189,11 +190,6 @@ def annotated(asked: Asked, alignments: Sequence[int]) -> Counter[int | None]:
 
 
 FORMATS = (("MRC", "file_size_mrc"), ("OME-Zarr", "file_size_omezarr"))
-BADGES = {
-    "is_portal_standard": Badge("Portal standard", "plain", "Its alignment is the portal's standard."),
-    "is_author_submitted": Badge("Author submitted", "plain", "Submitted by the dataset's authors."),
-    "is_visualization_default": Badge("Default", "plain", "The viewer opens this tomogram."),
-}
 
 
 def _tomogram(asked: Asked, run: int, r: Row, people: People) -> TomogramRow:
@@ -208,5 +204,5 @@ def _tomogram(asked: Asked, run: int, r: Row, people: People) -> TomogramRow:
         links.page("alignment", t["alignment_id"]) if t["alignment_id"] else "", formats.quantity(t["voxel_spacing"], "Å"),
         formats.vector((t["size_x"], t["size_y"], t["size_z"]), "px"), label("tomogram_reconstruction_method_enum", t["reconstruction_method"]),
         label("tomogram_processing_enum", t["processing"]), formats.boolean(t["ctf_corrected"]), t["reconstruction_software"], r["annotations"], ", ".join(sizes),
-        Actions(drawers.link(asked, "tomogram", i), view, downloads.link(asked, "tomogram", i)),
+        Actions(drawers.link(asked, "tomogram", i), view, downloads.link(asked, "tomogram", i), links.page("tomogram", i) + previews.ANCHOR if view else ""),
     )  # fmt: skip

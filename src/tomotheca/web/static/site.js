@@ -20,13 +20,27 @@ function toggleTheme() {
   }
 }
 
+// --- addresses
+const here = () => location.pathname + location.search;
+let shown = here();
+
+function push(url) {
+  history.pushState({}, "", url);
+  shown = here();
+}
+
+document.addEventListener("htmx:pushedIntoHistory", () => (shown = here()));
+
+// A link to a place on the page is no other page.
+addEventListener("popstate", () => here() !== shown && location.reload());
+
 // --- overlays
 function showOverlay() {
   const dialog = find("#overlay dialog");
   if (!dialog) return;
   dialog.removeAttribute("open");
   dialog.showModal();
-  find("#over-title", dialog)?.focus();
+  if (!refocus(dialog)) find("#over-title", dialog)?.focus();
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
     closeOverlay(dialog);
@@ -37,15 +51,44 @@ function showOverlay() {
 }
 
 function closeOverlay(dialog) {
-  history.pushState({}, "", dialog.dataset.close);
+  // Whoever came by a link has not opened it here: focus goes to what would open it, else to the page.
+  const back = opener ?? all("a[data-overlay]").find((link) => !dialog.contains(link) && link.href === location.href) ?? find("#main");
+  push(dialog.dataset.close);
   dialog.close();
   find("#overlay").replaceChildren();
-  opener?.focus();
+  back.focus();
   opener = null;
 }
 
 function fetchOverlay(url) {
-  return htmx.ajax("GET", url, { target: "#overlay", select: "#overlay", swap: "outerHTML" }).then(() => history.pushState({}, "", url));
+  return fetchPart(url, { target: "#overlay", select: "#overlay", swap: "outerHTML" });
+}
+
+/** Get a part of the page of an address, which becomes the address of this page if that worked. */
+function fetchPart(url, how) {
+  return htmx.ajax("GET", url, how).then(() => {
+    if (failed !== url) push(url);
+    return failed !== url;
+  });
+}
+
+// --- focus, when what had it is drawn anew
+let kept = null;
+let failed = null;
+
+function keepFocus() {
+  const { tagName, id, name, value, textContent } = document.activeElement;
+  kept = { tagName, id, name, value, textContent };
+}
+
+/** Give focus to what stands where the focused element stood; say whether there is such a thing. */
+function refocus(within) {
+  if (!kept) return false;
+  const alike = (one) => (kept.id ? one.id === kept.id : one.name === kept.name && one.value === kept.value && one.textContent === kept.textContent);
+  const found = all(kept.tagName, within).find(alike);
+  kept = null;
+  found?.focus({ preventScroll: true });
+  return Boolean(found);
 }
 
 // --- filters
@@ -67,16 +110,12 @@ function formAddress(form) {
 }
 
 function applyFilters(form) {
-  const focused = document.activeElement?.id;
   const scrolled = find(".filters")?.scrollTop ?? 0;
   const open = all("details", form).map((details) => details.open);
-  find("#rows")?.setAttribute("aria-busy", "true");
-  const url = formAddress(form);
-  htmx.ajax("GET", url, { target: "#browse", select: "#browse", swap: "outerHTML show:none" }).then(() => {
-    history.pushState({}, "", url);
+  fetchPart(formAddress(form), { target: "#browse", select: "#browse", swap: "outerHTML show:none" }).then((worked) => {
+    if (!worked) return;
     all(".filters details").forEach((details, i) => open[i] !== undefined && (details.open = open[i] || details.open));
     if (find(".filters")) find(".filters").scrollTop = scrolled;
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   });
 }
 
@@ -134,8 +173,6 @@ document.addEventListener("keydown", (event) => {
   find("#jump").focus();
 });
 
-addEventListener("popstate", () => location.reload());
-
 // --- the viewer in its frame
 addEventListener("message", (event) => {
   const frame = find("[data-viewer]");
@@ -175,10 +212,37 @@ function addUnfold(fold) {
   fold.after(button);
 }
 
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  failed = null;
+  find("#failure")?.remove();
+  (detail.target.id === "browse" ? find("#rows") : detail.target).setAttribute("aria-busy", "true");
+});
+
+document.addEventListener("htmx:afterRequest", () => {
+  for (const busy of all("[aria-busy]")) busy.removeAttribute("aria-busy");
+});
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.contains(document.activeElement)) keepFocus();
+});
+
 document.addEventListener("htmx:afterSettle", (event) => {
   prepare(document);
   if (event.target.id === "overlay" || find("#overlay dialog[open]:not(:modal)")) showOverlay();
+  else refocus(event.target);
 });
+
+for (const problem of ["htmx:sendError", "htmx:responseError"]) document.addEventListener(problem, ({ detail }) => sayFailed(detail));
+
+/** What is on the page stays; the address that failed can be tried again as a page. */
+function sayFailed({ target, pathInfo }) {
+  failed = pathInfo.requestPath;
+  const text = Object.assign(document.createElement("p"), { textContent: `${document.body.dataset.failed} ` });
+  text.append(Object.assign(document.createElement("a"), { href: failed, textContent: document.body.dataset.again }));
+  const notice = Object.assign(document.createElement("div"), { id: "failure", className: "notice", role: "alert" });
+  notice.append(text);
+  (find("dialog .inside", target) ?? find("#rows") ?? find("#main")).prepend(notice);
+}
 
 prepare(document);
 showOverlay();
