@@ -11,11 +11,14 @@ from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
+from starlette.testclient import TestClient
+from tests.web.whole import whole
 
 from tomotheca.web import assets
 
 if TYPE_CHECKING:
-    from starlette.testclient import TestClient
+    from tests.databases import Database
+    from tests.web.conftest import Site
 
     from tomotheca.api.frame import Frame
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tomotheca.catalog.vectors import place
 from tomotheca.web.tables import natural
 
 if TYPE_CHECKING:
