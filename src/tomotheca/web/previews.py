@@ -138,7 +138,9 @@ def of_rows(asked: Asked, series: Sequence[Row]) -> dict[int, Picture]:
     for s in series:
         index, name = (s["size_z"] or 0) // 2, asked.name("tiltseries", s["id"])
         if s["size_z"] and keys.get(s["id"]) in there:
-            found[s["id"]] = Picture(slices.section(s["id"], index), say("Section {} of {} of {}", index + 1, s["size_z"], name))
+            found[s["id"]] = Picture(
+                slices.section(s["id"], index), say("Section {} of {} of {}", index + 1, s["size_z"], name)
+            )
         else:
             found[s["id"]] = Picture("", say("No picture: {}", name))
     return found
