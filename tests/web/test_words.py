@@ -40,6 +40,8 @@ PAGES = (
     "/datasets/10000?dl=DS-10000", "/annotations/1?dl=AN-1", "/tilt-series/1?dl=TS-1&dl-what=table", "/depositions/300?dl=DEP-300", "/depositions/300?metadata=deposition&tab=methodSummary",
     "/depositions/300?group-by=organism", "/depositions/300?deposition-tab=tomograms", "/browse-data/depositions?deposition-date=2023..2024", "/search?q=zzzz", "/search?q=ribosme", "/search?q=ribosome&table-tab=runs",
     "/runs/1?dl=RN-1&dl-tab=aws", "/runs/1?dl=RN-1&dl-tab=api", "/runs/1?dl=RN-1&dl-tab=direct", "/runs/1?dl=RN-1&dl-tab=verify", "/runs/77777", "/datasets/abc",
+    "/depositions/300?deposition-tab=annotations&group-by=deposited_location", "/runs/1?table-tab=annotations&object=septin", "/runs/1?table-tab=tomograms&voxel-spacing=>500",
+    "/tomograms/1", "/alignments/1", "/runs/1?metadata=tiltseries&metadata-id=TS-1", "/browse-data/runs?size=1MB..2TB&completeness=50..", "/datasets/10000?search=zzz",
 )  # fmt: skip
 
 READ = {"title", "alt", "placeholder", "aria-label", "data-label"}
@@ -181,8 +183,10 @@ def test_N9_numbers_and_plurals_are_those_of_the_language(spoken: TestClient) ->
     assert re.search(rf"{BEGIN}\d+ réšúltš~+{END}", one)
 
 
-def test_N9_the_language_is_that_of_the_browser_and_part_of_the_tag(spoken: TestClient, http: TestClient) -> None:
-    path = "/browse-data/datasets"
+@pytest.mark.parametrize("path", ["/browse-data/datasets", "/runs/1?table-tab=files"])
+def test_N9_the_language_is_that_of_the_browser_and_part_of_the_tag(
+    path: str, spoken: TestClient, http: TestClient
+) -> None:
     tags = set()
     for accept, language in (
         ("en-XA", "en-XA"),
