@@ -22,7 +22,7 @@ from tomotheca.web import assets, legacy
 from tomotheca.web import format as formats
 from tomotheca.web import words as language
 from tomotheca.web.address import Address
-from tomotheca.web.texts import Texts
+from tomotheca.web.texts import FILTER, Texts
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -294,6 +294,6 @@ def environment(words: language.Words = language.ENGLISH) -> jinja2.Environment:
     env.globals["words"] = words
     env.add_extension(Texts)
     env.install_gettext_translations(words.catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
-    env.globals["_"] = env.filters["tr"] = str if words is language.ENGLISH else words.translate
+    env.filters[FILTER] = words.translate
     env.filters.update(count=formats.count, size=formats.size, date=formats.date, number=formats.number)
     return env

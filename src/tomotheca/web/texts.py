@@ -7,8 +7,9 @@ interrupts is one message only inside `{% trans %}`; `loose` finds those that ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
 from jinja2.ext import InternationalizationExtension
@@ -32,6 +33,10 @@ CODE = frozenset({"script", "style", "code", "pre", "kbd", "title"})
 TAG = re.compile(r"(/?)([A-Za-z]+)")
 EDGES = " \t\r\n·←→×–,;()◐/"
 WORD = re.compile(r"[A-Za-z]{2}")
+PLACES = re.compile(r"%\((\w+)\)s")
+FILTER = "tr"
+"""Name of the filter that translates."""
+
 Translate = Callable[[str], str]
 
 
@@ -48,11 +53,12 @@ class Texts(InternationalizationExtension):
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
         """Replace text between tags; what is inside ``{% trans %}`` is left to that."""
         words = self.words
+        tokens = calls(stream, english=words is ENGLISH)
         if words is ENGLISH:
-            yield from stream
+            yield from tokens
             return
         page, inside, block = Page(words.translate), False, False
-        for token in stream:
+        for token in tokens:
             if block and token.type == "name":
                 inside = token.value == "trans" or (inside and token.value != "endtrans")
             block = token.type == "block_begin"
@@ -62,11 +68,46 @@ class Texts(InternationalizationExtension):
                 yield token
 
     def _make_node(
-        self, singular: str, plural: str | None, context: str | None, variables: dict[str, nodes.Expr], *rest: object
-    ) -> nodes.Output:
-        if plural is None and not variables and not any(rest):
-            return nodes.Output([nodes.TemplateData(self.words.translate(singular) % {})])
-        return super()._make_node(singular, plural, context, variables, *rest)  # type: ignore[arg-type]  # passed on
+        self,
+        singular: str,
+        plural: str | None,
+        context: str | None,
+        variables: dict[str, nodes.Expr],
+        plural_expr: nodes.Expr | None,
+        *rest: Any,
+    ) -> Any:
+        """Put a sentence together from its texts and values; only plurals of other languages are looked up for each page."""
+        if plural is None or plural_expr is None:
+            return sentence(self.words.translate(singular), variables)
+        if self.words is not ENGLISH:
+            return super()._make_node(singular, plural, context, variables, plural_expr, *rest)
+        one = nodes.Compare(plural_expr, [nodes.Operand("eq", nodes.Const(1))])
+        return nodes.If(one, [sentence(singular, variables)], [], [sentence(plural, variables)])
+
+
+def calls(stream: TokenStream, *, english: bool) -> Iterator[Token]:
+    """Write ``_(text)`` as a filter, which costs less than a call and nothing where the text is constant; in English as the text."""
+    depth, begun = 0, list[int]()
+    for token in stream:
+        if token.type == "name" and token.value == "_" and stream.current.type == "lparen":
+            if not english:
+                begun.append(depth)
+                yield Token(token.lineno, "lparen", "(")
+            continue
+        yield token
+        depth += (token.type == "lparen") - (token.type == "rparen")
+        if token.type == "rparen" and begun and begun[-1] == depth:
+            begun.pop()
+            for kind, text in (("pipe", "|"), ("name", FILTER), ("rparen", ")")):
+                yield Token(token.lineno, kind, text)
+
+
+def sentence(message: str, variables: Mapping[str, nodes.Expr]) -> nodes.Output:
+    """Give the texts of a message and the values between them as a template has them."""
+    parts = PLACES.split(message)
+    texts = [nodes.TemplateData(text.replace("%%", "%")) if text else None for text in parts[::2]]
+    values = [variables[name] for name in parts[1::2]]
+    return nodes.Output([part for pair in zip_longest(texts, values) for part in pair if part is not None])
 
 
 class Page:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,20 +42,23 @@ class Words:
         """Write a number that is written in English as this language writes it."""
         if self is ENGLISH:
             return text
-        return text.translate({ord(","): self.sign("thousands separator"), ord("."): self.sign("decimal mark")})
+        return text.translate(self._marks)
+
+    @cached_property
+    def _marks(self) -> Mapping[int, str]:
+        return {ord(","): self.sign("thousands separator"), ord("."): self.sign("decimal mark")}
 
     def translate(self, message: str) -> str:
         """Give a message in this language; what no catalogue knows stays as it is."""
-        return self.catalogue.gettext(message) if message else message
+        return message if self is ENGLISH or not message else self.catalogue.gettext(message)
 
 
 ENGLISH = Words()
 _CURRENT: ContextVar[Words] = ContextVar("words", default=ENGLISH)
 
 
-def current() -> Words:
-    """Give the language that is spoken now: English, except while a page for people is made."""
-    return _CURRENT.get()
+current = _CURRENT.get
+"""Gives the language that is spoken now: English, except while a page for people is made."""
 
 
 @contextmanager
