@@ -31,6 +31,7 @@ check: test-setup ## Everything that CI runs: format, lint, types, docs, licence
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/check_licences.py
 	@$(BIN)/python scripts/docs.py --check
+	@$(BIN)/python scripts/messages.py --check
 	@$(MAKE) --no-print-directory test
 
 format: ## Format the code and apply the linter's safe fixes
@@ -40,6 +41,7 @@ format: ## Format the code and apply the linter's safe fixes
 docs: ## Write the generated documentation
 	@scripts/install.sh dev
 	@$(BIN)/python scripts/docs.py
+	@$(BIN)/python scripts/messages.py
 
 bench: ## Print the figures of docs/benchmarks.md
 	@scripts/install.sh dev

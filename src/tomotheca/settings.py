@@ -54,6 +54,9 @@ class Settings(BaseModel):
     tagline: str = "Cryo-electron tomograms: find them, look at them, take them with you."
     """Sentence on the home page."""
 
+    languages: Path | None = None
+    """Folder of gettext catalogues, `<language>/LC_MESSAGES/tomotheca.mo`: pages are in English and in these languages, as browsers ask."""
+
     response_cache: bool = True
     """Keep answers to identical queries until the catalogue changes."""
 

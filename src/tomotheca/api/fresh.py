@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca import __version__
 from tomotheca.web.page import drawn
+from tomotheca.web.words import choose, varied
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -47,6 +48,7 @@ class Fresh:
     """Answers name the address they were asked at, because the site's own is not set."""
 
     vary: bytes
+    settings: Settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 304 to a client that has the answer, else pass the request on and tag what comes back."""
@@ -74,7 +76,10 @@ class Fresh:
         headers = scope["state"]["headers"]
         origin = f"{scope.get('scheme')}://{headers.get('host')}" if self.by_host else ""
         path = scope["path"]  # last: the only part that can hold a zero byte
-        parts = "\0".join((stamp, headers.get("accept", ""), viewer.name, "c" if viewer.curator else "", origin, path))
+        spoken = choose(self.settings, headers.get("accept-language", "")).language
+        parts = "\0".join(
+            (stamp, headers.get("accept", ""), spoken, viewer.name, "c" if viewer.curator else "", origin, path)
+        )
         told = self.basis + scope["query_string"] + b"\0" + parts.encode("utf-8", "surrogatepass")
         return b'"%s"' % hashlib.blake2b(told, digest_size=16).hexdigest().encode()
 
@@ -83,8 +88,8 @@ def fresh(app: ASGIApp, watch: Watch, settings: Settings) -> Fresh:
     """Put the layer around an application."""
     told = f"{__version__} {drawn()} {settings.model_dump_json()}"
     basis = hashlib.blake2b(told.encode(), digest_size=16).digest()
-    names = ["Accept", "Authorization", "Cookie", *([settings.trusted_header] if settings.trusted_header else [])]
-    return Fresh(app, watch, basis, not settings.public_url, ", ".join(names).encode("latin-1"))
+    names = ", ".join(filter(None, ["Accept", "Authorization", "Cookie", settings.trusted_header, varied(settings)]))
+    return Fresh(app, watch, basis, not settings.public_url, names.encode("latin-1"), settings)
 
 
 async def stamp_of(watch: Watch, viewer: Viewer) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import ascode, links
 from tomotheca.web import format as formats
 from tomotheca.web.address import Address
@@ -19,6 +18,7 @@ from tomotheca.web.pages import listing
 from tomotheca.web.pages.common import TABLE, over, unknown
 from tomotheca.web.panel import canonical, filtered, make_panel
 from tomotheca.web.tables import Column, Table, heads, make_pager, rank, read_order, slice_page
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +132,7 @@ def objects(asked: Asked) -> BrowseObjects | Moved:
     scope = Scope(asked.portal, "annotation", asked.viewer, asked.version, counts="object_name")
     panel = make_panel(scope, found, asked.address)
     return BrowseObjects(
-        title="Browse objects", description=f"{formats.count(len(counted))} annotated objects.", crumbs=(Crumb("Home", "/"), Crumb("All objects")), overlay=overlay,
+        title=say("Browse objects"), description=say("{} annotated objects.", formats.count(len(counted))), crumbs=(Crumb(say("Home"), "/"), Crumb(say("All objects"))), overlay=overlay,
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})), noindex=bool(asked.address.pairs), canonical=asked.origin + PATH,
         listing=_listing(asked, panel, len(counted), total), table=table, code=ascode.of_table(asked),
     )  # fmt: skip
