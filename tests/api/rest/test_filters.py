@@ -32,7 +32,7 @@ def ids(client: TestClient, kind: str, params: Any) -> list[int]:
 
 
 @given(draw=st.randoms(use_true_random=True), curious=st.booleans())
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 def test_random_clauses_give_what_graphql_gives(
     http: TestClient, curator: TestClient, draw: random.Random, curious: bool
 ) -> None:
@@ -62,7 +62,7 @@ def _text(value: Any) -> str:
 
 
 @given(draw=st.randoms(use_true_random=True))
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 def test_parameters_mean_the_same_as_a_clause(http: TestClient, draw: random.Random) -> None:
     kind = draw.choice(KINDS)
     here, path = kind, []
