@@ -140,15 +140,15 @@ class TiltSeries:
             Names of the movies of its sections in their order; empty where they are not known.
         count
             Sections of the stack; None if only the file says. Without tilts, rows are the sections in their order if there
-            are as many, else those that are used, as ``ts_stack`` writes them.
+            are as many, else those that are used, as ``ts_stack`` writes them; other than ``count`` tilts are not looked at.
         """
         kept = np.flatnonzero(self.used)
         if (named := self._by_name(movies, kept)) is not None:
             return Placed(named)
-        count = len(stack) if stack else count
+        tilts = np.asarray(stack or (), np.float64)
+        count = count or len(tilts) or None
         choices = [rows for rows in (np.arange(len(self)), kept) if count in {None, len(rows)}]
-        if stack:
-            tilts = np.asarray(stack, np.float64)
+        if len(tilts) == count:
             return next((found for rows in (*choices, kept) if (found := self._by_tilt(tilts, rows))), None)
         return Placed(_kept(range(len(choices[0])), choices[0], self.used)) if choices else None
 
