@@ -156,7 +156,8 @@ class TiltSeries:
         """Find every row by the name of its movie, whatever its ending."""
         known: dict[str, list[int]] = {}
         for z, name in enumerate(movies):
-            known.setdefault(bare(name), []).append(z)
+            if name:
+                known.setdefault(bare(name), []).append(z)
         found = {int(row): known.get(bare(self.movies[row]), []) for row in kept} if self.movies else {}
         if not found or any(len(places) != 1 for places in found.values()):
             return None
@@ -165,16 +166,13 @@ class TiltSeries:
 
     def _by_tilt(self, stack: Floats, rows: npt.NDArray[np.intp]) -> Placed | None:
         """Match rows and sections by their tilts."""
-        fits = sorted(
-            (fit for sign in (-1.0, 1.0) if (fit := _match(sign * self.angles[rows], stack))), key=lambda f: f.off
-        )
-        if not fits:
+        fits = [fit for sign in (-1.0, 1.0) if (fit := _match(sign * self.angles[rows], stack))]
+        close = [fit.sections for fit in fits if fit.off - min(fit.off for fit in fits) <= SAME]
+        if not close:
             return None
-        best = fits[0]
-        others = [fit for fit in fits[1:] if fit.off - best.off <= SAME and fit.sections != best.sections]
-        if others:  # the order of the stack decides
-            best = next((fit for fit in (best, *others) if fit.sections == tuple(range(len(rows)))), best)
-        return Placed(_kept(best.sections, rows, self.used), bool(others))
+        as_they_are = tuple(range(len(rows)))
+        best = as_they_are if as_they_are in close else close[0]
+        return Placed(_kept(best, rows, self.used), len(set(close)) > 1)
 
 
 @dataclass(frozen=True, slots=True)
