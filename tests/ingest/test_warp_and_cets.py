@@ -97,7 +97,8 @@ def test_without_an_mdoc_file_the_tomostar_has_doses_and_movies(lab: Lab) -> Non
     del lab.config["collection_metadata"]
     lab.ingest()
     frames = lab.read(f"{RUN}/Frames/frames_metadata.json")["frames"]
-    assert [(f["acquisition_order"], f["accumulated_dose"]) for f in frames] == [(n, 3.0 * n) for n in range(5)]
+    doses = [(f["acquisition_order"], f["accumulated_dose"], f["exposure_dose"]) for f in frames]
+    assert doses == [(n, 3.0 * n, 3.0) for n in range(5)]
     assert [f["path"] for f in frames] == [f"{RUN}/Frames/TS_1_{n}.tif" for n in range(5)]
     sections = lab.read(SERIES)["per_section_parameter"]
     assert [s["frame_acquisition_order"] for s in sections] == list(ORDER)

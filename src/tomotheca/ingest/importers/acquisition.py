@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from tomotheca.ingest.discover import Item
     from tomotheca.ingest.scene import RunScene
     from tomotheca.ingest.work import Input
+
+UNEVEN = 0.02
+"""Of a dose, by which exposures of one dose may differ: Warp adds it up with few digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +66,21 @@ def recorded_by_warp(angles: Angles, exposures: tuple[Exposure, ...]) -> tuple[A
         named = [known.get(warp.bare(name)) for name in tilts.movies] or [None] * len(tilts)
         pairs = zip(named, _of_the_stage(angles.values, exposures), strict=True)
         return replace(angles, values=tuple(own if stage is None else stage for stage, own in pairs)), exposures
-    doses = None if tilts.doses is None else tilts.doses.tolist()
-    order = sorted(range(len(tilts)), key=lambda row: (doses or [0.0] * len(tilts))[row])
-    return angles, tuple(
-        Exposure(
-            z, angles.values[row], prior=doses[row] if doses else None, frame=tilts.movies[row] if tilts.movies else ""
-        )
-        for z, row in enumerate(order)
-    )
+    doses = [None] * len(tilts) if tilts.doses is None else tilts.doses.tolist()
+    movies = tilts.movies or ("",) * len(tilts)
+    order = sorted(range(len(tilts)), key=lambda row: doses[row] or 0.0)
+    dose = _exposure([doses[row] for row in order if doses[row] is not None])
+    recorded = [Exposure(z, angles.values[row], dose, doses[row], frame=movies[row]) for z, row in enumerate(order)]
+    return angles, tuple(recorded)
+
+
+def _exposure(before: Sequence[float]) -> float | None:
+    """Give the dose of one tilt from what was before each, in order: they differ by it, or by several where tilts are missing."""
+    steps = [later - earlier for earlier, later in itertools.pairwise(before)]
+    least = min(steps, default=0.0)
+    if least <= 0 or any(abs(step / least - round(step / least)) > UNEVEN for step in steps):
+        return None
+    return round(least, 3)
 
 
 def _of_the_stage(angles: tuple[float, ...], exposures: tuple[Exposure, ...]) -> tuple[float, ...]:
