@@ -35,6 +35,7 @@ import numpy.typing as npt
 from tomotheca.errors import FormatError
 from tomotheca.formats import rotation, warpxml
 from tomotheca.formats.ctf import Ctf
+from tomotheca.formats.mdoc import bare_name
 from tomotheca.formats.starcolumns import Columns, Wanted, read_columns
 
 if TYPE_CHECKING:
@@ -219,9 +220,9 @@ def _kept(sections: Sequence[int], rows: npt.NDArray[np.intp], used: npt.NDArray
 
 
 def bare(name: str) -> str:
-    """Give a movie's name without folders and without its last ending, in lower case."""
-    last = name.replace("\\", "/").rpartition("/")[2].lower()
-    return last.rpartition(".")[0] or last
+    """Give a movie's name without its folders and endings, in lower case."""
+    last = _file_name(name).lower()
+    return bare_name(last) or last
 
 
 def read(path: Path) -> TiltSeries:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 UNEVEN = 0.02
 """Of a dose, by which exposures of one dose may differ: Warp adds it up with few digits."""
 
+LEAST = 1e-3
+"""E/Å²; no exposure has a smaller dose."""
+
 
 @dataclass(frozen=True, slots=True)
 class Angles:
@@ -78,7 +81,7 @@ def _exposure(before: Sequence[float]) -> float | None:
     """Give the dose of one tilt from what was before each, in order: they differ by it, or by several where tilts are missing."""
     steps = [later - earlier for earlier, later in itertools.pairwise(before)]
     least = min(steps, default=0.0)
-    if least <= 0 or any(abs(step / least - round(step / least)) > UNEVEN for step in steps):
+    if least < LEAST or any(abs(step / least - round(step / least)) > UNEVEN for step in steps):
         return None
     return round(least, 3)
 
