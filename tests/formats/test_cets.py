@@ -115,7 +115,7 @@ GOOD = [affine(np.eye(3)), shift(0, 0)]
         ([aligned()], "has an alignment without projections"),
         ([aligned(cets_projection("x", *GOOD))], "projection 1 names the tilt image 'x', of which no section is known"),
         ([aligned(cets_projection("TS_1_0", *GOOD), cets_projection("TS_1_0", *GOOD))], "section 0 is aligned twice"),
-        ([aligned(cets_projection("TS_1_0", affine(-np.eye(3))))], "projection 1 has a matrix that is no rotation: it mirrors"),
+        ([aligned(cets_projection("TS_1_0", affine(-np.eye(3))))], "projection 1 has a matrix that is no rotation: it mirrors the reference"),
         ([aligned(cets_projection("TS_1_0", affine(np.eye(3) * 2)))], "projection 1 has a matrix that is no rotation"),
         ([aligned(cets_projection("TS_1_0", affine(np.eye(2))))], "is no matrix of 3 coordinates"),
         ([aligned(cets_projection("TS_1_0", shift(1)))], "a step 'translation' is not a translation, scale, affine"),

@@ -88,5 +88,5 @@ def check_rotations(path: Path, matrices: Floats, what: str = "point") -> None:
     wrong = np.flatnonzero(~(errors <= TOLERANCE) | ~(np.linalg.det(matrices) > 0))
     if len(wrong):
         mirrored = errors[wrong[0]] <= TOLERANCE
-        what = "mirrors the reference" if mirrored else "is not orthonormal"
-        raise FormatError(path, f"{what} {wrong[0] + 1} has a matrix that is no rotation: it {what}.")
+        how = "mirrors the reference" if mirrored else "is not orthonormal"
+        raise FormatError(path, f"{what} {wrong[0] + 1} has a matrix that is no rotation: it {how}.")
