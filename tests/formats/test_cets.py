@@ -72,7 +72,7 @@ def test_tilt_axis_tilt_and_x_rotation_come_apart_in_any_form(tmp_path: Path) ->
 def test_shifts_are_about_the_middle_where_sizes_are_odd(tmp_path: Path) -> None:
     """``physical`` is 0 at size // 2, the middle is size / 2: half a pixel of the image, half a voxel of the volume."""
     matrix = Rotation.from_euler("zyx", [30, 20, 0], degrees=True).as_matrix()
-    region = cets_region("TS_1", alignments=[aligned(cets_projection("TS_1_0", affine(matrix), shift(1, 2)))])
+    region: Any = cets_region("TS_1", alignments=[aligned(cets_projection("TS_1_0", affine(matrix), shift(1, 2)))])
     region["tilt_series"] = [{"id": "TS_1", "images": [cets_image((17, 12), 5.0, id="TS_1_0", section=0)]}]
     region["tomograms"] = [cets_image((16, 13, 9), 10.0, id="rec", tilt_series_id="TS_1")]
     found = cets.read_alignment(written(tmp_path, region), ["TS_1"])

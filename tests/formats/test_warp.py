@@ -176,7 +176,7 @@ def test_what_does_not_fit_has_no_place(tmp_path: Path) -> None:
 def test_ctf_is_in_angstrom_and_radians_with_the_larger_defocus_first(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(soundfiles.WARP)
     found = warp.read(tmp_path / "a.xml").ctf
-    rows = [(c.z, c.major_defocus, c.minor_defocus, c.astigmatic_angle, c.phase_shift) for c in found]
+    rows: list[Any] = [(c.z, c.major_defocus, c.minor_defocus, c.astigmatic_angle, c.phase_shift) for c in found]
     assert rows == [
         (0, pytest.approx(21500), pytest.approx(20500), 10, pytest.approx(math.pi / 2)),
         (1, pytest.approx(23000), pytest.approx(21000), 20, 0),
@@ -199,7 +199,9 @@ def test_a_tomostar_has_movies_doses_and_the_axis(tmp_path: Path) -> None:
     assert found.doses.tolist() == [6, 0, 3]
     assert found.tilts.tolist() == [-3.01, 0, 2.99]
     assert found.rotations.tolist() == [84.5] * 3
-    assert (found.offsets.any(), found.used.all(), found.ctf) == (False, True, ())
+    assert found.used.all()
+    assert not found.offsets.any()
+    assert not found.ctf
 
 
 def test_particles_of_warptools_are_found_by_the_name_of_the_run(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def angles_about_zyx(matrices: Floats) -> Floats:
         locked, np.arctan2(-matrices[:, 0, 1], matrices[:, 1, 1]), np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
     )
     about_x = np.where(locked, 0.0, np.arctan2(matrices[:, 2, 1], matrices[:, 2, 2]))
-    return np.degrees(np.stack([about_z, about_y, about_x], axis=1))
+    angles: Floats = np.degrees(np.stack([about_z, about_y, about_x], axis=1))
+    return angles
 
 
 def check_rotations(path: Path, matrices: Floats, what: str = "point") -> None:

@@ -126,7 +126,8 @@ class TiltSeries:
         """Shift from the aligned to the raw image, after the rotation: ``(n, 2)``, x, y in Å."""
         turns = np.stack([self.rotations, self.tilts, np.full(len(self), self.level[0])], axis=1)
         warped = (rotation.product("zyx", turns) @ np.array(self.volume_warp))[:, :2]
-        return self.offsets + warped - (0.0 if self.movement is None else self.movement)
+        shifts: Floats = self.offsets + warped
+        return shifts if self.movement is None else shifts - self.movement
 
     def places(
         self, stack: Sequence[float] | None = None, movies: Sequence[str] = (), *, count: int | None = None

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from tomotheca.formats import aretomo, imod, mdoc, warp
+    from tomotheca.formats import aretomo, imod, mdoc
+    from tomotheca.formats.warp import TiltSeries
     from tomotheca.ingest.draft.names import Said, Tag
     from tomotheca.ingest.listing import Listing
 
@@ -69,10 +70,10 @@ class Found:
     com: str = ""
     """Text of IMOD's command files."""
 
-    warp: warp.TiltSeries | None = None
+    warp: TiltSeries | None = None
     """What the XML of Warp says."""
 
-    tilts: warp.TiltSeries | None = None
+    tilts: TiltSeries | None = None
     """What the list of tilts of Warp says."""
 
     stage: tuple[float, ...] = ()

@@ -72,7 +72,7 @@ def recorded_by_warp(angles: Angles, exposures: tuple[Exposure, ...]) -> tuple[A
     doses = [None] * len(tilts) if tilts.doses is None else tilts.doses.tolist()
     movies = tilts.movies or ("",) * len(tilts)
     order = sorted(range(len(tilts)), key=lambda row: doses[row] or 0.0)
-    dose = _exposure([doses[row] for row in order if doses[row] is not None])
+    dose = _exposure(sorted(before for before in doses if before is not None))
     recorded = [Exposure(z, angles.values[row], dose, doses[row], frame=movies[row]) for z, row in enumerate(order)]
     return angles, tuple(recorded)
 
