@@ -230,6 +230,7 @@ def test_a_project_of_warptools(tmp_path: Path, real_files: Path) -> None:
         "rawtilts": None,
     }
     assert content["tiltseries"][0]["metadata"]["tilt_axis"] == -4.3
+    assert content["tiltseries"][0]["metadata"]["tilting_scheme"] == "dose-symmetric"
     assert content["tiltseries"][0]["metadata"]["tilt_range"] == {"min": -60.0, "max": 60.0}
     assert [(t["metadata"]["processing"], t["metadata"]["reconstruction_software"]) for t in content["tomograms"]] == [
         ("filtered", "WarpTools"),

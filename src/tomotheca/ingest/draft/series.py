@@ -148,7 +148,7 @@ def _step(run: Found) -> Guess | None:
 
 def _scheme(run: Found) -> Guess | None:
     if run.mdoc is None:
-        return None
+        return _scheme_by_dose(run)
     sections = [s for s in run.mdoc.images if s.tilt_angle is not None]
     times = [s.date_time for s in sections]
     if all(times):
@@ -156,6 +156,15 @@ def _scheme(run: Found) -> Guess | None:
     words = scheme([s.tilt_angle or 0.0 for s in sections])
     how = "times" if all(times) else "order"
     return likely(words, f"{how} of the sections of {_name(run, 'mdoc')}") if words else None
+
+
+def _scheme_by_dose(run: Found) -> Guess | None:
+    """Order the tilts by the dose before each, which Warp writes."""
+    if run.tilts is None or run.tilts.doses is None:
+        return None
+    order = run.tilts.doses.argsort(kind="stable")
+    words = scheme(run.tilts.tilts[order].tolist())
+    return likely(words, f"doses of {_name(run, 'tomostar')}") if words else None
 
 
 def scheme(angles: Sequence[float]) -> str:
