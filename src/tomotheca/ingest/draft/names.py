@@ -57,8 +57,9 @@ RULES: tuple[Rule, ...] = (
     _rule("points", r"(?P<stem>.+)\.mod", "model of IMOD"),
     _rule("volume", r"(?P<stem>.+)\.(mrc|st|rec|map|ali|mrcs|preali)", "MRC"),
     _rule("picture", r".+\.(png|jpe?g|gif)", "a picture: name it in key_images if it shall stand for a tomogram"),
-    _rule("helper", r".+\.(edf|com|log|fid|xyz|resid|prexf|prexg|xg|tltxf|maggrad|ecd|seed|ptrk|matchxf|order|info|adoc|out|settings|source|population)~?|.+_(rest|topangles|TLT)\.txt",
-          "a working file of IMOD, AreTomo or Warp"),
+    _rule("helper", r".+\.(edf|com|log|fid|xyz|resid|prexf|prexg|xg|tltxf|maggrad|ecd|seed|ptrk|matchxf|order|info|adoc|out)~?|.+_(rest|topangles|TLT)\.txt",
+          "a working file of IMOD or AreTomo"),
+    _rule("helper", r".+\.(settings|source|population)", "a working file of Warp or M"),
     _rule("helper", r"(MdocDone\.txt|.*Session\.json|TiltSeries_(Metrics|TimeStamp)\.csv)", "a record of AreTomo's own"),
     _rule("other", r".*", "no file of a known kind"),
 )  # fmt: skip
