@@ -111,7 +111,7 @@ def volume(folder: Path, dtype: str = "f4", *, extended: bytes = b"") -> bytes:
 
 def image(folder: Path, form: omezarr.Form = omezarr.DEFAULT) -> Mapping[str, bytes]:
     """The files of a small OME-Zarr image; first the one that describes it."""
-    path = folder / f"sound {form.version}.zarr"
+    path = folder / f"{len(list(folder.iterdir()))}.zarr"
     omezarr.write(path, np.arange(4 * 5 * 40).reshape(4, 5, 40).astype("f4"), spacing=(10.0,) * 3, form=form)
     found = sorted(p for p in path.rglob("*") if p.is_file())
     files = {p.relative_to(path).as_posix(): p.read_bytes() for p in found}

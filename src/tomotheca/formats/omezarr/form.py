@@ -11,12 +11,12 @@ from tomotheca.formats.omezarr.levels import Triple, triple
 
 if TYPE_CHECKING:
     import numpy as np
+    from numcodecs.abc import Codec as Compressor
 
 Version = Literal["0.4", "0.5"]
 VERSIONS: tuple[Version, ...] = ("0.4", "0.5")
 Codec = Literal["lz4", "zstd"]
 CODECS: tuple[Codec, ...] = ("lz4", "zstd")
-Compressor = Blosc | Zstd
 
 FILE, SECTION = 128, 1024
 """Voxels along each edge of what one file holds of a volume, and along x and y of a tilt series, whose files hold one section."""

@@ -19,7 +19,9 @@ from tomotheca.formats.omezarr.levels import Level, Triple, box_of, grid, triple
 from tomotheca.formats.omezarr.shards import pack
 
 if TYPE_CHECKING:
-    from tomotheca.formats.omezarr.form import Compressor, Form
+    from numcodecs.abc import Codec as Compressor
+
+    from tomotheca.formats.omezarr.form import Form
     from tomotheca.formats.reduce import Method
 
 Array = npt.NDArray[Any]
