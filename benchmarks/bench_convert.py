@@ -3,7 +3,7 @@
 The whole-array way reads everything with mrcfile, makes the levels with ``skimage.measure.block_reduce``, writes the
 OME-Zarr arrays with the zarr library and the MRC with mrcfile: same levels, chunks and codec. ``dd`` writes as many bytes as the
 conversion. The source is in the page cache before each, and all are synced before the clock stops. ``--grow 1,2,4,8`` measures
-our two ways with volumes of so many GiB, to see whether memory grows. Run ``python benchmarks/bench_convert.py --help``.
+our ways with volumes of so many GiB, to see whether memory grows. Run ``python benchmarks/bench_convert.py --help``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from tomotheca.formats import mrc
 from tomotheca.formats.files import sync_tree
+from tomotheca.formats.omezarr import Form
 from tomotheca.formats.statistics import Moments, moments
 from tomotheca.ingest.pyramid import Recipe, Target, coarsen, convert
 
@@ -48,6 +49,12 @@ def streaming(source: Path, out: Path) -> None:
     sync_tree(out)
 
 
+def sharded(source: Path, out: Path) -> None:
+    """Convert as the program does with ``--zarr 0.5``."""
+    convert(source, Target(out / "o.mrc", out / "o.zarr"), Recipe(voxel_size=VOXEL, form=Form("0.5")))
+    sync_tree(out)
+
+
 def in_place(source: Path, out: Path) -> None:
     """Write the coarse levels alone, as ``tomotheca ingest --in-place`` does."""
     coarsen(source, out / "o.zarr", Recipe(voxel_size=VOXEL))
@@ -61,7 +68,6 @@ def whole_array(source: Path, out: Path) -> None:
     from skimage.measure import block_reduce
 
     from tomotheca.formats.omezarr.levels import plan_levels
-    from tomotheca.formats.omezarr.writer import codec
 
     data = mrcfile.read(source)
     group = zarr.open_group(out / "o.zarr", mode="w", zarr_format=2)
@@ -74,7 +80,7 @@ def whole_array(source: Path, out: Path) -> None:
             shape=values.shape,
             chunks=level.chunks,
             dtype=values.dtype,
-            compressors=codec(values.dtype),
+            compressors=Form().compressor(values.dtype),
             chunk_key_encoding={"name": "v2", "separator": "/"},
         )
         array[:] = values
@@ -84,8 +90,8 @@ def whole_array(source: Path, out: Path) -> None:
     sync_tree(out)
 
 
-WAYS = {"streaming": streaming, "in-place": in_place, "whole-array": whole_array}
-OURS = ("streaming", "in-place")
+WAYS = {"streaming": streaming, "sharded": sharded, "in-place": in_place, "whole-array": whole_array}
+OURS = ("streaming", "sharded", "in-place")
 BLOCK = 16 << 20
 
 
@@ -134,7 +140,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small input, 128 x 512 x 512")
     parser.add_argument("--repeat", type=int, default=1, help="times each way is run; the medians are printed")
     parser.add_argument(
-        "--grow", default="", help="GiB of volumes, with commas, that our two ways are run with for their memory"
+        "--grow", default="", help="GiB of volumes, with commas, that our ways are run with for their memory"
     )
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)

@@ -5,6 +5,7 @@ voxels is cut out of what a server on this machine gives, all ways in the same r
 
 - ``in place``: one request for each crop, with a range of the MRC file for each of its 64 sections (whole rows, cut here);
 - ``OME-Zarr``: slices of level 0 of the copied volume, by zarr through obstore: whole chunks of 128 voxels;
+- ``OME-Zarr 0.5``: the same, chunks of 64 voxels, which are ranges of files;
 - ``client``: the public Python client downloads the MRC file, then crops are cut out of a memory map.
 
 Run ``python benchmarks/bench_crops.py --help``.
@@ -266,10 +267,11 @@ def main() -> None:
             places, ours, client = points_of(url), InPlace(url, source), Client(url, source)
             rates = {"in place": median(partial(spread, ours, places), source, places, options.repeat)}
             rates["client"] = median(partial(client, places), source, places, options.repeat)
-        taken(folder, "--copy")
-        with serving(folder / "--copy") as url:
-            image = OmeZarr(url, source)
-            rates["OME-Zarr"] = median(partial(spread, image, places), source, places, options.repeat)
+        for way, version in (("OME-Zarr", "0.4"), ("OME-Zarr 0.5", "0.5")):
+            taken(folder, "--copy", "--zarr", version)
+            with serving(folder / "--copy") as url:
+                image = OmeZarr(url, source)
+                rates[way] = median(partial(spread, image, places), source, places, options.repeat)
     report(rates, client.download, (z, y, x), options.crops)
 
 
@@ -284,9 +286,9 @@ def prepare(folder: Path, shape: tuple[int, int, int], crops: int) -> Path:
     return source
 
 
-def taken(folder: Path, way: str) -> None:
+def taken(folder: Path, way: str, *words: str) -> None:
     """Take the tomogram in."""
-    tomotheca("ingest", folder / "c.yaml", "--source", folder / "source", way, "--root", folder / way)
+    tomotheca("ingest", folder / "c.yaml", "--source", folder / "source", way, *words, "--root", folder / way)
 
 
 def median(cut: Callable[[], list[Array]], source: Path, places: Array, repeat: int) -> float:
@@ -297,7 +299,7 @@ def median(cut: Callable[[], list[Array]], source: Path, places: Array, repeat: 
 def report(rates: dict[str, float], download: float, shape: tuple[int, int, int], crops: int) -> None:
     """Print what was measured."""
     for way, per_second in rates.items():
-        print(f"{way:10} {per_second:8.1f} crops/s   {per_second / rates['client']:5.1f} times the client's route")
+        print(f"{way:12} {per_second:8.1f} crops/s   {per_second / rates['client']:5.1f} times the client's route")
     even = {way: round(download * r) for way, r in rates.items() if way != "client"}
     print(
         f"the client downloads for {download:.1f} s, as long as "

@@ -1,7 +1,8 @@
 """Pictures of slices of a 2 GiB tomogram through the real server: the first of each axis, those after it, and the memory of the worker.
 
 The baseline in the same run is what a script would do with the zarr library: read the whole level, cut the plane out of it, draw it with
-Pillow. Every picture is of another slice, so that none is answered from what is kept. Run ``python benchmarks/bench_slices.py [--quick]``.
+Pillow. Every picture is of another slice, so that none is answered from what is kept. Run ``python benchmarks/bench_slices.py [--quick]``,
+with ``--zarr 0.5`` for files of several chunks.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from serving import processor
 from tomotheca.catalog.build import Indexer
 from tomotheca.desk import Desk
 from tomotheca.formats.files import sync_tree
+from tomotheca.formats.omezarr import Form
 from tomotheca.ingest.pyramid import Recipe, Target, convert
 from tomotheca.settings import Settings
 from tomotheca.store import documents, layout, manifest
@@ -38,7 +40,7 @@ LEVEL = 1
 """Level that the server chooses for a tomogram of this size."""
 
 
-def build(root: Path, shape: tuple[int, int, int]) -> Path:
+def build(root: Path, shape: tuple[int, int, int], form: Form) -> Path:
     """Write an archive of one dataset with one tomogram, and index it; gives the tomogram's directory."""
     files = LocalFiles(root / "archive")
     (root / "archive").mkdir()
@@ -60,7 +62,7 @@ def build(root: Path, shape: tuple[int, int, int]) -> Path:
     make_input(source, shape)
     mrc, zarr = (root / "archive" / key for key in (place.mrc(RUN), place.zarr(RUN).rstrip("/")))
     mrc.parent.mkdir(parents=True, exist_ok=True)
-    made = convert(source, Target(mrc, zarr), Recipe(voxel_size=VOXEL))
+    made = convert(source, Target(mrc, zarr), Recipe(voxel_size=VOXEL, form=form))
     source.unlink()
     sync_tree(zarr)
     z, y, x = shape
@@ -105,6 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="128 x 512 x 512 voxels instead of 512 x 1024 x 1024")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
+    parser.add_argument("--zarr", choices=("0.4", "0.5"), default="0.4", help="version of OME-Zarr")
     parser.add_argument("--baseline", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.baseline:
@@ -113,7 +116,7 @@ def main() -> None:
     shape = (128, 512, 512) if asked.quick else (512, 1024, 1024)
     with tempfile.TemporaryDirectory(dir=asked.folder) as name:
         root = Path(name)
-        zarr = build(root, shape)
+        zarr = build(root, shape, Form(asked.zarr))
         words = [sys.executable, __file__, "--baseline", str(zarr), str(shape[0] // 2)]
         runs = [json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout) for _ in range(3)]
         base = {key: statistics.median(r[key] for r in runs) for key in ("ms", "mib")}

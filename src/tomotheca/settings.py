@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from tomotheca.errors import SettingsError
 
@@ -104,6 +104,18 @@ class Settings(BaseModel):
     in_place: bool = False
     """Leave volumes where they are when they are ingested, as far as they can be served from there (`ingest --in-place`)."""
 
+    zarr: str = Field("0.4", pattern=r"^0\.[45]$", coerce_numbers_to_str=True)
+    """Version of OME-Zarr that ingest writes: `0.4`, which every client reads, or `0.5`, with several chunks in a file (`ingest --zarr`)."""
+
+    zarr_chunk: int | None = Field(None, ge=16, le=256)
+    """Edge of the chunks of volumes in voxels, a power of 2. Default: 128 in 0.4, 64 in 0.5."""
+
+    zarr_codec: str | None = Field(None, pattern="^(lz4|zstd)$")
+    """Compressor of OME-Zarr: `lz4` (Blosc, shuffled bit by bit) or `zstd`. Default: lz4, for single bytes zstd in Blosc."""
+
+    zarr_level: int | None = Field(None, ge=1, le=9)
+    """How hard that compressor tries, 1 to 9. Default: 5 for lz4, 3 for zstd."""
+
     annotation_per_tomogram: str = Field("warning", pattern="^(off|note|warning|error)$")
     """What the doctor says of a tomogram without annotation: `error`, `warning`, `note`, or nothing (`off`)."""
 
@@ -145,6 +157,15 @@ class Settings(BaseModel):
 
     mail_from: str | None = None
     """Address that e-mails come from; it is needed to send any."""
+
+    @field_validator("zarr_chunk")
+    @classmethod
+    def power_of_two(cls, given: int | None) -> int | None:
+        """Check that chunks of a level are made of whole ones of the level below."""
+        if given is not None and given & (given - 1):
+            message = "give a power of 2: 16, 32, 64, 128 or 256"
+            raise ValueError(message)
+        return given
 
     @property
     def contribute_link(self) -> str:

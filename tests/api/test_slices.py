@@ -15,6 +15,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 from tests.api import volumes
 from tests.api.volumes import ANNOTATION, BOX, HIDDEN, MASK, POINTS, SECTIONS, SERIES, SHAPE, TOMOGRAM, volume
+from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, ShardingCodec
 
 from tomotheca.api.app import create_app
 from tomotheca.api.planes import Kept, Planes
@@ -236,7 +237,19 @@ IMAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "Fortran": ("<f4", {"compressors": None, "order": "F"}),
     "dots": ("<f4", {"compressors": None, "chunk_key_encoding": {"name": "v2", "separator": "."}}),
     "version 3": ("<f4", {"zarr_format": 3}),
-}
+    "shards": ("<f4", {"zarr_format": 3, "shards": (32, 64, 40)}),
+    "shards of Blosc": ("<i2", {"zarr_format": 3, "shards": (48, 32, 60), "compressors": BloscCodec(cname="lz4")}),
+    "shards, plain": (">f4", {"zarr_format": 3, "shards": (32, 64, 40), "compressors": None}),
+    "shards with the index first": (
+        "<u2",
+        {
+            "zarr_format": 3,
+            "chunks": (32, 64, 40),
+            "compressors": None,
+            "serializer": ShardingCodec(chunk_shape=(16, 32, 20), codecs=[BytesCodec(), GzipCodec()], index_codecs=[BytesCodec()], index_location="start"),
+        },
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore")  # what the zarr library says of versions and orders
@@ -251,15 +264,25 @@ def test_v15_planes_of_images_of_every_sort(root: Path, tmp_path: Path, name: st
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_v11_chunks_that_are_not_stored_are_the_fill_value(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"zarr_format": 3, "shards": (32, 64, 40)}])
+def test_v11_chunks_that_are_not_stored_are_the_fill_value(root: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     values = np.zeros((37, 50, 41), "<f4")
     values[20:, :10, :10] = 5
-    found = planes_of(root, tmp_path, values, {"chunks": (16, 32, 20)})
+    found = planes_of(root, tmp_path, values, {"chunks": (16, 32, 20), **options})
     assert np.array_equal(found(0, 3), values[3])
     assert np.array_equal(found(1, 5), values[:, 5])
 
 
+BLOSC = numcodecs.Blosc(cname="lz4", shuffle=2, blocksize=4096)
+DAMAGED: dict[str, dict[str, Any]] = {
+    "chunks": {"compressors": BLOSC},
+    "shards": {"zarr_format": 3, "shards": (37, 50, 41), "compressors": BloscCodec(cname="lz4", blocksize=4096)},
+    "shards of zstd": {"zarr_format": 3, "shards": (37, 50, 41)},
+}
+
+
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("options", DAMAGED.values(), ids=DAMAGED)
 @pytest.mark.parametrize(
     "damage",
     [
@@ -269,10 +292,11 @@ def test_v11_chunks_that_are_not_stored_are_the_fill_value(root: Path, tmp_path:
         lambda _: b"short",
     ],
 )
-def test_v11_a_damaged_chunk_is_an_error_and_no_crash(root: Path, tmp_path: Path, damage: Any) -> None:
+def test_v11_a_damaged_chunk_is_an_error_and_no_crash(
+    root: Path, tmp_path: Path, damage: Any, options: dict[str, Any]
+) -> None:
     values = noise("<f4")
-    codec = numcodecs.Blosc(cname="lz4", shuffle=2, blocksize=4096)
-    found = planes_of(root, tmp_path, values, {"chunks": (37, 50, 41), "compressors": codec}, damage)
+    found = planes_of(root, tmp_path, values, {"chunks": (37, 50, 41), **options}, damage)
     for axis in range(3):
         with pytest.raises(FormatError):
             found(axis, 20)
@@ -287,7 +311,7 @@ def planes_of(root: Path, tmp_path: Path, values: Any, options: dict[str, Any], 
     volumes.write_image(folder, values, **options)
     if damage:
         chunk = next(
-            p for p in folder.rglob("0/*") if p.is_file() and not p.name.startswith(".") and p.suffix != ".json"
+            p for p in (folder / "0").rglob("*") if p.is_file() and not p.name.startswith(".") and p.suffix != ".json"
         )
         chunk.write_bytes(damage(chunk.read_bytes()))
     portal = open_portal(Settings(root=root))

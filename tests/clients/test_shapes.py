@@ -18,7 +18,7 @@ from tests.ingest import surfaces
 from tests.ingest.conftest import Lab, annotation
 
 from tomotheca.formats import meshes, mrc
-from tomotheca.formats.omezarr.writer import colours
+from tomotheca.formats.omezarr.attributes import colours
 from tomotheca.store.files import LocalFiles
 
 FOLDER = "10900/TS_1/Reconstructions/VoxelSpacing10.000"

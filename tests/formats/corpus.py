@@ -25,7 +25,7 @@ from tests.ingest import surfaces
 from tests.ingest.conftest import configuration
 
 from tomotheca.catalog import dumpread
-from tomotheca.errors import FindingsError, TomothecaError
+from tomotheca.errors import FindingsError, NotFoundError, TomothecaError
 from tomotheca.formats import (
     aretomo,
     cets,
@@ -42,6 +42,7 @@ from tomotheca.formats import (
     tiffstack,
     warp,
 )
+from tomotheca.formats.omezarr import grid
 from tomotheca.formats.points import Options
 from tomotheca.formats.registry import read_points
 from tomotheca.ingest import maps
@@ -58,6 +59,7 @@ MEMORY = 640 << 20
 SECONDS = 10
 """One file may take, on a busy machine."""
 
+SHARDED = omezarr.Form("0.5", chunk=16)
 LONGEST = 1100
 """Characters of a sentence."""
 
@@ -188,6 +190,22 @@ def _image(path: Path) -> object:
     return size
 
 
+def _levels(path: Path) -> object:
+    """Read what the server reads of an image."""
+
+    def read(name: str) -> bytes:
+        try:
+            return (path / name).read_bytes()
+        except (OSError, ValueError) as error:
+            raise NotFoundError(name) from error
+
+    for level in grid.read_levels(grid.read_first(read, "", grid.GROUPS)):
+        found = grid.read_grid(level, grid.read_first(read, f"{level}/", grid.ARRAYS))
+        if np.prod(found.shape, dtype=float) * found.dtype.itemsize <= 1 << 20:
+            grid.read_whole(found, read)
+    return 0
+
+
 def _mdoc(path: Path) -> object:
     found = mdoc.read(path)
     names = [name for name, value in vars(mdoc.Section).items() if isinstance(value, property)]
@@ -303,6 +321,9 @@ def _cases(folder: Path) -> list[Case]:
             extra=(soundfiles.volume(folder, "i1", extended=b"ab" * 8), soundfiles.volume(folder, ">i2")),
         ),
         Case("omezarr", soundfiles.image(folder), _image, folder="a.zarr"),
+        Case("omezarr 0.5", soundfiles.image(folder, SHARDED), _image, folder="a.zarr"),
+        Case("levels", soundfiles.image(folder), _levels, folder="a.zarr", is_finite=False),
+        Case("levels 0.5", soundfiles.image(folder, SHARDED), _levels, folder="a.zarr", is_finite=False),
         Case("movie tif", {"a.tif": classic}, movies.look, extra=(other, eer)),
         Case("movie eer", {"a.eer": eer}, movies.look),
         Case("movie mrc", {"a.mrc": soundfiles.volume(folder, "i2")}, movies.look),

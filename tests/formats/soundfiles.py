@@ -213,9 +213,10 @@ def volume(folder: Path, dtype: str = "f4", *, extended: bytes = b"") -> bytes:
     return bytes(raw[:1024]) + extended + bytes(raw[1024:])
 
 
-def image(folder: Path) -> Mapping[str, bytes]:
-    """The files of a small OME-Zarr image."""
-    omezarr.write(folder / "sound.zarr", np.arange(4 * 5 * 6).reshape(4, 5, 6).astype("f4"), spacing=(10.0,) * 3)
-    found = sorted(p for p in (folder / "sound.zarr").rglob("*") if p.is_file())
-    files = {p.relative_to(folder / "sound.zarr").as_posix(): p.read_bytes() for p in found}
-    return dict(sorted(files.items(), key=lambda item: (not item[0].startswith("."), item[0])))
+def image(folder: Path, form: omezarr.Form = omezarr.DEFAULT) -> Mapping[str, bytes]:
+    """The files of a small OME-Zarr image; first the one that describes it."""
+    path = folder / f"{len(list(folder.iterdir()))}.zarr"
+    omezarr.write(path, np.arange(4 * 5 * 40).reshape(4, 5, 40).astype("f4"), spacing=(10.0,) * 3, form=form)
+    found = sorted(p for p in path.rglob("*") if p.is_file())
+    files = {p.relative_to(path).as_posix(): p.read_bytes() for p in found}
+    return dict(sorted(files.items(), key=lambda item: (not item[0].startswith((".", "zarr.json")), item[0])))

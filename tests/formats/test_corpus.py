@@ -21,6 +21,7 @@ from tests.formats.corpus import Case, bounded, cases, outcome, sound
 
 from tomotheca.errors import ConfigurationError, FormatError
 from tomotheca.formats import mdoc, mrc, omezarr
+from tomotheca.formats.omezarr import grid
 from tomotheca.ingest import yamlsource
 from tomotheca.ingest.listing import Listing
 
@@ -60,28 +61,39 @@ def test_damaged_dumps(tmp_path: Path) -> None:
     try_all(case, ((file, *each) for each in damage.everything(content, is_text=True)), tmp_path)
 
 
-def test_damaged_images(tmp_path: Path) -> None:
-    case = CASES["omezarr"]
+OLD, NEW = (".zattrs", "{}/.zarray", "{}/0/0/0"), ("zarr.json", "{}/zarr.json", "{}/c/0/0/0")
+"""What describes an image and a level, and its first file of chunks."""
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "share"),
+    [("omezarr", OLD, 1), ("levels", OLD, 1), ("omezarr 0.5", NEW, 1), ("levels 0.5", NEW, 1)],
+)
+def test_damaged_images(tmp_path: Path, name: str, names: tuple[str, str, str], share: int) -> None:
+    case = CASES[name]
+    image, array, chunks = names
 
     def damaged() -> Iterator[tuple[str, str, bytes]]:
-        for file, share in ((".zattrs", 1), ("0/.zarray", 7), ("2/.zarray", 1)):
-            yield from ((file, *each) for each in damage.metadata(case.files[file], share=share))
-        chunk = case.files["0/0/0/0"]
-        yield from ((".zattrs", *each) for each in damage.encodings(case.files[".zattrs"]))
-        yield from (("0/0/0/0", *each) for each in damage.cuts(chunk))
-        yield from (("0/0/0/0", *each) for each in list(damage.numbers(chunk))[:200:9])
+        for file, some in ((image, 1), (array.format(0), 7), (array.format(2), 1)):
+            yield from ((file, *each) for each in damage.metadata(case.files[file], share=some * share))
+        file = chunks.format(0)
+        yield from ((image, *each) for each in damage.encodings(case.files[image]))
+        yield from ((file, *each) for each in damage.cuts(case.files[file]))
+        yield from ((file, *each) for each in list(damage.numbers(case.files[file]))[:200:9])
+        yield from ((file, *each) for each in list(damage.numbers(case.files[file]))[-100::9])
 
     try_all(case, damaged(), tmp_path)
 
 
-def test_an_image_whose_files_are_missing(tmp_path: Path) -> None:
-    case = CASES["omezarr"]
-    for name in case.files:
+@pytest.mark.parametrize("name", ["omezarr", "omezarr 0.5", "levels", "levels 0.5"])
+def test_an_image_whose_files_are_missing(tmp_path: Path, name: str) -> None:
+    case = CASES[name]
+    for file in case.files:
         folder = case.write(tmp_path)
-        (folder / name).unlink()
-        assert not outcome(case, folder), name
-        (folder / name).mkdir()
-        assert not outcome(case, folder), f"{name} is a folder"
+        (folder / file).unlink()
+        assert not outcome(case, folder), file
+        (folder / file).mkdir()
+        assert not outcome(case, folder), f"{file} is a folder"
         shutil.rmtree(folder)
     (tmp_path / "a.zarr").write_bytes(b"a file")
     assert not outcome(case, tmp_path / "a.zarr")
@@ -106,6 +118,18 @@ def test_claims_of_an_image_are_not_believed(tmp_path: Path, file_format: Any) -
             omezarr.read_level(path, -1)
     with bounded(), omezarr.Reader(path) as reader:  # what is not stored is 0, a box at a time
         assert not reader.read((slice(0, 8),) * 3).any()
+
+
+@pytest.mark.parametrize("file", [1000, 1 << 20])
+def test_claims_of_shards_are_not_believed(tmp_path: Path, file: int) -> None:
+    path = tmp_path / "a.zarr"
+    group = zarr.create_group(path, zarr_format=3)
+    group.create_array("0", shape=(1000,) * 3, chunks=(2,) * 3, shards=(file,) * 3, dtype="f4")
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"datasets": [{"path": "0"}]}]}
+    with bounded(), pytest.raises(FormatError, match=r"its files hold \d+ chunks each"):
+        omezarr.Reader(path)
+    with bounded(), pytest.raises(FormatError, match=r"its files hold \d+ chunks each"):
+        grid.read_grid("0", (path / "0/zarr.json").read_bytes())
 
 
 BOMB = 1 << 30
@@ -212,6 +236,8 @@ def test_codecs_that_run_what_a_file_says_are_refused(tmp_path: Path, where: str
     with pytest.raises(FormatError, match="cannot be read"):
         omezarr.read_level(path, -1)
     assert not made.exists()
+    with pytest.raises(FormatError, match="no array that can be shown"):
+        grid.read_grid("0", (path / "0/.zarray").read_bytes())
 
 
 @pytest.mark.parametrize("claim", [(1 << 23, 1 << 10, 1 << 10), (2000, 2000, 700)])

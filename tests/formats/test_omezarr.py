@@ -9,9 +9,9 @@ import zarr
 from ome_zarr_models.v04 import Image
 from ome_zarr_models.v04.image_label import ImageLabel
 
-from tomotheca.errors import FormatError, StorageError
+from tomotheca.errors import FormatError, NotFoundError, StorageError
 from tomotheca.formats import omezarr
-from tomotheca.formats.omezarr import bounded
+from tomotheca.formats.omezarr import Form, bounded, grid
 from tomotheca.formats.omezarr.levels import SECTION, plan_levels
 
 
@@ -40,6 +40,37 @@ def test_the_zarr_library_reads_what_we_write(tmp_path, dtype):
     assert [member.path for member in members] == sorted(
         str(path.relative_to(tmp_path / "a.zarr")) for path in (tmp_path / "a.zarr").rglob("*") if path.is_file()
     )
+
+
+FORMS = [
+    Form("0.5"), Form("0.5", chunk=16), Form("0.5", chunk=256), Form("0.5", codec="zstd", level=1), Form("0.5", codec="lz4", level=9),
+    Form("0.4", chunk=16), Form("0.4", codec="zstd"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("dtype", ["i1", "u2", "f4"])
+def test_every_form_is_read_by_zarr_and_by_us(tmp_path, dtype, form):
+    volume = some_volume((5, 70, 141), dtype)
+    volume[:, :32, :64] = 0
+    members = omezarr.write(tmp_path / "a.zarr", volume, spacing=(10.0, 10.0, 10.0), form=form)
+    assert {m.path: m.size for m in members} == {
+        str(p.relative_to(tmp_path / "a.zarr")): p.stat().st_size
+        for p in (tmp_path / "a.zarr").rglob("*")
+        if p.is_file()
+    }
+    np.testing.assert_array_equal(np.asarray(array_at(tmp_path / "a.zarr", "0")[:]), volume)
+    omezarr.write(tmp_path / "plain.zarr", volume, spacing=(10.0, 10.0, 10.0))
+
+    def read(name: str) -> bytes:
+        if not (tmp_path / "a.zarr" / name).is_file():
+            raise NotFoundError(name)
+        return (tmp_path / "a.zarr" / name).read_bytes()
+
+    for level in grid.read_levels(grid.read_first(read, "", grid.GROUPS)):
+        found = grid.read_grid(level, grid.read_first(read, f"{level}/", grid.ARRAYS))
+        np.testing.assert_array_equal(grid.read_whole(found, read), array_at(tmp_path / "plain.zarr", level)[:])
+        assert max(found.chunks) <= (form.chunk or (128 if form.version == "0.4" else 64))
 
 
 def test_metadata_is_valid_for_ome_zarr_models(tmp_path):

@@ -93,6 +93,18 @@ def test_an_edit_and_a_removal(lab: Any, bucket: ObjectFiles) -> None:
         assert Indexer(bucket, desk, url).rebuild().findings == ()
 
 
+def test_zarr_0_5_and_back(lab: Any, bucket: ObjectFiles) -> None:
+    volume = np.random.default_rng(3).normal(0, 1, (20, 700, 140)).astype(np.float32)
+    mrc.write(lab.root / "tomograms" / "TS_1.rec", volume, voxel_size=10.0)
+    for form in (omezarr.Form("0.5"), omezarr.DEFAULT):
+        assert not take_in(lab, bucket, form=form).failed
+        lab.ingest(form=form)
+        found = content(bucket)
+        assert found == content(lab.files)
+        kinds = {key.rpartition("/")[2] for key in found} & {"zarr.json", ".zattrs"}
+        assert kinds == ({"zarr.json"} if form.version == "0.5" else {".zattrs"})
+
+
 def test_several_processes(lab: Any, bucket: ObjectFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     from tomotheca.ingest import workers
 

@@ -1,4 +1,7 @@
-"""Planes of volumes wherever their bytes lie: only the chunks that a plane goes through, and of those only the blocks that hold it."""
+"""Planes of volumes wherever their bytes lie: only the chunks that a plane goes through, and of those only the blocks that hold it.
+
+A chunk is a file, or a part of one (`Piece`), where the index of the file says which.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.formats.omezarr.grid import Grid
     from tomotheca.formats.omezarr.levels import Triple
+    from tomotheca.formats.omezarr.shards import Place
 
 Array = npt.NDArray[Any]
 T = TypeVar("T")
@@ -37,6 +41,9 @@ IN_FLIGHT = 64 << 20
 
 WORKERS = 2
 DECODED_BYTES = 64 << 20
+INDEXED = 16 << 20
+"""Bytes of indices of files that hold several chunks."""
+
 MOST_VOLUMES = 256
 
 
@@ -77,6 +84,25 @@ class Volume:
     levels: tuple[Grid, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Where the bytes of a chunk are."""
+
+    file: FileRow
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stop - self.start
+
+    @property
+    def name(self) -> tuple[str, str, int]:
+        """Tell it from every other, and from what was there before."""
+        return self.file.key, self.file.etag, self.start
+
+
 class Planes:
     """Reads planes for one server process; everything it keeps is bounded."""
 
@@ -85,6 +111,7 @@ class Planes:
         self.pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="slices")
         self._grids: Kept[tuple[Grid, ...]] = Kept(MOST_VOLUMES)
         self._decoded: Kept[Array | bytes] = Kept(DECODED_BYTES)
+        self._indices: Kept[tuple[Place | None, ...]] = Kept(INDEXED)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do work of the processor beside the event loop, at most two at a time."""
@@ -140,74 +167,98 @@ class Planes:
         many = AT_ONCE if _in_sections(grid, axis) else max(1, min(AT_ONCE, IN_FLIGHT // (2 * grid.chunk_bytes)))
         for start in range(0, len(touched), many):
             batch = touched[start : start + many]
-            parts = await asyncio.gather(*(self._part(volume, grid, where, (axis, index)) for where in batch))
+            pieces = await self._pieces(volume, grid, batch)
+            parts = await asyncio.gather(*(self._part(grid, piece, (axis, index)) for piece in pieces))
             for where, part in zip(batch, parts, strict=True):
                 if part is not None:
                     _place(out, part, grid, where, axis)
         return out if axis <= 1 else out.T
 
-    async def _part(self, volume: Volume, grid: Grid, where: Triple, cut: tuple[int, int]) -> Array | None:
-        """Give what a plane cuts out of a chunk; None for one that is not stored."""
-        axis, offset = cut[0], cut[1] % grid.chunks[cut[0]]
+    async def _pieces(self, volume: Volume, grid: Grid, chunks: Sequence[Triple]) -> list[Piece | None]:
+        """Find chunks; None for one that is not stored. The index of a file is read once, however many of its chunks are wanted."""
+        keys = [volume.key + grid.key(where) for where in chunks]
+        names = list(dict.fromkeys(keys))
+        found = await asyncio.gather(*(self._file(grid, name, volume.viewer) for name in names))
+        known = dict(zip(names, found, strict=True))
+        pieces: list[Piece | None] = []
+        for where, key in zip(chunks, keys, strict=True):
+            file, places = known[key]
+            place = places[grid.shard.number_of(where) if grid.shard else 0] if file else None
+            pieces.append(Piece(file, *place) if file and place else None)
+        return pieces
+
+    async def _file(self, grid: Grid, key: str, viewer: Viewer) -> tuple[FileRow | None, Sequence[Place | None]]:
+        """Find a file of an image, and where its chunks are in it."""
         try:
-            file = await self.portal.lookup.find(volume.key + grid.key(where), volume.viewer)
+            file = await self.portal.lookup.find(key, viewer)
         except NotFoundError:
-            return None
-        if _in_sections(grid, axis):
-            return await self._section(grid, file, offset)
+            return None, ()
+        if grid.shard is None:
+            return file, [(0, file.size)]
         name = (file.key, file.etag)
-        chunk = self._decoded.get(name)
+        places = self._indices.get(name)
+        if places is None:
+            index = await self.bytes_of(file, *grid.shard.index_in(file.size))
+            places = self._indices.keep(name, grid.shard.places(index, file.size), grid.shard.index_bytes)
+        return file, places
+
+    async def _part(self, grid: Grid, piece: Piece | None, cut: tuple[int, int]) -> Array | None:
+        """Give what a plane cuts out of a chunk; None for one that is not stored."""
+        if piece is None:
+            return None
+        axis, offset = cut[0], cut[1] % grid.chunks[cut[0]]
+        if _in_sections(grid, axis):
+            return await self._section(grid, piece, offset)
+        chunk = self._decoded.get(piece.name)
         if chunk is None:
-            data = await self.bytes_of(file, 0, file.size)
-            chunk = await self.run(lambda: _checked(grid, data))
-            self._decoded.keep(name, chunk, grid.chunk_bytes)
+            if piece.size > grid.most_bytes:
+                raise FormatError(piece.file.key, "has a chunk that is too long: the image is damaged.")
+            data = await self._read(piece, 0, piece.size)
+            chunk = await self.run(lambda: grid.decoded(data))
+            self._decoded.keep(piece.name, chunk, grid.chunk_bytes)
         assert isinstance(chunk, np.ndarray)
         part: Array = np.take(chunk, offset, axis)
         return part
 
-    async def _section(self, grid: Grid, file: FileRow, offset: int) -> Array:
+    async def _read(self, piece: Piece, start: int, stop: int) -> bytes:
+        """Read a part of a chunk as it is stored."""
+        return await self.bytes_of(piece.file, piece.start + start, piece.start + stop)
+
+    async def _section(self, grid: Grid, piece: Piece, offset: int) -> Array:
         """Give one section of a chunk without reading the others."""
         section = grid.chunk_bytes // grid.chunks[0]
         start, stop = offset * section, (offset + 1) * section
         if grid.codec is None:
-            return _shaped(grid, await self.bytes_of(file, start, stop))
-        probe = await self.bytes_of(file, 0, min(PROBE, file.size))
+            return _shaped(grid, await self._read(piece, start, stop) if stop <= piece.size else b"")
+        probe = await self._read(piece, 0, min(PROBE, piece.size))
         frame = blosc.read_frame(probe)
-        if frame is None or frame.size != grid.chunk_bytes or frame.stored != file.size:
-            raise FormatError(file.key, "is a chunk that cannot be decoded: the image is damaged.")
+        if frame is None or frame.size != grid.chunk_bytes or frame.stored != piece.size:
+            raise FormatError(piece.file.key, "is a chunk that cannot be decoded: the image is damaged.")
         if frame.is_plain:
-            return _shaped(grid, await self.bytes_of(file, blosc.HEADER.size + start, blosc.HEADER.size + stop))
+            return _shaped(grid, await self._read(piece, blosc.HEADER.size + start, blosc.HEADER.size + stop))
         wanted = frame.covering(start, stop)
-        name = (file.key, file.etag, wanted.start, wanted.stop)
+        name = (*piece.name, wanted.start, wanted.stop)
         data = self._decoded.get(name)
         if data is None:
-            data = await self._blocks(file, (frame, probe), wanted)
+            data = await self._blocks(piece, (frame, probe), wanted)
             self._decoded.keep(name, data, len(data))
         assert isinstance(data, bytes)
         first = wanted.start * frame.block
         return _shaped(grid, data[start - first : stop - first])
 
-    async def _blocks(self, file: FileRow, head: tuple[blosc.Frame, bytes], wanted: range) -> bytes:
+    async def _blocks(self, piece: Piece, head: tuple[blosc.Frame, bytes], wanted: range) -> bytes:
         frame, probe = head
         start, stop = frame.places
-        places = probe[start:stop] if stop <= len(probe) else await self.bytes_of(file, start, stop)
+        places = probe[start:stop] if stop <= len(probe) else await self._read(piece, start, stop)
         parts = {}
         for i, (a, b) in blosc.stretches(frame, places, wanted).items():
-            parts[i] = probe[a:b] if b <= len(probe) else await self.bytes_of(file, a, b)
+            parts[i] = probe[a:b] if b <= len(probe) else await self._read(piece, a, b)
         return await self.run(lambda: blosc.decode_blocks(frame, wanted, parts))
 
 
 def _in_sections(grid: Grid, axis: int) -> bool:
     """Whether a section can be read without the rest of its chunk."""
     return axis == 0 and grid.order == "C" and (grid.codec is None or grid.is_blosc)
-
-
-def _checked(grid: Grid, data: bytes) -> Array:
-    """Decode a chunk that says it has the size it should have."""
-    frame = blosc.read_frame(data) if grid.is_blosc else None
-    if grid.is_blosc and (frame is None or frame.size != grid.chunk_bytes):
-        raise FormatError(grid.path, "has a chunk that cannot be decoded: the image is damaged.")
-    return grid.decoded(data)
 
 
 def _shaped(grid: Grid, data: bytes) -> Array:

@@ -10,6 +10,7 @@ from tomotheca.cli.output import emit, note, plain, show_findings, size
 from tomotheca.cli.team import Wanted, joined, script
 
 if TYPE_CHECKING:
+    from tomotheca.formats.omezarr import Form
     from tomotheca.ingest.inplace import Staying
     from tomotheca.ingest.pictures import Elsewhere
     from tomotheca.ingest.plan import IngestOptions
@@ -57,6 +58,13 @@ InPlace = Annotated[
         show_default=False,
     ),
 ]
+Zarr = Annotated[
+    str | None,
+    typer.Option(
+        help="Version of OME-Zarr to write, 0.4 or 0.5; what the archive has in the other is written anew. Default: the setting zarr.",
+        show_default=False,
+    ),
+]
 Dask = Annotated[
     str,
     typer.Option(
@@ -75,7 +83,7 @@ NoIndex = Annotated[bool, typer.Option("--no-index", help="Leave the catalogue a
 
 def ingest(
     config: Config, *, source: Source = None, plan: Planned = False, only: Only = "", run: Run = "", private: Private = False, force: Force = False, verify: Verify = False,
-    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, in_place: InPlace = None, dask: Dask = "", slurm: Slurm = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
+    workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, in_place: InPlace = None, zarr: Zarr = None, dask: Dask = "", slurm: Slurm = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
     from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415 - heavy
@@ -85,6 +93,7 @@ def ingest(
     options = IngestOptions(
         config, _source(settings, source, config), words, run, force, private, workers or settings.workers, settings.memory,
         elsewhere=_elsewhere(bucket, settings.state_folder / "pictures" if fetch and not plan else None), keep=keep, verify=verify, staying=_staying(settings, in_place),
+        form=_form(settings, zarr),
     )  # fmt: skip
     if in_place and source and "://" in source:
         message = "volumes of a bucket cannot be served from where they are: leave it out, or mount the bucket"
@@ -122,6 +131,18 @@ def _staying(settings: "Settings", wanted: bool | None) -> "Staying | None":
         *([] if settings.archive_is_remote else [settings.archive_folder]),
     ]
     return Staying(tuple(own))
+
+
+def _form(settings: "Settings", version: str | None) -> "Form":
+    """Give the form in which OME-Zarr images are written."""
+    from tomotheca.formats.omezarr.form import CODECS, VERSIONS, Form  # noqa: PLC0415 - heavy
+
+    wanted = next((known for known in VERSIONS if known == (version or settings.zarr)), None)
+    if wanted is None:
+        message = f"{version} is none of {', '.join(VERSIONS)}"
+        raise typer.BadParameter(message, param_hint="--zarr")
+    codec = next((known for known in CODECS if known == settings.zarr_codec), None)
+    return Form(wanted, settings.zarr_chunk, codec, settings.zarr_level)
 
 
 def _elsewhere(bucket: list[str] | None, fetched: Path | None) -> "Elsewhere":

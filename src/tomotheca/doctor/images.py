@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tomotheca.doctor.look import Expected, Look
 
 MOST_LEVELS = 64
+SHARDS = "sharding_indexed"
+"""Codec of Zarr v3 whose files hold several chunks."""
 
 
 def read(look: Look, key: str, expected: Expected) -> Image:
@@ -56,15 +58,25 @@ def _described(look: Look, key: str, path: str) -> Array:
         absent = isinstance(old, Broken) and old.absent and isinstance(given, Broken) and given.absent
         raise FormatError(key, f"level {path!r} {'is not there' if absent else 'has metadata that cannot be read'}")
     shape = _lengths(given.get("shape"))
-    chunks = _lengths(given.get("chunks") or values.dig(given, "chunk_grid", "configuration", "chunk_shape"))
+    files = _lengths(given.get("chunks") or values.dig(given, "chunk_grid", "configuration", "chunk_shape"))
+    held = next((c for c in values.blocks(given, "codecs") if c.get("name") == SHARDS), None)
+    chunks = files if held is None else _lengths(values.dig(held, "configuration", "chunk_shape"))
     name = given.get("dtype") or given.get("data_type")
-    if shape is None or chunks is None or len(shape) != len(chunks) or not isinstance(name, str):
+    if (
+        shape is None
+        or chunks is None
+        or files is None
+        or not len(shape) == len(chunks) == len(files)
+        or not isinstance(name, str)
+    ):
         raise FormatError(key, f"level {path!r} has metadata without a shape, chunks and dtype")
     separator = values.text(given, "dimension_separator") or values.text(
         given, "chunk_key_encoding", "configuration", "separator"
     )
+    if not separator and values.text(given, "chunk_key_encoding", "name") == "default":
+        separator = "/"
     try:
-        return Array(path, shape, chunks, np.dtype(name).newbyteorder("=").name, separator or ".")
+        return Array(path, shape, chunks, np.dtype(name).newbyteorder("=").name, separator or ".", files)
     except (TypeError, ValueError) as error:
         raise FormatError(key, f"level {path!r} has the unknown dtype {name[:40]!r}") from error
 

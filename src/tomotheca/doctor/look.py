@@ -93,6 +93,8 @@ class Array:
     """As numpy names it: ``float32``."""
 
     separator: str
+    files: tuple[int, ...]
+    """Voxels of a file; those of a chunk, where it does not hold several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +9,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tomotheca.errors import NotFoundError
+from tomotheca.formats.omezarr import grid as grids
 from tomotheca.ingest import render
 
 if TYPE_CHECKING:
     from tomotheca.store.files import Files
 
-METADATA = (".zgroup", ".zattrs", ".zarray")
+GROUPS = (".zgroup", "zarr.json")
+"""What makes a folder a group: version 2, version 3."""
 
 
 @contextmanager
@@ -43,15 +43,17 @@ def middle(files: Files, zarr: str) -> Iterator[Path]:
 
 
 def _needed(files: Files, zarr: str) -> Iterator[str]:
-    levels = files.scan(zarr).folders
-    yield from (zarr + name for name in METADATA[:2])
-    yield from (f"{zarr}{level}/{METADATA[2]}" for level in levels)
-    first = json.loads(files.read_bytes(f"{zarr}0/{METADATA[2]}"))
-    level, factor = render.level(*first["shape"][-2:])
-    array = json.loads(files.read_bytes(f"{zarr}{level}/{METADATA[2]}"))
-    planes, (deep, *across) = array["shape"][0], array["chunks"]
+    """Give the keys of all metadata and of those files of chunks; not all of these need be there."""
+    version = int(files.exists(zarr + grids.GROUPS[1]))
+    image, array = grids.GROUPS[version], grids.ARRAYS[version]
+    yield from (zarr + name for name in dict.fromkeys((GROUPS[version], image)))
+    paths = grids.read_levels(files.read_bytes(zarr + image))
+    yield from (f"{zarr}{path}/{array}" for path in paths)
+    finest = grids.read_grid(paths[0], files.read_bytes(f"{zarr}{paths[0]}/{array}"))
+    level, factor = render.level(*finest.shape[1:])
+    grid = grids.read_grid(paths[level], files.read_bytes(f"{zarr}{paths[level]}/{array}"))
+    planes, deep = grid.shape[0], grid.chunks[0]
     thick = min(planes, max(1, round(render.SLAB / factor)) + 1)
     start = (planes - thick) // 2
-    counts = [math.ceil(n / c) for n, c in zip(array["shape"][1:], across, strict=True)]
-    for z in range(start // deep, (start + thick) // deep + 1):
-        yield from (f"{zarr}{level}/{z}/{y}/{x}" for y in range(counts[0]) for x in range(counts[1]))
+    wanted = range(start // deep, (start + thick) // deep + 1)
+    yield from dict.fromkeys(zarr + grid.key(index) for index in grid.every() if index[0] in wanted)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.errors import FormatError
+from tomotheca.errors import Finding, FormatError
 from tomotheca.formats import mrc
 from tomotheca.ingest import pyramid
-from tomotheca.ingest.transfer import Brought, Converted, Past, Volume, convert, facts, hashed, kept
+from tomotheca.ingest.transfer import Brought, Converted, Past, Volume, convert, facts, formed, hashed, kept
 from tomotheca.store import manifest
 from tomotheca.store.manifest import Entry
 from tomotheca.store.members import Member
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tomotheca.ingest.scene import RunScene
     from tomotheca.ingest.work import Context
 
+REMAINS = "volumes that stay in their place remain OME-Zarr 0.4: their level 0 is the source, cut into sections."
 TOLERANCE = 0.005
 """Relative difference of voxel sizes that headers make by rounding."""
 
@@ -44,19 +45,20 @@ class Staying:
 
 
 def placed(run: RunScene, item: Item, volume: Volume, seen: Look) -> Volume:
-    """Give a volume that stays where it is if that is wanted and can be; else the same one, with a finding that says why."""
+    """Give a volume that stays where it is if that is wanted and can be; else one that is copied, with a finding that says why."""
+    copied = formed(volume, run.scene.form)
     staying = run.scene.staying
     if staying is None:
-        return volume
+        return copied
     if not isinstance(volume.source.local, Path):
         run.add("note", item, f"{item.path} is copied and does not stay in its place: it does not lie on this machine.")
-        return volume
+        return copied
     if problem := _refusal(run, volume, staying):
         run.add("error", item, f"{item.path} {problem}")
-        return volume
+        return copied
     if seen.hindrance:
         run.add("note", item, f"{item.path} is copied and does not stay in its place: {seen.hindrance}.")
-        return volume
+        return copied
     said = seen.spacing[: 2 if volume.kind == "tilt_series" else 3]
     if any(abs(s - w) > TOLERANCE * w for s, w in zip(said, volume.spacing, strict=False)):
         words = "gives no voxel size" if min(said) <= 0 else f"goes on saying {said[0]:g} Å"
@@ -65,6 +67,8 @@ def placed(run: RunScene, item: Item, volume: Volume, seen: Look) -> Volume:
             item,
             f"{item.path} stays as it is, so whoever opens the MRC file finds a header that {words}; take it in without --in-place to have it corrected.",
         )
+    if run.scene.form.version == "0.5":
+        run.scene.findings.append(Finding("note", "--zarr", REMAINS))
     return InPlace(**{name: getattr(volume, name) for name in volume.__dataclass_fields__})
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca import __version__
 from tomotheca.errors import ConfigurationError, Finding
+from tomotheca.formats.omezarr import DEFAULT, Form
 from tomotheca.ingest import expressions, maps, stale
 from tomotheca.ingest.archive import RunArchive
 from tomotheca.ingest.check import in_order, load
@@ -86,6 +87,9 @@ class IngestOptions:
     staying: Staying | None = None
     """The wish that volumes stay where they are; None copies them."""
 
+    form: Form = DEFAULT
+    """How OME-Zarr images are written; that of a volume that stays where it is remains 0.4, with a note."""
+
     team: Team | None = None
     """Who does the steps; None takes processes of this machine."""
 
@@ -124,7 +128,7 @@ def plan(options: IngestOptions, files: Files, *, alone: bool = False) -> Plan:
         alone=alone,
         elsewhere=options.elsewhere,
     )
-    scene.memory, scene.staying = options.memory, options.staying
+    scene.memory, scene.staying, scene.form = options.memory, options.staying, options.form
     scene.findings += [*known.findings, *found.findings, *_asked(options)]
     steps = tuple(_steps(scene, options)) if not any(f.severity == "error" for f in known.findings) else ()
     scene.findings += _escaped(listing)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from tomotheca.errors import Finding, Severity
+from tomotheca.formats.omezarr import DEFAULT, Form
 from tomotheca.ingest.config import Configuration, Entry, problems
 from tomotheca.ingest.discover import Discovery, Item
 from tomotheca.ingest.pictures import Elsewhere
@@ -59,6 +60,8 @@ class Scene:
     """Bytes that reading a file may take."""
     staying: Staying | None = None
     """The wish that volumes stay where they are."""
+    form: Form = DEFAULT
+    """How OME-Zarr images are written."""
     archives: dict[str, RunArchive] = field(default_factory=dict)
     """What the archive has of each planned run, by folder."""
     _metadata: dict[tuple[Entry, str], dict[str, Any] | None] = field(default_factory=dict)

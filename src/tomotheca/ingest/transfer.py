@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import Finding, FormatError, TomothecaError
+from tomotheca.formats.omezarr import DEFAULT, Form
 from tomotheca.ingest import pyramid
 from tomotheca.store import documents, layout, manifest
 from tomotheca.store.manifest import Entry
@@ -190,6 +191,20 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
+class Formed(Volume):
+    """A volume to convert to OME-Zarr in another form than the default. A class of its own: the recipes of the others stay what they were."""
+
+    form: Form = DEFAULT
+
+
+def formed(volume: Volume, form: Form) -> Volume:
+    """Give a volume that is converted in a form."""
+    if form == DEFAULT:
+        return volume
+    return Formed(**{name: getattr(volume, name) for name in Volume.__dataclass_fields__}, form=form)
+
+
+@dataclass(frozen=True, slots=True)
 class Converted:
     """A volume in its place, and what is known of it."""
 
@@ -216,6 +231,7 @@ def convert(context: Context, volume: Volume) -> Converted:
     recipe = pyramid.Recipe(
         kind=volume.kind, voxel_size=volume.spacing, label=volume.label, threshold=volume.threshold, size=volume.size,
         name=volume.zarr.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), memory=context.memory, workers=context.threads,
+        form=volume.form if isinstance(volume, Formed) else DEFAULT,
     )  # fmt: skip
     seen = _Bytes(context, volume)
     if files.local_path(volume.mrc) is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tomotheca.errors import ConflictError, Finding, InvalidDocumentError
 from tomotheca.store import layout
 
 if TYPE_CHECKING:
-    from tomotheca.store.files import Files
+    from tomotheca.store.files import Files, Stat
     from tomotheca.store.manifest import Entry
 
 HASH_BLOCK = 8 << 20
@@ -35,6 +35,16 @@ class Member:
     """Bytes."""
 
     sha256: str
+
+
+class Readable(Protocol):
+    """The part of `store.files.Files` that reads lists."""
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Read up to `length` bytes from `start`."""
+
+    def stat(self, key: str) -> Stat:
+        """Look at a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +116,20 @@ def write_members(files: Files, listing: str, members: Iterable[Member]) -> Tota
     return Total(count, size, state.hexdigest())
 
 
-def find_member(files: Files, entry: Entry | str, path: str, *, listing: str = "") -> Member | None:
+def find_member(files: Readable, entry: Entry | str, path: str, *, listing: str = "") -> Member | None:
     """Find one member of an array directory by its path, reading about twenty small pieces of the list."""
     found = next(list_members(files, entry, start=path, listing=listing), None)
     return found if found and found.path == path else None
 
 
 def list_members(
-    files: Files, entry: Entry | str, *, after: str = "", start: str = "", listing: str = ""
+    files: Readable, entry: Entry | str, *, after: str = "", start: str = "", listing: str = ""
 ) -> Iterator[Member]:
     """Give the members of an array directory in byte order, from the first path that is behind `after` and not before `start`.
 
     Parameters
     ----------
-    files : Files
+    files : Readable
         The archive.
     entry : Entry or str
         The array directory, or its key.
@@ -143,7 +153,7 @@ def list_members(
             yield member
 
 
-def _bisect(files: Files, listing: str, size: int, path: str) -> int:
+def _bisect(files: Readable, listing: str, size: int, path: str) -> int:
     """Find the start of a line such that all lines before it have smaller paths, and the wanted one is at most a block away."""
     low, high = 0, size
     while path and high - low > BLOCK:
@@ -158,7 +168,7 @@ def _bisect(files: Files, listing: str, size: int, path: str) -> int:
     return low
 
 
-def _line_after(files: Files, listing: str, offset: int) -> tuple[int, Member | None]:
+def _line_after(files: Readable, listing: str, offset: int) -> tuple[int, Member | None]:
     """Read the first whole line that begins behind an offset."""
     length = PROBE
     while True:
@@ -172,7 +182,7 @@ def _line_after(files: Files, listing: str, offset: int) -> tuple[int, Member | 
         length *= 4
 
 
-def _members(files: Files, listing: str, offset: int) -> Iterator[Member]:
+def _members(files: Readable, listing: str, offset: int) -> Iterator[Member]:
     rest = b""
     while data := files.read_range(listing, offset, BLOCK):
         offset += len(data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tomotheca.errors import FormatError, NotFoundError, TomothecaError
+from tomotheca.errors import TomothecaError
 from tomotheca.formats import contrast
 from tomotheca.formats.omezarr import grid as zarr
 
@@ -31,33 +31,14 @@ def read(asked: Asked, key: str) -> Array | None:
     if files is None:
         return None
 
-    def first(folder: str, names: tuple[str, ...]) -> bytes:
-        for name in names[:-1]:
-            try:
-                return files.read_bytes(folder + name)
-            except NotFoundError:
-                continue
-        return files.read_bytes(folder + names[-1])
-
     try:
-        path = zarr.read_levels(first(key, zarr.GROUPS))[-1]
-        grid = zarr.read_grid(path, first(f"{key}{path}/", zarr.ARRAYS))
+        path = zarr.read_levels(zarr.read_first(files.read_bytes, key, zarr.GROUPS))[-1]
+        grid = zarr.read_grid(path, zarr.read_first(files.read_bytes, f"{key}{path}/", zarr.ARRAYS))
         if math.prod(grid.shape) * grid.dtype.itemsize > MOST or grid.chunk_bytes > MOST:
             return None
-        out = np.full(grid.shape, grid.fill, grid.dtype.newbyteorder("="))
-        for index in np.ndindex(*(-(-n // c) for n, c in zip(grid.shape, grid.chunks, strict=True))):
-            where = (index[0], index[1], index[2])
-            try:
-                chunk = grid.decoded(files.read_bytes(key + grid.key(where)))
-            except NotFoundError:
-                continue
-            place = tuple(
-                slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(where, grid.chunks, grid.shape, strict=True)
-            )
-            out[place] = chunk[tuple(slice(0, p.stop - p.start) for p in place)]
-    except (FormatError, TomothecaError, OSError):
+        return zarr.read_whole(grid, lambda name: files.read_bytes(key + name))
+    except (TomothecaError, OSError):
         return None
-    return out
 
 
 def ends(asked: Asked, key: str) -> contrast.Range | None:

@@ -205,16 +205,12 @@ def _position(asked: Asked, wanted: Wanted, shown: tuple[Row, Sequence[Shape]]) 
     return [round(float(near[axis]) * scale, 2) for axis in "xyz"]
 
 
-def _source(asked: Asked, address: str) -> str:
-    return f"zarr2:///files/{key_of(asked, address).rstrip('/')}/"
-
-
 def _image(asked: Asked, tomogram: Row) -> dict[str, Any]:
     name = f"{tomogram['name'] or 'Tomogram'} ({asked.name('tomogram', tomogram['id'])})"
     layer: dict[str, Any] = {
         "type": "image",
         "name": name,
-        "source": _source(asked, tomogram["s3_omezarr_dir"]),
+        "source": objects.image(asked, key_of(asked, tomogram["s3_omezarr_dir"])),
         "opacity": 1,
         "blend": "additive",
     }
@@ -339,7 +335,7 @@ def _layer(asked: Asked, s: Shape, tomogram: Row, room: int) -> dict[str, Any] |
         return {
             "type": "image",
             "name": name,
-            "source": _source(asked, s.file["s3_path"]),
+            "source": objects.image(asked, key_of(asked, s.file["s3_path"])),
             "shader": shader,
             "opacity": 0.75,
             "blend": "default",

@@ -199,7 +199,8 @@ def image_label(annotation: Labelled) -> Iterator[Said]:
     for mask in annotation.masks:
         if not isinstance(mask, Image) or mask.broken is not None:
             continue
-        label = values.dig(mask.attributes, "image-label") or values.dig(mask.multiscale, "metadata", "image-label")
+        label = values.dig(mask.attributes, "image-label")
+        label = values.dig(mask.multiscale, "metadata", "image-label") if label is None else label
         if not isinstance(label, Mapping):
             yield At("nothing marks the image as labels (image-label)", where=mask.where)
         elif mask.expected.kind == "InstanceSegmentationMask":

@@ -15,7 +15,9 @@ from tomotheca.formats.mrc.header import DTYPES
 from tomotheca.formats.omezarr.levels import ALWAYS, BLOCK, SECTION, Vector, plan_levels
 
 AXES = ["z", "y", "x"]
-METADATA = {".zattrs", ".zgroup", ".zmetadata", "zarr.json"}
+OLD, NEW = {".zattrs", ".zgroup", ".zmetadata"}, {"zarr.json"}
+"""Metadata of Zarr v2 and v3."""
+
 STORED = {"int8", "uint8", "int16", "uint16", "float16", "float32"}
 MASKS, LABELS = {"int8", "uint8"}, {"int8", "uint8", "int16", "uint16", "int32", "uint32"}
 CLOSE = 0.001
@@ -86,13 +88,18 @@ def dtype(image: Image) -> Iterator[Said]:
 
 
 def chunks(image: Image) -> Iterator[Said]:
-    """Chunks are no larger than their level, and their files lie in folders (the separator is /)."""
+    """Chunks are no larger than their level, their files hold whole chunks and lie in folders (the separator is /)."""
     for level in image.levels:
         if level.separator != "/":
             yield At(f"the separator of chunks is {level.separator[:8]!r}", path=level.path)
         if any(c > n for c, n in zip(level.chunks, level.shape, strict=True)):
             yield At(
                 f"chunks of {values.times(level.chunks)} in a level of {values.times(level.shape)} voxels",
+                path=level.path,
+            )
+        if any(f % c for f, c in zip(level.files, level.chunks, strict=True)):
+            yield At(
+                f"files of {values.times(level.files)} voxels with chunks of {values.times(level.chunks)}",
                 path=level.path,
             )
 
@@ -122,8 +129,10 @@ def translation(image: Image) -> Iterator[Said]:
 
 
 def children(image: Image) -> Iterator[Said]:
-    """The folder holds the levels and their metadata, and nothing else."""
-    others = sorted(set(image.children) - set(image.paths) - METADATA)
+    """The folder holds the levels and the metadata of one version of Zarr, and nothing else."""
+    old = OLD.intersection(image.children)
+    known = {*image.paths, *(OLD if old else NEW)}
+    others = sorted(set(image.children) - known)
     if others:
         yield f"the folder also holds {values.some(others)}"
 

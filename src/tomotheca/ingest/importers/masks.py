@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from tomotheca.errors import TomothecaError
+from tomotheca.formats.omezarr.grid import GROUPS, read_attributes, read_first
 from tomotheca.formats.resample import MOST
 from tomotheca.ingest.headers import look
 from tomotheca.ingest.importers.shapes import ShapeMade
 from tomotheca.ingest.language_shapes import InstanceSegmentationMaskShape, SegmentationMaskShape
-from tomotheca.ingest.transfer import EmptyMaskError, Volume, convert, kept
+from tomotheca.ingest.transfer import EmptyMaskError, Volume, convert, formed, kept
 from tomotheca.schema import Alignment
 
 if TYPE_CHECKING:
@@ -40,9 +40,11 @@ def plan(setting: Setting) -> Volume | None:
     s = setting.spacing
     mrc, zarr = setting.key(".mrc"), setting.key(".zarr/")
     if isinstance(finder, InstanceSegmentationMaskShape):
-        return Volume(source, mrc, zarr, "annotation", (s, s, s), "labels", size=size)
+        labels = Volume(source, mrc, zarr, "annotation", (s, s, s), "labels", size=size)
+        return formed(labels, run.scene.form)
     assert isinstance(finder, SegmentationMaskShape)  # the caller looked
-    return Volume(source, mrc, zarr, "annotation", (s, s, s), "mask", finder.mask_label, finder.threshold, size)
+    mask = Volume(source, mrc, zarr, "annotation", (s, s, s), "mask", finder.mask_label, finder.threshold, size)
+    return formed(mask, run.scene.form)
 
 
 def _wanted(setting: Setting, given: Triple) -> Triple | None:
@@ -106,9 +108,9 @@ def make(bench: Bench, volume: Volume) -> ShapeMade | None:
 def _count(bench: Bench, volume: Volume) -> int | None:
     """Count the labels that the metadata of an image lists."""
     try:
-        found = json.loads(bench.context.files.read_bytes(f"{volume.zarr}.zattrs"))
+        found = read_attributes(read_first(bench.context.files.read_bytes, volume.zarr, GROUPS))
         return len(found["image-label"]["colors"])
-    except (TomothecaError, OSError, ValueError, KeyError, TypeError):
+    except (TomothecaError, OSError, KeyError, TypeError):
         return None
 
 

@@ -46,8 +46,8 @@ def voxel_size(source: Source, recipe: Recipe) -> Vector:
 
 
 def chunks(recipe: Recipe) -> Triple:
-    """Choose the chunk shape ``(z, y, x)``."""
-    return recipe.chunks or ((1, 1024, 1024) if recipe.kind == "tilt_series" else (128, 128, 128))
+    """Choose what one file of the OME-Zarr image holds, ``(z, y, x)``."""
+    return recipe.chunks or recipe.form.file(stack=recipe.kind == "tilt_series")
 
 
 def stored_dtype(source: Source, recipe: Recipe) -> tuple[np.dtype[Any], list[Finding]]:

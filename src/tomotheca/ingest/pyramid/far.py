@@ -56,7 +56,7 @@ class Far(Job):
 
     def __enter__(self) -> Self:
         self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="pyramid")
-        self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.dtype, put=self._put)
+        self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.dtype, form=self.recipe.form, put=self._put)
         self.zarr.aside = self.turns.waiting
         return self
 

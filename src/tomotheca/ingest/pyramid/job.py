@@ -66,7 +66,7 @@ class Job:
         self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="pyramid")
         whole_rows = self.widths[0] >= self.source.shape[2]
         self.mrc = mrc.Writer(self.target.mrc, self.layout, rows=self.chunks[1] if whole_rows else 0)
-        self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.dtype)
+        self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.dtype, form=self.recipe.form)
         self.mrc.aside = self.zarr.aside = self.turns.waiting
         return self
 

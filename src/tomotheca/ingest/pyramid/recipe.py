@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tomotheca.formats.omezarr.form import DEFAULT, Form
+
 if TYPE_CHECKING:
     from tomotheca.errors import Finding
     from tomotheca.formats.files import Member
@@ -45,8 +47,11 @@ class Recipe:
     workers: int | None = None
     """Cores that are used at once; left out, as many as the machine gives. There is a thread more, as some wait for the disk."""
 
+    form: Form = DEFAULT
+    """How the OME-Zarr image is written."""
+
     chunks: Triple | None = None
-    """Chunk shape ``(z, y, x)``, edges powers of 2; left out, 128 cubed, for tilt series (1, 1024, 1024)."""
+    """Voxels of one file of it ``(z, y, x)``, edges powers of 2; left out, what the form says."""
 
 
 @dataclass(frozen=True, slots=True)
