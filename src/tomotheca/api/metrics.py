@@ -74,7 +74,7 @@ class Metrics:
     def sums(self) -> list[float]:
         """Give the numbers of all processes, added up."""
         if not self._shared:
-            return self._numbers.tolist()
+            return list(map(float, self._numbers))
         total = [0.0] * (len(DOORS) * WIDTH)
         for path in self.folder.iterdir():
             found = memoryview(path.read_bytes())
