@@ -128,6 +128,16 @@ def test_n11_what_was_found_out_without_the_storage_is_forgotten(tmp_path: Path)
     assert memory.get("levels", lambda: 3) == 3
 
 
+def test_n11_a_storage_that_is_there_is_never_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "EVERY", 0.3)
+    monkeypatch.setattr(reach, "PATIENCE", 0.2)
+    (tmp_path / "a").write_bytes(b"abc")
+    found = reach.Reach(LocalFiles(tmp_path), lambda: None)
+    for _ in range(3):
+        assert not found.away
+        time.sleep(0.31)
+
+
 @pytest.mark.usefixtures("soon")
 def test_n11_a_bucket_that_does_not_answer_keeps_no_page_waiting(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -152,7 +152,7 @@ class Desk:
         try:
             page = replace(page, csrf=self._sign(nonce))
         except StorageError as error:  # no secret has been made yet, and none can be
-            problems.error("forms cannot be signed", exc_info=error)
+            problems.error("contribute: %s", error)
             page = replace(page, notice=say(SHUT))
         if isinstance(page, pages.Contribute) and page.track:
             page = replace(page, track=replace(page.track, csrf=page.csrf))
@@ -182,7 +182,7 @@ class Desk:
         try:
             return self._taken(request, pairs)
         except StorageError as error:
-            problems.error("a form cannot be kept", exc_info=error)
+            problems.error("contribute: %s", error)
             if ("do", "message") in pairs or ("do", "withdraw") in pairs:
                 raise StorageError(say(SHUT)) from error
             asked = ask(self.site, request)

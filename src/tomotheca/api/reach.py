@@ -43,16 +43,19 @@ class Reach:
     @property
     def away(self) -> bool:
         """Whether the storage cannot be reached, as far as is known now. Takes no time."""
-        since = time.monotonic() - self._began
-        if since >= EVERY and not self._looking:
-            self._look_again()
-        return self._away or (self._looking and since > PATIENCE)
+        if self._looking:  # said after the moment at which the look began
+            return self._away or time.monotonic() - self._began > PATIENCE
+        self._look_again()
+        return self._away
 
     def _look_again(self) -> None:
+        if time.monotonic() - self._began < EVERY:
+            return
         with self._lock:
             if self._looking or time.monotonic() - self._began < EVERY:
                 return
-            self._looking, self._began = True, time.monotonic()
+            self._began = time.monotonic()
+            self._looking = True
         threading.Thread(target=self._look, name="storage", daemon=True).start()
 
     def _look(self) -> None:

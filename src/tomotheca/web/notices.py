@@ -18,6 +18,6 @@ def notices(asked: Asked) -> tuple[str, ...]:
     """Give the notices of a page that shows files while the storage of the archive cannot be reached; none where no file is in it."""
     f = asked.portal.catalog.tables.file
     wanted = sa.select(f.c.key).where(f.c.source.is_(None)).limit(1)
-    question = ("files in the archive", asked.version)
+    question = ("archived", asked.version)
     held = asked.portal.memory.get(question, lambda: bool(asked.portal.catalog.rows(wanted)))
     return (say(AWAY),) if held else ()
