@@ -265,6 +265,7 @@ def main() -> None:
             root = Path(folder)
             for part in ("state", "archive"):
                 (root / part).mkdir()
+            (root / "archive" / "something").touch()  # one with nothing in it is one that cannot be reached
             fill(
                 environment.get("TOMOTHECA_CATALOG_URL") or f"sqlite:///{root / 'state/catalog.sqlite'}", asked.datasets
             )
