@@ -15,14 +15,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from tomotheca.api.errors import problems
 from tomotheca.api.limit import RateLimit
 from tomotheca.api.login import same_origin
 from tomotheca.desk.submissions import CONTRIBUTOR, MOVES
-from tomotheca.errors import NotFoundError, QueryError
+from tomotheca.errors import NotFoundError, QueryError, StorageError
 from tomotheca.web.assets import PAGE_CSP
 from tomotheca.web.contribution import mail, typed
 from tomotheca.web.contribution.asking import repeated
 from tomotheca.web.contribution.checking import Problem
+from tomotheca.web.links import leading
 from tomotheca.web.page import Context, ask, guard, shell, spoken, to_html, to_json
 from tomotheca.web.pages import contribute as pages
 from tomotheca.web.words import say, speaking
@@ -46,8 +48,9 @@ PATH = pages.PATH
 LONGEST_BODY, MOST_FIELDS, LONGEST_MESSAGE = 300_000, 2_000, 4_000
 BUTTON = re.compile(r"(add|remove)-([a-z]+)(?:-(\d{1,3}))?")
 OLD = "This form was open for too long, or this browser keeps no cookies: nothing is lost, send it again."
+SHUT = "Nothing can be kept on this server at the moment. Nothing is lost: send the form again later."
 KEPT = "Your draft is kept. The address of this page is yours alone: keep it to come back."
-REFUSED, UNUSABLE, TOO_MANY = 403, 422, 429
+REFUSED, UNUSABLE, TOO_MANY, UNABLE = 403, 422, 429, 503
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def in_language(
     """Let a page be made in the language of whoever asks."""
 
     def made(desk: Desk, request: Request, /, *args: P.args, **more: P.kwargs) -> Response:
-        with speaking(spoken(desk.site, request)):
+        with speaking(spoken(desk.site, request)), leading(desk.settings.links):
             return answer(desk, request, *args, **more)
 
     return made
@@ -146,7 +149,11 @@ class Desk:
 
     def _draw(self, request: Request, page: pages.Contribute | pages.Tracking, status: int = 200) -> Response:
         nonce = request.cookies.get(COOKIE, "") or secrets.token_urlsafe(18)
-        page = replace(page, csrf=self._sign(nonce))
+        try:
+            page = replace(page, csrf=self._sign(nonce))
+        except StorageError as error:  # no secret has been made yet, and none can be
+            problems.error("contribute: %s", error)
+            page = replace(page, notice=say(SHUT))
         if isinstance(page, pages.Contribute) and page.track:
             page = replace(page, track=replace(page.track, csrf=page.csrf))
         template = "contribute.html" if isinstance(page, pages.Contribute) else "tracking.html"
@@ -172,6 +179,17 @@ class Desk:
 
     @in_language
     def _take(self, request: Request, pairs: tuple[tuple[str, str], ...]) -> Response:
+        try:
+            return self._taken(request, pairs)
+        except StorageError as error:
+            problems.error("contribute: %s", error)
+            if ("do", "message") in pairs or ("do", "withdraw") in pairs:
+                raise StorageError(say(SHUT)) from error
+            asked = ask(self.site, request)
+            page = replace(pages.draw(asked, typed.read(pairs), ()), action=asked.address.path, notice=say(SHUT))
+            return self._draw(request, replace(page, noindex=page.noindex or "token" in request.path_params), UNABLE)
+
+    def _taken(self, request: Request, pairs: tuple[tuple[str, str], ...]) -> Response:
         if self.settings.contribute_mode != "internal":
             message = "This site takes no contributions by a form of its own."
             raise NotFoundError(message)

@@ -160,6 +160,11 @@ def _size(*columns: str) -> Callable[[Sequence[Bounds]], Clause]:
     return lambda values: either([{c: v.clause} for c in columns for v in values])
 
 
+def _size_of_files(values: Sequence[Bounds]) -> Clause:
+    """Ask for annotations that have a file of a size, in whatever format."""
+    return {"annotation_shapes": {"annotation_files": _size("file_size")(values)}}
+
+
 def _kinds(values: Sequence[str]) -> Clause:
     return either(
         [{"is_portal_standard" if v == "portal-standard" else "is_author_submitted": {"_eq": True}} for v in values]
@@ -204,6 +209,7 @@ WRITTEN = (
     Filter("F6", "size", "Size", "Contents", "dataset", "text", sizes, _size("file_size"), bounds_words, on=frozenset({"dataset"}), help=">10GB, 500MB..2GB"),
     Filter("F6", "size", "Size", "Contents", "run", "text", sizes, lambda _: {}, bounds_words, on=frozenset({"run"}), rows=BYTES, help=">10GB, 500MB..2GB"),
     Filter("F6", "size", "Size", "Contents", "tomogram", "text", sizes, _size("file_size_mrc", "file_size_omezarr"), bounds_words, on=frozenset({"tomogram"}), help=">10GB, 500MB..2GB"),
+    Filter("F6", "size", "Size", "Contents", "annotation", "text", sizes, _size_of_files, bounds_words, on=frozenset({"annotation"}), help=">10GB, 500MB..2GB"),
     Filter("F7", "dataset_id", "Dataset IDs", "Name/ID", "dataset", "text", identifiers, _ids("id"), _id_words, on=EVERYWHERE, help="one or more, separated by commas"),
     Filter("F8", "deposition-id", "Deposition ID", "Name/ID", "run", "text", identifiers, _deposition_of_run, _id_words, rare=True),
     Filter("F8", "deposition-id", "Deposition ID", "Name/ID", "annotation", "text", identifiers, _ids("deposition_id"), _id_words, on=frozenset({"annotation"}), rare=True),

@@ -160,12 +160,20 @@ def distribution(scores: dict[int | None, int]) -> tuple[Bar, ...]:
     )
 
 
-def confidence(value: float | None, *, ground_truth: bool | None) -> Badge:
-    """Give precision or recall: a percentage, or ``NA`` with the reason."""
-    if value is not None:
-        return Badge(quantity(value, "%"), "plain")
+@dataclass(frozen=True, slots=True)
+class Confidence(Badge):
+    """The badge of precision or recall."""
+
+    stored: float | None = None
+    """What is recorded, whatever the text says."""
+
+
+def confidence(value: float | None, *, ground_truth: bool | None) -> Confidence:
+    """Give precision or recall: a percentage, or ``NA`` with the reason. A ground truth is compared with nothing, whatever is recorded."""
+    if value is not None and not ground_truth:
+        return Confidence(quantity(value, "%"), "plain", "", value)
     reason = say("This is ground truth.") if ground_truth else say("Needs a ground truth to compare with.")
-    return Badge(say("NA"), "none", reason)
+    return Confidence(say("NA"), "none", reason, value)
 
 
 def text(value: Any) -> str:

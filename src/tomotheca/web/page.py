@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jinja2
 import orjson
@@ -22,6 +22,8 @@ from tomotheca.web import assets, legacy
 from tomotheca.web import format as formats
 from tomotheca.web import words as language
 from tomotheca.web.address import Address
+from tomotheca.web.links import leading
+from tomotheca.web.notices import notices
 from tomotheca.web.texts import FILTER, Texts
 
 if TYPE_CHECKING:
@@ -99,6 +101,9 @@ class Crumb:
 class Context:
     """Everything a template may use. Pages add their own fields."""
 
+    shows_files: ClassVar[bool] = False
+    """Whether there are files, pictures or downloads on the page."""
+
     title: str
     description: str = ""
     crumbs: tuple[Crumb, ...] = ()
@@ -106,6 +111,9 @@ class Context:
     """Parameters that the page did not understand."""
 
     notice: str = ""
+    notices: tuple[str, ...] = ()
+    """What is not as it should be on this server at the moment."""
+
     noindex: bool = False
     canonical: str = ""
     overlay: Any = None
@@ -167,7 +175,8 @@ class Shell:
 def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
         as_json = json or _prefers_json(request)
-        with language.speaking(language.ENGLISH if as_json else spoken(portal, request)):
+        words = language.ENGLISH if as_json else spoken(portal, request)
+        with language.speaking(words), leading(portal.settings.links):
             return respond(request, as_json=as_json)
 
     def respond(request: Request, *, as_json: bool) -> Response:
@@ -179,6 +188,9 @@ def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], 
             found = _answer(page, asked)
         if isinstance(found, Moved):
             return RedirectResponse(_twin(found.location) if json else found.location, found.status)
+        if found.shows_files and getattr(request.state, "away", False) and (said := notices(asked)):
+            found = replace(found, notices=said)
+            asked.beyond.add("storage")
         response = guard(to_json(found) if as_json else to_html(page.template, found, shell(asked, page)))
         return by_content(response, request, asked) if asked.beyond else response
 

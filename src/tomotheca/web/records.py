@@ -112,7 +112,8 @@ def _dates(asked: Asked, dataset: Row) -> list[Field]:
 
 
 def _completeness(asked: Asked, run: int) -> list[Field]:
-    found = complete(asked.portal.catalog.masks(asked.viewer, asked.version), [run])[run]
+    masks, weights = asked.portal.catalog.masks(asked.viewer, asked.version), asked.portal.settings.completeness
+    found = complete(masks, [run], weights)[run]
     lacking = [plain(say(text)) for text in found.lacking]
     return [field("Completeness", f"{found.share} %"), field("Missing", lacking or NONE)]
 

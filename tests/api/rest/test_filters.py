@@ -233,3 +233,11 @@ def test_many_relations_can_be_followed(http: TestClient) -> None:
     fields = ",".join(f"dataset.{name}" for name in ("title", "deposition.title"))
     asked = {"where": json.dumps(where), "fields": fields, "sort": "dataset.deposition.id"}
     assert http.get("/api/v1/runs", params=asked).json()["total"] == http.get("/api/v1/runs").json()["total"]
+
+
+def test_conditions_on_a_matrix_are_counted_as_they_are_listed(http: TestClient) -> None:
+    for operator in ("_eq", "_gte", "_lt"):
+        asked = [("where", json.dumps({"affine_transformation_matrix": {operator: "[[1, 0], [0, 1]]"}}))]
+        answer = http.get(f"{at('alignment')}/facets", params=asked)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["total"] == len(ids(http, "alignment", asked))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tomotheca.search.concepts import by_identifier, normal
 from tomotheca.web import format as formats
 from tomotheca.web.contribution.asking import Ask, repeated, single
-from tomotheca.web.links import ONTOLOGIES, TOKEN, is_orcid
+from tomotheca.web.links import TOKEN, is_ontology, is_orcid
 from tomotheca.web.words import say
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def term(text: str) -> str:
     prefix, number = split(text)
     if not number:
         return say("Write a prefix and an identifier, such as GO:0005840.")
-    if prefix not in ONTOLOGIES or prefix in {"ORCID", "ROR"}:
+    if not is_ontology(prefix) or prefix in {"ORCID", "ROR"}:
         return say(
             "{} is no ontology known here; write one of GO, UniProtKB, PDB, CHEBI, NCBITaxon, CL or UBERON.", prefix
         )

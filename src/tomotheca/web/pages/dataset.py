@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -46,7 +46,7 @@ RUN_SORTS: Mapping[str, orders.Key] = {
     "run-name": orders.column("name"), "quality": orders.mean("tiltseries", "tilt_series_quality", without=0), "tilt-series": orders.counted("tiltseries"),
     "tilt-range": orders.most("tiltseries", "tilt_range"), "tomograms": orders.counted("tomogram"), "voxel-spacing": orders.least("tomogram", "voxel_spacing"),
     "annotations": orders.counted("annotation"), "objects": orders.distinct("annotation", "object_name"), "size": lambda scope: file_bytes(scope.masks),
-    "completeness": lambda scope: completeness(scope.masks).astype(np.float64),
+    "completeness": lambda scope: completeness(scope.masks, scope.portal.settings.completeness).astype(np.float64),
 }  # fmt: skip
 
 CHUNK = 200
@@ -96,6 +96,7 @@ class RunRow:
 class DatasetPage(Context):
     """Everything on the page of a dataset."""
 
+    shows_files: ClassVar[bool] = True
     id: int
     identifier: str
     licence: str
@@ -335,7 +336,7 @@ def run_rows(asked: Asked, ids: Sequence[int], active: Sequence[Active] = ()) ->
     annotations, objects = summaries.counts(asked, "annotation", "run_id", ids), summaries.objects(asked, "run_id", ids)
     sizes, best = summaries.file_sizes(asked, "run_id", ids), summaries.best_tomograms(asked, ids)
     carried = asked.address.only({a.filter.parameter for a in active if a.filter.level in {"annotation", "tomogram"}})
-    shares = complete(asked.portal.catalog.masks(asked.viewer, asked.version), ids)
+    shares = complete(asked.portal.catalog.masks(asked.viewer, asked.version), ids, asked.portal.settings.completeness)
     out = []
     for r in summaries.find_in_order(asked, "run", ids):
         i, t, v = r["id"], best.get(r["id"]), volumes.get(r["id"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tomotheca.web import ascode, downloads, drawers, links, meta, methods, photos, summaries
 from tomotheca.web import format as formats
@@ -49,6 +49,7 @@ class Methods:
 class DepositionPage(Context):
     """Everything on the page of a deposition."""
 
+    shows_files: ClassVar[bool] = True
     id: int
     identifier: str
     licence: str

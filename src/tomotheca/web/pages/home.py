@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
@@ -46,6 +46,7 @@ class Topic:
 class Home(Context):
     """Everything on the home page."""
 
+    shows_files: ClassVar[bool] = True
     tagline: str
     counters: tuple[Counter, ...]
     newest: tuple[DatasetRow, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
@@ -38,6 +38,7 @@ AUTHORED = frozenset({"tomogram", "annotation"})
 class Leaf(Context):
     """Everything on the page of a single record."""
 
+    shows_files: ClassVar[bool] = True
     kind: str
     id: int
     identifier: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 from tomotheca.web import ascode, drawers, orders
 from tomotheca.web import format as formats
@@ -64,6 +64,7 @@ class Framed(TypedDict):
 class Browse(Context):
     """A listing page."""
 
+    shows_files: ClassVar[bool] = True
     listing: Listing
 
 

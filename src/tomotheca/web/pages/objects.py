@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -60,6 +60,7 @@ class ObjectRow:
 class BrowseObjects(listing.Browse):
     """Browse objects."""
 
+    shows_files: ClassVar[bool] = False
     table: Table[ObjectRow]
 
 
@@ -92,9 +93,9 @@ class Chosen:
         return found
 
     def best(self, name: str) -> NDArray[np.float64]:
-        """Give the largest value for each object."""
+        """Give the largest value for each object; what is recorded of a ground truth, which is compared with nothing, does not count."""
         values = self.floats(name)
-        found, known = np.full(len(self.names), -np.inf), ~np.isnan(values)
+        found, known = np.full(len(self.names), -np.inf), ~np.isnan(values) & (self.floats("ground_truth_status") != 1)
         np.maximum.at(found, self.codes[known], values[known])
         return found
 

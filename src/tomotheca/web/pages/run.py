@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -98,6 +98,7 @@ class ObjectSummary:
 class RunPage(Context):
     """Everything on the page of a run."""
 
+    shows_files: ClassVar[bool] = True
     id: int
     identifier: str
     dataset: Crumb
@@ -189,7 +190,7 @@ def run(asked: Asked) -> RunPage | Moved:
         size=sum(b.size for b in sizes.values()), files=sum(b.files for b in sizes.values()),
         view=view, preview=preview, download=downloads.link(asked, "run", number), info=drawers.link(asked, "run"), cite=drawers.cite_link(asked, "run"),
         previous=around[0], next=around[1], tabs=_tabs(asked, number, things, sizes), tab=tab, table=table,
-        total=len(things.get(KINDS[tab], ())) or table.total, complete=complete(asked.portal.catalog.masks(asked.viewer, asked.version), [number])[number],
+        total=len(things.get(KINDS[tab], ())) or table.total, complete=complete(asked.portal.catalog.masks(asked.viewer, asked.version), [number], asked.portal.settings.completeness)[number],
         attached=runparts.attached(asked, number) if tab == "frames" else (),
         present=runparts.present(asked, number, narrowed) if not table.rows else (),
         everything=str(asked.address.without([a.filter.parameter for a in narrowed])) if narrowed and not table.rows else "",

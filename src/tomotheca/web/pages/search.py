@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 from starlette.responses import Response
@@ -90,6 +90,7 @@ class Way:
 class Results(Context):
     """Everything on the page."""
 
+    shows_files: ClassVar[bool] = True
     query: str
     total: int
     tabs: tuple[Tab, ...] = ()

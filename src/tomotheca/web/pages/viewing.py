@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 from starlette.responses import Response
@@ -56,6 +56,7 @@ class Shown:
 class View(Context):
     """Everything on the viewer's page."""
 
+    shows_files: ClassVar[bool] = True
     identifier: str
     run: Crumb
     dataset: Crumb
