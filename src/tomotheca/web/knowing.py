@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Clause
-    from tomotheca.settings import Weights
+    from tomotheca.settings.tables import Weights
     from tomotheca.web.filters import Active
 
 

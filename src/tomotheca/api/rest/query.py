@@ -25,7 +25,7 @@ from tomotheca.web.panel import canonical
 if TYPE_CHECKING:
     from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Clause
-    from tomotheca.settings import Weights
+    from tomotheca.settings.tables import Weights
     from tomotheca.web.filtering import Filter
 
 Pairs = Sequence[tuple[str, str]]
