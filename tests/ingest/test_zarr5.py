@@ -167,6 +167,10 @@ def test_zarr_0_5_is_valid_and_holds_what_0_4_holds(portals: Portals) -> None:
     )
     colours = said["attributes"]["ome"]["image-label"]["colors"]
     assert [c["label-value"] for c in colours] == [7, 300]
+    new, before = stored(portals.new), stored(portals.old)
+    photos = {key for key in new if key.endswith(".png")}
+    assert len(photos) >= 8
+    assert {key: new[key] for key in photos} == {key: before[key] for key in photos}
 
 
 def test_zarr_0_5_as_a_setting_writes_nothing_a_second_time(portals: Portals, copy: Path) -> None:
