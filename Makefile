@@ -22,8 +22,8 @@ test-setup:
 	@scripts/real_files.sh || echo "The tests on real files are skipped."
 	@scripts/clients.sh || echo "The tests of clients in environments of their own are skipped."
 
-test: test-setup ## Run the tests, one process a core (ARGS= goes to pytest)
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+test: test-setup ## Run the tests, one process more than cores, since many wait for servers (ARGS= goes to pytest)
+	@$(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile $(ARGS)
 
 check: test-setup ## Everything that CI runs: format, lint, types, docs, licences, then the tests
 	@$(BIN)/ruff format --check $(wildcard $(SOURCES))
@@ -31,6 +31,7 @@ check: test-setup ## Everything that CI runs: format, lint, types, docs, licence
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/check_licences.py
 	@$(BIN)/python scripts/docs.py --check
+	@$(BIN)/python scripts/messages.py --check
 	@$(MAKE) --no-print-directory test
 
 format: ## Format the code and apply the linter's safe fixes
@@ -40,6 +41,7 @@ format: ## Format the code and apply the linter's safe fixes
 docs: ## Write the generated documentation
 	@scripts/install.sh dev
 	@$(BIN)/python scripts/docs.py
+	@$(BIN)/python scripts/messages.py
 
 bench: ## Print the figures of docs/benchmarks.md
 	@scripts/install.sh dev

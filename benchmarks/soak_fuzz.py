@@ -29,6 +29,7 @@ REAL = {
     "xf": "**/*.xf",
     "tilt.com": "**/tilt.com",
     "mrc": "**/*.mrc",
+    "warp xml": "**/warp/*.xml",
 }
 """Where real files lie below the test data of other packages, by reader."""
 

@@ -2,18 +2,121 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import string
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tomotheca.errors import SettingsError
 
 PREFIX = "TOMOTHECA_"
+
+
+def _table(value: Any) -> Any:
+    """Read a table that stands in the environment, where it is JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        message = 'write a JSON object, such as {"name": "value"}'
+        raise ValueError(message) from error
+
+
+class Weights(BaseModel):
+    """What each thing that a run may hold counts for when it is said how complete the run is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    frames: int = Field(20, ge=0)
+    """Raw frames."""
+
+    gain: int = Field(5, ge=0)
+    """Gain reference, or frames that are corrected."""
+
+    mdoc: int = Field(10, ge=0)
+    """File of the acquisition."""
+
+    tilt_series: int = Field(15, ge=0)
+    """Tilt series."""
+
+    angles: int = Field(5, ge=0)
+    """List of the tilt angles."""
+
+    dose: int = Field(10, ge=0)
+    """Dose of sections."""
+
+    ctf: int = Field(10, ge=0)
+    """Defocus of sections."""
+
+    alignment: int = Field(10, ge=0)
+    """Alignment of the tilt series."""
+
+    tomogram: int = Field(10, ge=0)
+    """Tomogram."""
+
+    annotation: int = Field(5, ge=0)
+    """Annotation."""
+
+    @model_validator(mode="after")
+    def _weigh_something(self) -> Self:
+        if not self.total:
+            message = "give at least one weight above 0"
+            raise ValueError(message)
+        return self
+
+    @property
+    def total(self) -> int:
+        """What a complete run has."""
+        return sum(dict(self).values())
+
+    def __str__(self) -> str:
+        """Write the weights as they may stand in the environment."""
+        return json.dumps(dict(self))
+
+
+PLACES = frozenset({"id", "prefix", "accession"})
+"""What a template of links may have in braces."""
+
+
+def _templates(given: Mapping[str, str]) -> dict[str, str]:
+    """See that templates of links can be used; prefixes are in capitals from here on."""
+    for prefix, template in given.items():
+        if not re.fullmatch(r"[A-Za-z]+", prefix):
+            message = f"{prefix}: a prefix is made of letters"
+            raise ValueError(message)
+        if not re.match(r"https?://[^/?#\s{}]+[/?#]", template) or re.search(r"\s", template):
+            message = f"{prefix}: a link begins with https:// or http:// and a host"
+            raise ValueError(message)
+        if not _fills_in(template):
+            message = f"{prefix}: a link has {{id}}, {{accession}} or {{prefix}} in it, and nothing else in braces"
+            raise ValueError(message)
+    return {prefix.upper(): template for prefix, template in given.items()}
+
+
+def _fills_in(template: str) -> bool:
+    try:
+        parts = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
+    except ValueError:
+        return False
+    return bool(parts) and all(name in PLACES and not form and not turned for name, form, turned in parts)
 
 
 class Settings(BaseModel):
@@ -53,6 +156,9 @@ class Settings(BaseModel):
 
     tagline: str = "Cryo-electron tomograms: find them, look at them, take them with you."
     """Sentence on the home page."""
+
+    languages: Path | None = None
+    """Folder of gettext catalogues, `<language>/LC_MESSAGES/tomotheca.mo`: pages are in English and in these languages, as browsers ask."""
 
     response_cache: bool = True
     """Keep answers to identical queries until the catalogue changes."""
@@ -94,6 +200,12 @@ class Settings(BaseModel):
 
     memory: int = Field(1 << 30, ge=64 << 20)
     """Bytes that one conversion may use."""
+
+    completeness: Annotated[Weights, BeforeValidator(_table)] = Weights()
+    """What each thing counts for in the completeness of a run; the sum need not be 100."""
+
+    links: Annotated[dict[str, str], BeforeValidator(_table), AfterValidator(_templates)] = {}
+    """Pages of terms by the prefix of their identifiers: `https://…` with `{id}`, `{accession}` or `{prefix}` in it."""
 
     zip_limit: int = Field(20_000_000_000, ge=0)
     """Bytes of the largest tree that is sent as one ZIP file; 0 sends none."""
@@ -247,6 +359,8 @@ def describe(**given: Any) -> list[Described]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        value = json.dumps(value) if value else None
     return "set, not shown" if isinstance(value, SecretStr) else "" if value is None else without_password(str(value))
 
 
@@ -274,10 +388,9 @@ def _load(given: dict[str, Any]) -> tuple[Settings, dict[str, str]]:
         return Settings(**{"root": root, **values, **environment, **given}), origins
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
-        message = (
-            f"setting {name} ({origins.get(name, path)}): {first['msg']}; `tomotheca settings` lists what there is"
-        )
+        name, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        origin = origins.get(str(first["loc"][0]), path)
+        message = f"setting {name} ({origin}): {said}; `tomotheca settings` lists what there is"
         raise SettingsError(message) from error
 
 

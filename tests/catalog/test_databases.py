@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests import databases
 
 from tomotheca.api.graphql import GraphQL
-from tomotheca.catalog import swap
+from tomotheca.catalog import postgres, swap
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.later import among
 from tomotheca.catalog.viewer import ANONYMOUS
@@ -220,6 +220,24 @@ def test_a_slow_query_is_an_answer_and_the_service_goes_on(catalog: Catalog, hur
     assert answer["errors"][0]["path"] == ["runs"]
     quick = {"query": "{ runs(limitOffset: {limit: 1}) { name } }"}
     assert orjson.loads(service.handle(quick, ANONYMOUS)) == {"data": {"runs": [{"name": "run 0"}]}}
+
+
+def test_a_transaction_whose_end_is_stopped_is_nobody_elses_trouble(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = postgres.Session.end
+
+    def too_late(session: postgres.Session, connection: Any) -> None:
+        connection.pgconn.send_query(b"SELECT pg_sleep(60); COMMIT")
+        session.is_ending = True
+
+    monkeypatch.setattr(postgres.Session, "end", too_late)
+    with catalog.reading(seconds=0.2) as reading:
+        assert reading.execute("SELECT 1").fetchall() == [(1,)]
+    monkeypatch.setattr(postgres.Session, "end", ended)
+    for _ in range(3):
+        with catalog.reading() as reading:
+            assert reading.execute("SELECT 1").fetchall() == [(1,)]
 
 
 def test_a_number_that_no_column_holds_is_refused_or_finds_nothing(database: Database, catalog: Catalog) -> None:

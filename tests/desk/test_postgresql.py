@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -85,3 +86,14 @@ def test_a_server_that_does_not_answer_is_a_sentence_without_the_password(free_p
         Desk.open(f"postgresql://ada:correct-horse@127.0.0.1:{free_port}/desk")
     assert "correct-horse" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_n11_a_database_that_may_only_be_read_is_one_sentence(postgresql: Server) -> None:
+    where = postgresql.new()
+    with Desk.open(where) as desk:
+        desk.downloads.add([("dataset", 10001, "2026-05-04", 2, 7)])
+    with Desk.open(f"{where}{quote(' -c default_transaction_read_only=on')}") as desk:
+        assert desk.downloads.total().times == 2
+        with pytest.raises(StorageError, match="read-only"):
+            desk.downloads.add([("dataset", 10001, "2026-05-04", 1, 1)])
+        assert desk.version() == 0

@@ -26,7 +26,22 @@ from tests.ingest.conftest import configuration
 
 from tomotheca.catalog import dumpread
 from tomotheca.errors import FindingsError, NotFoundError, TomothecaError
-from tomotheca.formats import aretomo, ctf, imod, mdoc, meshes, movies, mrc, ndjson, omezarr, rawtlt, star, tiffstack
+from tomotheca.formats import (
+    aretomo,
+    cets,
+    ctf,
+    imod,
+    mdoc,
+    meshes,
+    movies,
+    mrc,
+    ndjson,
+    omezarr,
+    rawtlt,
+    star,
+    tiffstack,
+    warp,
+)
 from tomotheca.formats.omezarr import grid
 from tomotheca.formats.points import Options
 from tomotheca.formats.registry import read_points
@@ -204,6 +219,21 @@ def _alignment(path: Path) -> object:
     return found, found.matrices, found.places(), found.places([-3.0, 0.0, 3.0], count=3)
 
 
+def _tilts(read: Callable[[Path], warp.TiltSeries]) -> Callable[[Path], object]:
+    def of(path: Path) -> object:
+        found = read(path)
+        stack, movies_ = [-3.0, 0.0, 3.0], ["a_001.tif", "a_000.tif", "a_002.tif"]
+        places = found.places(), found.places(stack), found.places(stack, movies_), found.places(count=2)
+        return found, found.tilts, found.matrices, found.shifts, places
+
+    return of
+
+
+def _aligned(path: Path) -> object:
+    found = cets.read_alignment(path, ("TS_1",))
+    return found, found.matrices
+
+
 def _transforms(path: Path) -> object:
     found = imod.read_xf(path)
     return found, found.rotations, found.inverse(path)
@@ -303,6 +333,9 @@ def _cases(folder: Path) -> list[Case]:
         text("xf", "a.xf", "1.0 0.5 -0.5 1.0 2.5 -1\n" * 3, _transforms),
         text("tilt.com", "tilt.com", soundfiles.TILT_COM, imod.read_tilt_com),
         text("aln", "a.aln", soundfiles.ALN, _alignment),
+        text("warp xml", "a.xml", soundfiles.WARP, _tilts(warp.read_xml)),
+        text("tomostar", "a.tomostar", soundfiles.TOMOSTAR, _tilts(warp.read_tomostar)),
+        text("cets alignment", "a.json", soundfiles.CETS, _aligned),
         text("ctf CTFFIND", "a.txt", soundfiles.CTFFIND, lambda path: ctf.read(path, "CTFFIND"), soundfiles.CTFFIND_5),
         text("ctf Gctf", "a.txt", soundfiles.GCTF, lambda path: ctf.read(path, "Gctf"), soundfiles.CTFFIND),
         text(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
+from tests.formats import soundfiles
 
 from tomotheca.formats.registry import READERS
 
@@ -101,6 +102,23 @@ def copick(place: Floats, matrix: Floats, *, instance: int = 0) -> str:
     return json.dumps({**head, "voxel_spacing": SPACING, "unit": "angstrom", "points": [point]})
 
 
+def cets(place: Floats, matrix: Floats) -> str:
+    """A set that was turned and moved before it came to its tomogram: what its transformation does is undone here."""
+    turn, shift = Rotation.from_euler("xyz", [20, -30, 40], degrees=True).as_matrix(), np.array([1.0, 2, -3])
+    own = turn.T @ ((place - np.array(SIZE) // 2) * SPACING - shift)
+    homogeneous = np.block([[turn, shift[:, None]], [np.eye(4)[3]]])
+    way = {"name": "annotation_to_tomogram", "input": "physical", "output": "physical", "affine": homogeneous.tolist()}
+    points = {
+        "id": "TS_1_rec_ann_1", "annotation_type": "point_matrix_set_3D", "name": "ribosomes", "source_tomogram_id": "TS_1_rec",
+        "origin3D": [own.tolist()], "matrix3D": [(turn.T @ matrix).tolist()],
+        "coordinate_transformations": [{"transformation_type": "affine", **way}],
+    }  # fmt: skip
+    tomogram = soundfiles.cets_image(SIZE, SPACING, id="TS_1_rec", tilt_series_id="TS_1")
+    return json.dumps(
+        {"name": "a dataset", "regions": [{"id": "TS_1", "tomograms": [tomogram], "annotations": [points]}]}
+    )
+
+
 def chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack(">i", len(body)) + body
 
@@ -134,6 +152,7 @@ ORIENTED: Mapping[str, Any] = {
     "stopgap_star": stopgap,
     "dynamo_tbl": dynamo,
     "copick": copick,
+    "cets": cets,
     "mod": mod,
 }
 """Formats with rotations, and what writes the particle in them."""

@@ -247,7 +247,7 @@ def test_names_in_a_star_file_open_nothing(tmp_path: Path) -> None:
     assert found.locations.tolist() == [[1, 1, 1]]
 
 
-TEXT_FORMATS = sorted({*READERS["Point"], "tardis"} - {"mod", "copick"})
+TEXT_FORMATS = sorted({*READERS["Point"], "tardis"} - {"mod", "copick", "cets"})
 
 
 @pytest.mark.parametrize("file_format", TEXT_FORMATS)

@@ -1,4 +1,4 @@
-"""Two folders as labs leave them, made from real files of other packages and volumes of noise: etomo's, and AreTomo3's."""
+"""Folders as labs leave them, made from real files of other packages and volumes of noise: etomo's, AreTomo3's, and WarpTools'."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tests.formats import soundfiles
 
-from tomotheca.formats import aretomo, mdoc, mrc
+from tomotheca.formats import aretomo, mdoc, mrc, warp
 
 Find = Callable[[str, str], Path]
 """Gives a real file by package and path."""
@@ -31,6 +32,7 @@ def finder(real_files: Path) -> Find:
 
 
 def stack(path: Path, sections: int, pixel: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     images = np.random.default_rng(sections).normal(100, 10, (sections, 30, 28)).astype(np.int16)
     mrc.write(path, images, voxel_size=pixel, stack=True)
 
@@ -97,4 +99,33 @@ def are_tomo(root: Path, find: Find) -> Path:
         (root / f"{name}_Imod").mkdir()
         (root / f"{name}_Imod" / f"{name}_st.tlt").write_text("1\n")
     shutil.copy(find("cryoet-alignment", "TiltSeries_Metrics.csv"), root)
+    return root
+
+
+def warp_tools(root: Path, find: Find) -> Path:
+    """A project of WarpTools with a real series: list of tilts, alignment, movies and their averages, stack and tomograms."""
+    for name in ("tomostar", "frames", "warp_frameseries/average", "warp_tiltseries/reconstruction/deconv"):
+        (root / name).mkdir(parents=True)
+    text = find("cryoet-alignment", "warp/00254.xml").read_text(encoding="utf-8-sig")
+    grid = soundfiles.warp_grid("GridCTF", [2 + z / 100 for z in range(41)])
+    old = text[text.index("<GridCTF ") : text.index("</GridCTF>") + len("</GridCTF>")]
+    (root / "warp_tiltseries/TS_01.xml").write_text(text.replace(old, grid.strip()))
+    series = warp.read(root / "warp_tiltseries/TS_01.xml")
+    rows = zip(series.movies, series.angles, series.doses if series.doses is not None else (), strict=True)
+    lines = "".join(f" ../frames/{movie} {angle:.2f} -4.3 {dose:g} 10 0\n" for movie, angle, dose in rows)
+    head = soundfiles.TOMOSTAR[: soundfiles.TOMOSTAR.index("  ../")]
+    (root / "tomostar/TS_01.tomostar").write_text(head + lines)
+    stack(root / "warp_tiltseries/tiltstack/TS_01/TS_01.st", 41, 1.7)
+    for name in ("TS_01.rawtlt", "TS_01.tlt"):
+        (root / "warp_tiltseries/tiltstack/TS_01" / name).write_text(
+            "".join(f"{angle:.2f}\n" for angle in series.angles)
+        )
+    volume(root / "warp_tiltseries/reconstruction/TS_01_10.00Apx.mrc", 10.0)
+    volume(root / "warp_tiltseries/reconstruction/deconv/TS_01_10.00Apx.mrc", 10.0, seed=2)
+    for movie in series.movies:
+        (root / "frames" / movie).write_bytes(soundfiles.tiff())
+    stem = series.movies[0].rpartition(".")[0]
+    mrc.write(root / f"warp_frameseries/average/{stem}.mrc", np.ones((1, 8, 8), np.float32), voxel_size=1.7)
+    (root / f"warp_frameseries/{stem}.xml").write_text("<Movie></Movie>")
+    (root / "warp_tiltseries.settings").write_text("<Settings></Settings>")
     return root

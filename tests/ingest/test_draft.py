@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ingest.labs import finder, warp_tools
 
 from tomotheca.formats import mrc
 from tomotheca.ingest.check import check, load
@@ -61,6 +62,11 @@ def volume(path: Path, spacing: float = 10.0, shape: tuple[int, ...] = (6, 8, 10
         ("TS_1.defocus", "ctf_imod", "TS_1", set()),
         ("SuperRef_K3.dm4", "gain", "", set()),
         ("again_rec.mrc", "volume", "again", {"tomogram"}),
+        ("tomostar/TS_1.tomostar", "tomostar", "TS_1", set()),
+        ("warp_tiltseries/TS_1.xml", "warp", "TS_1", set()),
+        ("warp_tiltseries/reconstruction/odd/TS_1_10.00Apx.mrc", "volume", "TS_1", {"binned", "odd"}),
+        ("warp_frameseries/average/TS_1_001.mrc", "helper", "", set()),
+        ("warp_tiltseries.settings", "helper", "", set()),
         ("a.edf", "helper", "", set()),
         ("readme", "other", "", set()),
     ],
@@ -209,3 +215,40 @@ def test_a_folder_of_many_runs_takes_seconds(tmp_path: Path) -> None:
     assert len(drafted.survey.runs) == 300
     assert len(content["tomograms"]) == len(content["tomograms"][0]["sources"]) == 1
     assert len(drafted.text.splitlines()) < 150
+
+
+def test_a_project_of_warptools(tmp_path: Path, real_files: Path) -> None:
+    lab = warp_tools(tmp_path / "lab", finder(real_files))
+    drafted, content = made(lab)
+    assert drafted.survey.layout == ("WarpTools",)
+    assert list(drafted.survey.runs) == ["TS_01"]
+    assert {
+        name: content[name][0].get("metadata", {}).get("format") for name in ("alignments", "ctfs", "rawtilts")
+    } == {
+        "alignments": "WARP",
+        "ctfs": "WARP",
+        "rawtilts": None,
+    }
+    assert content["tiltseries"][0]["metadata"]["tilt_axis"] == -4.3
+    assert content["tiltseries"][0]["metadata"]["tilting_scheme"] == "dose-symmetric"
+    assert content["tiltseries"][0]["metadata"]["tilt_range"] == {"min": -60.0, "max": 60.0}
+    assert [(t["metadata"]["processing"], t["metadata"]["reconstruction_software"]) for t in content["tomograms"]] == [
+        ("filtered", "WarpTools"),
+        ("raw", "WarpTools"),
+    ]
+    left = dict(drafted.left)
+    average = "warp_frameseries/average/TS_01_041_-60.0.mrc"
+    movie = "warp_frameseries/TS_01_041_-60.0.xml"
+    assert left[average] == "what Warp made of a movie"
+    assert "is a file of 'Movie'" in left[movie]
+    assert "stand in tomostar/TS_01.tomostar" in left["warp_tiltseries/tiltstack/TS_01/TS_01.rawtlt"]
+    assert left.keys() == {
+        average,
+        movie,
+        "warp_tiltseries/tiltstack/TS_01/TS_01.rawtlt",
+        "warp_tiltseries/tiltstack/TS_01/TS_01.tlt",
+        "warp_tiltseries.settings",
+    }
+    errors = [f.message for f in check(tmp_path / "c.yaml", lab) if f.severity == "error"]
+    assert errors
+    assert all("TODO" in message for message in errors)

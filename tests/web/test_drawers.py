@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.web.conftest import Fetch, Site, words
 
+from tomotheca.settings import Weights
 from tomotheca.web.knowing import ITEMS
 from tomotheca.web.methods import SUMMARIES
 
@@ -73,7 +74,7 @@ def test_3_1_what_differs_between_tilt_series_is_counted(twin: Fetch, site: Site
 def test_3_2_a_run_says_how_complete_it_is_and_what_it_lacks(twin: Fetch) -> None:
     found = fields(twin("/runs/1?metadata=run")["overlay"], "Run")
     missing = set(found["Missing"]) - {"None"}
-    weights = {i.label: i.weight for i in ITEMS}
+    weights = {i.label: i.weight(Weights()) for i in ITEMS}
     assert found["Completeness"] == [f"{100 - sum(weights[m] for m in missing)} %"]
     assert missing < set(weights)
     assert "Release date (dataset)" in found

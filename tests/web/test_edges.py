@@ -76,7 +76,7 @@ PATHS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=PATHS, pairs=st.lists(st.tuples(NAMES, VALUES), max_size=6))
 def test_no_address_breaks_a_page(path: str, pairs: list[tuple[str, str]], http: TestClient) -> None:
     query = urlencode(pairs, errors="surrogatepass")

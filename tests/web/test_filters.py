@@ -164,6 +164,25 @@ def test_f6_the_bytes_of_a_run_are_those_of_its_files(twin: Fetch, site: Site) -
     assert [r["size"] for r in rows] == sorted(n for run, n in sizes.items() if run in {r["id"] for r in rows})
 
 
+def test_f6_the_size_of_an_annotation_is_that_of_a_file_of_it(twin: Fetch, door: TestClient, site: Site) -> None:
+    shapes = {s["id"]: s["annotation_id"] for s in site.world.rows["annotation_shape"]}
+    sized = [(shapes[f["annotation_shape_id"]], f["file_size"] or 0) for f in site.world.rows["annotation_file"]]
+    rows = {a["id"]: a for a in site.world.rows["annotation"] if a["_owner"] in public(site) and a["_gate"] != 399}
+    middle = sorted(size for _, size in sized)[len(sized) // 2]
+    for query, test in ((f">{middle}", lambda n: n > middle), ("1MB..2MB", lambda n: 1e6 <= n <= 2e6), ("<1", lambda n: n < 1)):  # fmt: skip
+        wanted = {a for a, size in sized if test(size)} & rows.keys()
+        found = twin(f"/runs/1?table-tab=annotations&size={query}")
+        assert found["ignored"] == []
+        assert {r["identifier"] for r in found["table"]["rows"]} == {
+            f"AN-{a}" for a in wanted if rows[a]["run_id"] == 1
+        }
+        asked = {"size": query, "fields": "id", "limit": "1000"}
+        listed = door.get("/api/v1/annotations", params=asked, headers={"accept": "application/json"}).json()["items"]
+        assert {a["id"] for a in listed} == wanted
+        objects = twin(f"/browse-data/objects?size={query}&per-page=100")["table"]["rows"]
+        assert {r["name"] for r in objects} == {rows[a]["object_name"] for a in wanted}
+
+
 def test_f6_g10_the_size_of_one_listing_is_not_carried_to_another(twin: Fetch) -> None:
     tabs = twin("/browse-data/datasets?size=>1GB&release-date=2026&organism=Homo+sapiens")["listing"]["tabs"]
     assert {t["href"].partition("?")[2] for t in tabs if t["href"]} <= {"organism=Homo+sapiens", ""}

@@ -79,7 +79,7 @@ def requests(draw: st.DrawFn, routes: list[str]) -> str:
 
 
 @settings(
-    max_examples=250,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -45,6 +45,18 @@ def test_precision_is_a_percentage_or_na() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "truth", "text", "reason"),
+    [(97.5, False, "97.5\u00a0%", ""), (97.5, True, "NA", "This is ground truth."), (None, False, "NA", "Needs a ground truth to compare with."),
+     (None, None, "NA", "Needs a ground truth to compare with."), (0.0, None, "0\u00a0%", "")],
+)  # fmt: skip
+def test_6_1_a_ground_truth_is_compared_with_nothing(
+    value: float | None, truth: bool | None, text: str, reason: str
+) -> None:
+    found = formats.confidence(value, ground_truth=truth)
+    assert (found.text, found.help, found.stored) == (text, reason, value)
+
+
+@pytest.mark.parametrize(
     ("identifier", "start"),
     [("GO:0016020", "https://amigo."), ("UniProtKB:P00722", "https://www.uniprot.org/uniprotkb/P00722"), ("CL:0000000", "https://purl.obolibrary.org/obo/CL_0000000"),
      ("CVCL_0030", "https://www.cellosaurus.org/CVCL_0030"), ("PDB-1ABC", "https://www.rcsb.org/structure/1ABC"), ("CDPO:12", ""), ("javascript:alert", ""), ("", "")],

@@ -276,7 +276,7 @@ def _annotation(world: World, plan: Plan, where: tuple[int, int, int, str], thin
     world.add(
         "annotation", run_id=run, deposition_id=plan.deposition, tomogram_voxel_spacing_id=spacing, object_name=thing, object_id=OBJECTS[thing], object_count=1 if mask else 120 + number,
         method_type=("manual", "automated", "hybrid")[number % 3], annotation_method="template matching" if number else "picked by hand", annotation_software="PyTom" if number else None,
-        ground_truth_status=number == 0, confidence_precision=11.0 if number else None, confidence_recall=22.0 if number else None, s3_metadata_path=f"{base}.json",
+        ground_truth_status=number == 0, confidence_precision=11.0 if number else 97.5 if thing == "F-actin" else None, confidence_recall=22.0 if number else None, s3_metadata_path=f"{base}.json",
         https_metadata_path=f"{base}.json", annotation_publication="10.5555/12345678",
     )  # fmt: skip
     people(world, "annotation", identifier, "Wei Zhang", "Olga Ice")

@@ -33,9 +33,11 @@ from tomotheca.api.limit import RateLimit
 from tomotheca.api.metrics import FOLDER, Metrics
 from tomotheca.api.metrics import routes as measures
 from tomotheca.api.portal import Portal, open_portal
+from tomotheca.api.reach import Reach, Watched
 from tomotheca.api.who import Identity
 from tomotheca.errors import TomothecaError
 from tomotheca.web import routes as web
+from tomotheca.web.portal import Memory
 from tomotheca.web.portal import Portal as Site
 
 if TYPE_CHECKING:
@@ -58,13 +60,15 @@ def create_app(settings: Settings) -> Frame:
         If a setting cannot be used.
     """
     portal, identity = open_portal(settings), Identity(settings)
-    site = Site(portal.catalog, settings, portal.files, portal.desk)
+    memory = Memory()
+    reach = Reach(portal.files, memory.clear)
+    site = Site(portal.catalog, settings, Watched(portal.files, reach), portal.desk, memory=memory)
     door = graphql.Door(portal)
     metrics = Metrics(settings.state_folder / FOLDER)
     router = Router([*all_routes(portal, identity, site, door), *measures(portal, metrics)])
     routed = ExceptionMiddleware(router, {TomothecaError: on_error, HTTPException: on_http_error})
     limit = RateLimit(settings.rate_limit, settings.state_folder / "rate-limit", identity.proxies)
-    inner = Short(door, fresh(routed, portal.catalog.watch, settings))
+    inner = Short(door, fresh(routed, portal.catalog.watch, settings, reach))
     return Frame(inner, identity, limit, metrics, State({"portal": site}))
 
 

@@ -8,23 +8,26 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from tomotheca.api.errors import problems
 from tomotheca.api.limit import RateLimit
 from tomotheca.api.login import same_origin
 from tomotheca.desk.submissions import CONTRIBUTOR, MOVES
-from tomotheca.errors import NotFoundError, QueryError
+from tomotheca.errors import NotFoundError, QueryError, StorageError
 from tomotheca.web.assets import PAGE_CSP
 from tomotheca.web.contribution import mail, typed
 from tomotheca.web.contribution.asking import repeated
 from tomotheca.web.contribution.checking import Problem
-from tomotheca.web.page import Context, ask, guard, shell, to_html, to_json
+from tomotheca.web.links import leading
+from tomotheca.web.page import Context, ask, guard, shell, spoken, to_html, to_json
 from tomotheca.web.pages import contribute as pages
+from tomotheca.web.words import say, speaking
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from tomotheca.web.page import Asked
     from tomotheca.web.portal import Portal as Site
 
+P = ParamSpec("P")
 COOKIE = "tomotheca_form"
 CSP = f"{PAGE_CSP}; form-action 'self'; frame-ancestors 'none'; base-uri 'self'"
 """Nobody shows these pages in a frame of theirs, to have a visitor press their buttons."""
@@ -44,8 +48,9 @@ PATH = pages.PATH
 LONGEST_BODY, MOST_FIELDS, LONGEST_MESSAGE = 300_000, 2_000, 4_000
 BUTTON = re.compile(r"(add|remove)-([a-z]+)(?:-(\d{1,3}))?")
 OLD = "This form was open for too long, or this browser keeps no cookies: nothing is lost, send it again."
+SHUT = "Nothing can be kept on this server at the moment. Nothing is lost: send the form again later."
 KEPT = "Your draft is kept. The address of this page is yours alone: keep it to come back."
-REFUSED, UNUSABLE, TOO_MANY = 403, 422, 429
+REFUSED, UNUSABLE, TOO_MANY, UNABLE = 403, 422, 429, 503
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,18 @@ class Posted:
         return next((value for name, value in reversed(self.pairs) if name == "do"), "")
 
 
+def in_language(
+    answer: Callable[Concatenate[Desk, Request, P], Response],
+) -> Callable[Concatenate[Desk, Request, P], Response]:
+    """Let a page be made in the language of whoever asks."""
+
+    def made(desk: Desk, request: Request, /, *args: P.args, **more: P.kwargs) -> Response:
+        with speaking(spoken(desk.site, request)), leading(desk.settings.links):
+            return answer(desk, request, *args, **more)
+
+    return made
+
+
 class Desk:
     """Answers to what is asked of the form and of private addresses."""
 
@@ -80,6 +97,7 @@ class Desk:
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
+    @in_language
     def form(self, request: Request) -> Response:
         """Give the empty form."""
         asked = ask(self.site, request)
@@ -87,6 +105,7 @@ class Desk:
             return guard(RedirectResponse(self.settings.contribute_mode, 302))
         return self._draw(request, pages.contribute(asked))
 
+    @in_language
     def private(self, request: Request) -> Response:
         """Give the page of a private address: the form while it may be changed, else how far it has come."""
         known = self._of(request)
@@ -130,7 +149,11 @@ class Desk:
 
     def _draw(self, request: Request, page: pages.Contribute | pages.Tracking, status: int = 200) -> Response:
         nonce = request.cookies.get(COOKIE, "") or secrets.token_urlsafe(18)
-        page = replace(page, csrf=self._sign(nonce))
+        try:
+            page = replace(page, csrf=self._sign(nonce))
+        except StorageError as error:  # no secret has been made yet, and none can be
+            problems.error("contribute: %s", error)
+            page = replace(page, notice=say(SHUT))
         if isinstance(page, pages.Contribute) and page.track:
             page = replace(page, track=replace(page.track, csrf=page.csrf))
         template = "contribute.html" if isinstance(page, pages.Contribute) else "tracking.html"
@@ -154,7 +177,19 @@ class Desk:
         pairs = await _pairs(request)
         return await run_in_threadpool(self._take, request, pairs)
 
+    @in_language
     def _take(self, request: Request, pairs: tuple[tuple[str, str], ...]) -> Response:
+        try:
+            return self._taken(request, pairs)
+        except StorageError as error:
+            problems.error("contribute: %s", error)
+            if ("do", "message") in pairs or ("do", "withdraw") in pairs:
+                raise StorageError(say(SHUT)) from error
+            asked = ask(self.site, request)
+            page = replace(pages.draw(asked, typed.read(pairs), ()), action=asked.address.path, notice=say(SHUT))
+            return self._draw(request, replace(page, noindex=page.noindex or "token" in request.path_params), UNABLE)
+
+    def _taken(self, request: Request, pairs: tuple[tuple[str, str], ...]) -> Response:
         if self.settings.contribute_mode != "internal":
             message = "This site takes no contributions by a form of its own."
             raise NotFoundError(message)
@@ -189,14 +224,19 @@ class Desk:
     def _keep(self, posted: Posted) -> Response:
         filled, known = posted.filled, posted.known
         if filled.trap:
-            said = Problem("website", "The hidden field", "Leave the hidden field empty: only machines fill it in.")
+            said = Problem(
+                "website", "The hidden field", say("Leave the hidden field empty: only machines fill it in.")
+            )
             return self._again(posted, (said,), UNUSABLE)
         problems = pages.check(posted.asked, filled) if posted.button == "submit" else ()
         if problems:
             return self._again(posted, problems, UNUSABLE)
         if wait := self._wait(posted.request):
             response = self._again(
-                posted, (), TOO_MANY, notice=f"Too many forms came from your address; try again in {wait} seconds."
+                posted,
+                (),
+                TOO_MANY,
+                notice=say("Too many forms came from your address; try again in {} seconds.", wait),
             )
             response.headers["retry-after"] = str(wait)
             return response
@@ -219,14 +259,14 @@ class Desk:
         text = typed.clean(next((value for name, value in posted.pairs if name == "message"), ""))
         sentence = ""
         if posted.button == "message" and not text:
-            sentence = "Write a message."
+            sentence = say("Write a message.")
         if len(text) > LONGEST_MESSAGE:
-            sentence = f"Write at most {LONGEST_MESSAGE:,} characters."
+            sentence = say("Write at most {} characters.", f"{LONGEST_MESSAGE:,}")
         if not posted.genuine:
             sentence = OLD
         status = UNUSABLE if posted.genuine else REFUSED
         if not sentence and (wait := self._wait(posted.request)):
-            sentence, status = f"Too many messages came from your address; try again in {wait} seconds.", TOO_MANY
+            sentence, status = say("Too many messages came from your address; try again in {} seconds.", wait), TOO_MANY
         if sentence:
             problem = Problem("message", "Message", sentence)
             if known.editable:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from tomotheca import __version__
 from tomotheca.web.page import drawn
+from tomotheca.web.words import choose, varied
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from tomotheca.api.reach import Reach
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.catalog.watch import Watch
     from tomotheca.settings import Settings
@@ -47,6 +49,9 @@ class Fresh:
     """Answers name the address they were asked at, because the site's own is not set."""
 
     vary: bytes
+    settings: Settings
+    reach: Reach | None = None
+    """Whether the storage of the archive can be reached: pages say so."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 304 to a client that has the answer, else pass the request on and tag what comes back."""
@@ -54,6 +59,7 @@ class Fresh:
             await self.app(scope, receive, send)
             return
         headers, viewer = scope["state"]["headers"], scope["state"]["viewer"]
+        scope["state"]["away"] = self.reach is not None and self.reach.away
         tag = self._tag(scope, viewer, await stamp_of(self.watch, viewer))
         added = [(b"etag", tag), (b"cache-control", cache_control(viewer)), (b"vary", self.vary)]
         if tag in headers.get("if-none-match", "").encode("latin-1"):
@@ -74,17 +80,29 @@ class Fresh:
         headers = scope["state"]["headers"]
         origin = f"{scope.get('scheme')}://{headers.get('host')}" if self.by_host else ""
         path = scope["path"]  # last: the only part that can hold a zero byte
-        parts = "\0".join((stamp, headers.get("accept", ""), viewer.name, "c" if viewer.curator else "", origin, path))
+        spoken = choose(self.settings, headers.get("accept-language", "")).language
+        parts = "\0".join(
+            (
+                stamp,
+                headers.get("accept", ""),
+                spoken,
+                viewer.name,
+                "c" if viewer.curator else "",
+                "a" if scope["state"]["away"] else "",
+                origin,
+                path,
+            )
+        )
         told = self.basis + scope["query_string"] + b"\0" + parts.encode("utf-8", "surrogatepass")
         return b'"%s"' % hashlib.blake2b(told, digest_size=16).hexdigest().encode()
 
 
-def fresh(app: ASGIApp, watch: Watch, settings: Settings) -> Fresh:
+def fresh(app: ASGIApp, watch: Watch, settings: Settings, reach: Reach | None = None) -> Fresh:
     """Put the layer around an application."""
     told = f"{__version__} {drawn()} {settings.model_dump_json()}"
     basis = hashlib.blake2b(told.encode(), digest_size=16).digest()
-    names = ["Accept", "Authorization", "Cookie", *([settings.trusted_header] if settings.trusted_header else [])]
-    return Fresh(app, watch, basis, not settings.public_url, ", ".join(names).encode("latin-1"))
+    names = ", ".join(filter(None, ["Accept", "Authorization", "Cookie", settings.trusted_header, varied(settings)]))
+    return Fresh(app, watch, basis, not settings.public_url, names.encode("latin-1"), settings, reach)
 
 
 async def stamp_of(watch: Watch, viewer: Viewer) -> str:

@@ -9,6 +9,7 @@ import math
 import mmap
 import os
 import struct
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +44,7 @@ class RateLimit:
     per_minute : int
         Requests that a client may make in a minute; 0 is no limit.
     path : Path
-        File of the table; it is made when there is a limit.
+        File of the table; it is made when there is a limit. Where it cannot be written, each process counts for itself.
     proxies : tuple of networks
         Proxies whose word about a client's address is believed.
     """
@@ -52,7 +53,7 @@ class RateLimit:
         self.per_minute, self.proxies = per_minute, proxies
         self._step = MINUTE / per_minute if per_minute else 0.0
         if per_minute:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = _opened(path)
             os.ftruncate(self._file, SLOTS * SLOT.size)
             self._table = mmap.mmap(self._file, SLOTS * SLOT.size)
 
@@ -84,6 +85,14 @@ class RateLimit:
             if whole < soonest:
                 best, soonest = slot, whole
         return best, now
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        with tempfile.TemporaryFile() as own:
+            return os.dup(own.fileno())
 
 
 def client(peer: Any, headers: Mapping[str, str], proxies: tuple[Network, ...]) -> str:

@@ -6,10 +6,12 @@ import asyncio
 import io
 import secrets
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, UnidentifiedImageError
+from starlette.responses import Response
 from starlette.routing import Route
 
 from tomotheca.api.blob import Blob, BlobResponse, blob_of
@@ -36,7 +38,7 @@ def routes(portal: Portal) -> list[Route]:
     """Give the route of thumbnails."""
     folder = portal.settings.state_folder / "thumbs"
 
-    async def thumb(request: Request) -> BlobResponse:
+    async def thumb(request: Request) -> BlobResponse | Response:
         width = _width(request.query_params.get("w", "256"))
         key, viewer = key_of(request.scope, "/thumbs/"), request.state.viewer
         file = await portal.lookup.find(key, viewer)
@@ -47,7 +49,9 @@ def routes(portal: Portal) -> list[Route]:
         if not path.is_file():
             source = (await blob_of(file, portal.files)).source
             picture = b"".join([piece async for piece in source.stream(0, file.size)])
-            await asyncio.to_thread(_make, picture, file, width, path)
+            made = await asyncio.to_thread(_make, picture, file, width, path)
+            if not path.is_file():
+                return Response(made, headers={**INERT, **cache_control(viewer)}, media_type="image/webp")
         size, tag = path.stat().st_size, f'"{file.etag[:32]}-{width}"'
         blob = Blob(size, tag, "image/webp", file.mtime, at_path(key, path))
         return BlobResponse(blob, headers_of(request), {**INERT, **cache_control(viewer)})
@@ -62,13 +66,15 @@ def _width(text: str) -> int:
     return int(text)
 
 
-def _make(picture: bytes, file: FileRow, width: int, path: Path) -> None:
-    """Write a thumbnail beside where it belongs and put it there in one step; never wider than the picture."""
+def _make(picture: bytes, file: FileRow, width: int, path: Path) -> bytes:
+    """Make a thumbnail, never wider than the picture; it is written beside where it belongs and put there in one step, if it can be kept."""
     data = shrink(picture, PICTURES[file.media_type], width, name=file.key.rpartition("/")[2])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    return data
 
 
 def shrink(data: bytes, form: str, width: int, *, name: str) -> bytes:

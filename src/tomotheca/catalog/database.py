@@ -11,7 +11,7 @@ from tomotheca.catalog import postgres
 from tomotheca.catalog.clock import STEPS, Clock
 from tomotheca.catalog.moments import AGGREGATES
 from tomotheca.catalog.patterns import FUNCTIONS
-from tomotheca.desk.address import create_engine, database_url, reason, shown
+from tomotheca.desk.address import create_engine, database_url, readable, reason, shown
 from tomotheca.errors import QueryError, QueryTimeoutError, StorageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def connect(url: str, *, seconds: float = 0) -> sa.Engine:
     address = database_url(url, "catalogue")
     if address.get_backend_name() == "sqlite":
         # GraphQL plans are many statements; the driver keeps them prepared.
-        engine = create_engine(address, connect_args={"cached_statements": 512})
+        engine = create_engine(readable(address), connect_args={"cached_statements": 512})
         _prepare_sqlite(engine, seconds)
     else:
         engine = create_engine(address, use_native_hstore=False, pool_reset_on_return=None)

@@ -138,7 +138,8 @@ class Masks:
 
     def _compared(self, kind: str, name: str, comparisons: Mapping[str, Any]) -> NDArray[np.bool_]:
         column = self.world.catalog.schema.by_name[kind].get(name)
-        if column is None or column.location or column.personal or not isinstance(comparisons, Mapping):
+        plain = column is not None and column.type is not list and not (column.location or column.personal)
+        if column is None or not plain or not isinstance(comparisons, Mapping):
             return self._asked(kind, {name: comparisons})  # which says what is wrong, if something is
         if any(op not in SIMPLE or (column.enum and op in ORDERED) for op in comparisons):
             return self._asked(kind, {name: comparisons})

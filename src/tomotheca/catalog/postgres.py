@@ -116,10 +116,13 @@ class Session:
         self.is_ending = True
 
     def finish(self, connection: psycopg.Connection[Any]) -> None:
-        """Read the answer to the end of the last transaction."""
-        while self.is_ending and connection.pgconn.get_result() is not None:
+        """Read the answer to the end of the last transaction, which does not end where its time was up just then."""
+        if not self.is_ending:
+            return
+        while connection.pgconn.get_result() is not None:
             pass
         self.is_ending = False
+        connection.rollback()
 
 
 def prepare(engine: sa.Engine, seconds: float) -> None:

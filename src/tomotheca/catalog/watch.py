@@ -38,11 +38,8 @@ class Watch:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog, self._lock = catalog, Lock()
         self._reads = {False: _Read(), True: _Read()}
-        self.local = catalog.url.startswith("sqlite")
-        """The database works in the thread that asks."""
-
-        self.near = self.local or _is_here(catalog.url)
-        """Asking takes no network, so that a short question need not be asked in a thread."""
+        self.near = catalog.url.startswith("sqlite") or _is_here(catalog.url)
+        """The database works in the thread that asks, or beside it on this machine: asking takes no network, so that a short question need not be asked in a thread."""
 
     def known(self, viewer: Viewer) -> str | None:
         """Give the stamp if it has just been read, else None."""

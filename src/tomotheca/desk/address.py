@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
@@ -52,6 +54,24 @@ def shown(url: URL) -> str:
     """Give an address without its password, wherever that stands in it."""
     secret = {name: "***" for name in url.query if "pass" in name.lower()}
     return url.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def readable(url: URL) -> URL:
+    """Give the address at which an SQLite file is opened where nothing can be written: no journal can be made beside it there.
+
+    While another process has the file open, its journal is there and can be read like any other; without one the file is what it is, and
+    is read as a file that does not change.
+    """
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"} or "uri" in url.query:
+        return url
+    path = Path(str(url.database)).absolute()
+    if not path.is_file() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        return url
+    if path.with_name(f"{path.name}-wal").exists():
+        return url
+    return url.set(database=f"file:{quote(str(path))}").update_query_dict(
+        {"mode": "ro", "immutable": "1", "uri": "true"}
+    )
 
 
 def create_engine(url: URL, **options: object) -> sa.Engine:

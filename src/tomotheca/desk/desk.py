@@ -233,7 +233,7 @@ def now() -> str:
 def _storage_errors(database: sa.Engine) -> Iterator[None]:
     try:
         yield
-    except sa.exc.OperationalError as error:
+    except (sa.exc.OperationalError, sa.exc.InternalError) as error:  # the second where PostgreSQL may only read
         where = shown(database.url)
         message = (
             f"the desk at {where} cannot be used ({reason(error.orig)}): look at its disk and who else writes to it"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from tomotheca.desk.address import create_engine, database_url, reason, shown
+from tomotheca.desk.address import create_engine, database_url, readable, reason, shown
 from tomotheca.desk.location import refuse_network
 from tomotheca.errors import ConflictError, StorageError
 
@@ -70,7 +70,7 @@ def connect(where: str | Path) -> sa.Engine:
 def _engine(url: URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
         return _postgresql(url)
-    engine = sa.create_engine(url, connect_args={"timeout": PATIENCE})
+    engine = sa.create_engine(readable(url), connect_args={"timeout": PATIENCE})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:

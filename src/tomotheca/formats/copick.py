@@ -18,16 +18,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from tomotheca.errors import FormatError
+from tomotheca.formats import jsonpoints
 from tomotheca.formats.points import Options, Points, arranged, turned, voxel_spacing
 from tomotheca.formats.rotation import check_rotations
-
-GROWTH = 8
-"""Times as large as its file the content is in memory."""
-
-Floats = npt.NDArray[np.float64]
 
 
 def read(path: Path, options: Options) -> Points:
@@ -41,10 +36,11 @@ def read(path: Path, options: Options) -> Points:
     document = _load(path, options)
     points = _list(path, document)
     spacing = voxel_spacing(path, options, "has coordinates in Å")
-    locations = _array(path, [_location(path, i, point) for i, point in enumerate(points)], (3,))
+    places = [_location(path, i, point) for i, point in enumerate(points)]
+    locations = jsonpoints.array(path, places, (3,), "location")
     if document.get("trust_orientation") is False:
         return Points(arranged(locations, options, scale=spacing), None, _instances(path, points))
-    matrices = _array(path, [_transformation(point) for point in points], (4, 4))
+    matrices = jsonpoints.array(path, [_transformation(point) for point in points], (4, 4), "transformation_ of 4 x 4")
     rotations = np.ascontiguousarray(matrices[:, :3, :3])
     check_rotations(path, rotations)
     moved = arranged(locations + matrices[:, :3, 3], options, scale=spacing)
@@ -53,18 +49,7 @@ def read(path: Path, options: Options) -> Points:
 
 def _load(path: Path, options: Options) -> dict[str, Any]:
     """Read the file, if it is not too large for memory."""
-    try:
-        size = path.stat().st_size
-        if size * GROWTH > options.memory:
-            limit = options.memory // GROWTH >> 20
-            raise FormatError(
-                path, f"has {size >> 20} MiB, more than {limit} MiB are not read as JSON: use a star file."
-            )
-        document = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise FormatError(path, f"cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise FormatError(path, f"is no JSON: {error}.") from error
+    document = jsonpoints.load(path, options.memory)
     if not isinstance(document, dict) or "points" not in document:
         raise FormatError(path, "has no points: is it a file of copick picks?")
     if (unit := document.get("unit", "angstrom")) != "angstrom":
@@ -94,29 +79,6 @@ IDENTITY = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0
 
 def _transformation(point: dict[str, Any]) -> Any:
     return point.get("transformation_") or IDENTITY
-
-
-def _array(path: Path, values: list[Any], shape: tuple[int, ...]) -> Floats:
-    """Turn the values of all points into an array, shape ``(n, *shape)``."""
-    if not values:
-        return np.empty((0, *shape))
-    try:
-        array = np.array(values, np.float64)
-    except (ValueError, TypeError):
-        array = np.empty(0)
-    if array.shape == (len(values), *shape) and np.isfinite(array).all():
-        return array
-    wrong = next((i for i, value in enumerate(values) if not _is_numeric(value, shape)), 0)
-    what = "location" if shape == (3,) else "transformation_ of 4 x 4"
-    raise FormatError(path, f"point {wrong + 1} has a {what} that is not all finite numbers.")
-
-
-def _is_numeric(value: Any, shape: tuple[int, ...]) -> bool:
-    try:
-        array = np.array(value, np.float64)
-    except (ValueError, TypeError):
-        return False  # words, nothing, or lists of different lengths
-    return array.shape == shape and bool(np.isfinite(array).all())
 
 
 def _instances(path: Path, points: list[Any]) -> npt.NDArray[np.int64]:

@@ -31,5 +31,9 @@ def write(path: Path, angles: Iterable[float]) -> Member:
     StorageError
         If the disk refuses.
     """
-    text = "".join(f"{float(angle)!r}\n" for angle in angles)
-    return write_file(path, text.encode(), name=path.name)
+    return write_file(path, dumps(angles).encode(), name=path.name)
+
+
+def dumps(angles: Iterable[float]) -> str:
+    """Give the text of a list of angles."""
+    return "".join(f"{float(angle)!r}\n" for angle in angles)

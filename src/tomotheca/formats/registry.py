@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tomotheca.errors import FormatError
-from tomotheca.formats import copick, dynamo, imodmodel, points, relion, stopgap, tardis
+from tomotheca.formats import cets, copick, dynamo, imodmodel, points, relion, stopgap, tardis
 from tomotheca.formats.points import Options, Points
 
 Reader = Callable[[Path, Options], Points]
@@ -22,11 +22,12 @@ PARTICLES: Mapping[str, Reader] = {
     "stopgap_star": stopgap.read,
     "dynamo_tbl": dynamo.read,
     "copick": copick.read,
+    "cets": cets.read,
 }
 """Formats that have positions and rotations in one."""
 
 FILTERED = frozenset(PARTICLES) - {"copick"}
-"""Formats whose files hold several tomograms, of which ``filter_value`` names one."""
+"""Formats whose files hold several tomograms, or sets of points, of which ``filter_value`` names one."""
 
 READERS: Mapping[str, Mapping[str, Reader]] = {
     "Point": {

@@ -1,4 +1,4 @@
-"""Particles of RELION star files, versions 3, 3.1, 4 and 5, and of the star files that TOMOMAN writes.
+"""Particles of RELION star files, versions 3, 3.1, 4 and 5, and of the star files that TOMOMAN and WarpTools write.
 
 Sources: https://relion.readthedocs.io/en/latest/Reference/Conventions.html and ``ParticleSet`` in RELION's
 ``src/jaz/tomography/particle_set.cpp``.
@@ -67,8 +67,8 @@ TOMOMAN = Dialect((TOMOGRAM, MICROGRAPH))
 def read(path: Path, options: Options, dialect: Dialect = RELION_4) -> Points:
     """Read the particles of one tomogram.
 
-    Rows are those whose tomogram or micrograph equals ``options.filter_value``, or whose file name does; none at all
-    is an empty result, not an error. ``order`` zyx reverses coordinates and both axes of rotations.
+    Rows are those whose tomogram or micrograph equals ``options.filter_value``, or whose file name does, with or without
+    ``.tomostar``; none at all is an empty result, not an error. ``order`` zyx reverses coordinates and both axes of rotations.
 
     Raises
     ------
@@ -120,8 +120,14 @@ def _filtered(table: Columns, dialect: Dialect, value: str) -> Columns:
     if not value or column is None:
         return table
     names = table.words[column]
-    codes = [code for code, name in enumerate(names.values) if value in {name, name.rsplit("/", 1)[-1]}]
+    codes = [code for code, name in enumerate(names.values) if value in _spellings(name)]
     return table.take(np.isin(names.codes, codes))
+
+
+def _spellings(name: str) -> set[str]:
+    """Give the names that mean a tomogram: with and without its folder, and without the ending that WarpTools gives it."""
+    last = name.rsplit("/", 1)[-1]
+    return {name, last, last.removesuffix(".tomostar")}
 
 
 def _centred(table: Columns, options: Options, subtomogram: Floats | None) -> Floats:

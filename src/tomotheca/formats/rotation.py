@@ -61,17 +61,33 @@ def inverse(matrices: Floats) -> Floats:
     return np.ascontiguousarray(np.swapaxes(matrices, -1, -2))
 
 
-def check_rotations(path: Path, matrices: Floats) -> None:
+def angles_about_zyx(matrices: Floats) -> Floats:
+    """Take rotations, shape ``(n, 3, 3)``, apart: ``product("zyx", angles)`` gives them again.
+
+    The result has shape ``(n, 3)``, degrees about z, y, x; that about y is from -90 to 90. At its ends that about x is 0.
+    """
+    down = np.hypot(matrices[:, 0, 0], matrices[:, 1, 0])
+    about_y = np.arctan2(-matrices[:, 2, 0], down)
+    locked = down < TOLERANCE**2
+    about_z = np.where(
+        locked, np.arctan2(-matrices[:, 0, 1], matrices[:, 1, 1]), np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
+    )
+    about_x = np.where(locked, 0.0, np.arctan2(matrices[:, 2, 1], matrices[:, 2, 2]))
+    angles: Floats = np.degrees(np.stack([about_z, about_y, about_x], axis=1))
+    return angles
+
+
+def check_rotations(path: Path, matrices: Floats, what: str = "point") -> None:
     """Check that matrices, shape ``(n, 3, 3)``, are rotations: orthonormal, and no mirror images.
 
     Raises
     ------
     FormatError
-        If one is not; the message names the point.
+        If one is not; the message names the point, or ``what`` the matrices are of.
     """
     errors = np.abs(matrices @ inverse(matrices) - np.eye(3)).max(axis=(1, 2), initial=0)
     wrong = np.flatnonzero(~(errors <= TOLERANCE) | ~(np.linalg.det(matrices) > 0))
     if len(wrong):
         mirrored = errors[wrong[0]] <= TOLERANCE
-        what = "mirrors the reference" if mirrored else "is not orthonormal"
-        raise FormatError(path, f"point {wrong[0] + 1} has a matrix that is no rotation: it {what}.")
+        how = "mirrors the reference" if mirrored else "is not orthonormal"
+        raise FormatError(path, f"{what} {wrong[0] + 1} has a matrix that is no rotation: it {how}.")

@@ -194,9 +194,9 @@ SHAPES: tuple[str, ...] = tuple(
 
 
 class CtfMetadata(Strict):
-    """Program that estimated the CTF."""
+    """Program that estimated the CTF; `WARP` is ours."""
 
-    format: Literal["CTFFIND", "Gctf", "IMOD"]
+    format: Literal["CTFFIND", "Gctf", "IMOD", "WARP"]
 
 
 class IdentifiedObjectMetadata(Strict):

@@ -62,22 +62,22 @@ class LocatedShape(PlacedShape):
 
 
 class PointShape(LocatedShape):
-    """Positions; `relion5_star`, `stopgap_star` and `dynamo_tbl` are ours."""
+    """Positions; `relion5_star`, `stopgap_star`, `dynamo_tbl` and `cets` are ours."""
 
     file_format: Literal[
         "csv", "csv_with_header", "tsv", "mod", "relion3_star", "relion4_star", "tomoman_relion_star", "copick",
-        "relion5_star", "stopgap_star", "dynamo_tbl",
+        "relion5_star", "stopgap_star", "dynamo_tbl", "cets",
     ]  # fmt: skip
     columns: Literal["xyz", "zyx"] = "xyz"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
 
 
 class OrientedPointShape(LocatedShape):
-    """Positions with rotations; `relion5_star` and `dynamo_tbl` are ours."""
+    """Positions with rotations; `relion5_star`, `dynamo_tbl` and `cets` are ours."""
 
     file_format: Literal[
         "relion3_star", "relion4_star", "tomoman_relion_star", "stopgap_star", "mod", "copick",
-        "relion5_star", "dynamo_tbl",
+        "relion5_star", "dynamo_tbl", "cets",
     ]  # fmt: skip
     order: Literal["xyz", "zyx"] = "xyz"
     mesh_source_path: str | None = None

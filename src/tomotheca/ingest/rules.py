@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.doctor.core import At
 from tomotheca.doctor.rules.pages import same_conditions, title_problem
 from tomotheca.doctor.subjects import Collection
+from tomotheca.formats.warp import TOMOSTAR
 from tomotheca.ingest import language
 from tomotheca.schema.annotation import AnnotationMethodLink
 from tomotheca.schema.blocks import Author
@@ -91,7 +92,9 @@ def _needs(configuration: Configuration, notes: _Notes) -> Iterator[Finding]:
     if configuration.of("collection_metadata") and not configuration.of("frames"):
         message = "collection_metadata is given without frames: add frames, with the literal default where there are no files."
         yield notes.warning(("collection_metadata",), message)
-    if configuration.of("tiltseries") and not configuration.of("collection_metadata"):
+    angles = [pattern for entry in configuration.of("rawtilts") for one in entry.sources for pattern in one.globs]
+    recorded = configuration.of("collection_metadata") or any(pattern.endswith(TOMOSTAR) for pattern in angles)
+    if configuration.of("tiltseries") and not recorded:
         message = "tiltseries are given without collection_metadata: doses and orders of acquisition will be missing."
         yield notes.warning(("tiltseries",), message)
 

@@ -35,6 +35,7 @@ PLACE = re.compile(r"\{[^{}'\"]+\}")
 
 SUFFIXES = (
     ".mdoc", ".mrc", ".st", ".ali", ".mrcs", ".tif", ".tiff", ".rec", ".map", ".zarr", ".rawtlt", ".tlt", ".xf", ".xtilt", ".tltx", ".aln", ".com",
+    ".tomostar", ".xml", ".cets.json", ".json",
     ".ctf", ".defocus", "_ctf.txt", "_ctffind.txt", "_gctf.txt", ".txt",
 )  # fmt: skip
 """Taken off a name to find what belongs together."""

@@ -82,11 +82,20 @@ def _frames(
     )
 
 
+def _angles(look: Look, rawtilt: Copy | None) -> tuple[float, ...] | Broken | None:
+    """Give the angles of a series: those of its file, or those that were found in a file of another format."""
+    if rawtilt is None:
+        return None
+    if rawtilt.text is not None:
+        return tuple(map(float, rawtilt.text.split()))
+    return look.angles(rawtilt.source.path)
+
+
 def _series(
     look: Look, work: TiltSeriesWork, mdoc: Mdoc | None, movies: dict[str, Movie | Broken | None]
 ) -> subjects.Series:
     source = work.volume.source.path
-    angles = look.angles(work.rawtilt.source.path) if work.rawtilt else None
+    angles = _angles(look, work.rawtilt)
     sizes = (m.spacing[0] for m in movies.values() if m is not None and not isinstance(m, Broken) and m.spacing)
     return subjects.Series(
         source,

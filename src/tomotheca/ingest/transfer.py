@@ -27,11 +27,13 @@ BLOCK = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A file to copy as it is."""
+    """A file to copy as it is, or what was made from it."""
 
     source: Input
     key: str
     role: str
+    text: str | None = None
+    """What is written in its place; None for the file's own bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,14 @@ def sha256(path: Path) -> str:
 
 def copy(context: Context, copies: Sequence[Copy], past: Past) -> Brought:
     """Copy files byte for byte; one that is there from the same source is left."""
-    entries, written = [], 0
+    entries: list[Entry] = []
+    written = 0
     for one in copies:
+        if one.text is not None:
+            made = put(context.files, {one.key: one.text.encode()}, one.role)
+            entries += made.entries
+            written += made.written
+            continue
         entry = past.entry(one.key) if past.unchanged([one.source]) else None
         if entry is None:
             entry = _copy(context.files, one)

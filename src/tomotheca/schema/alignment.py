@@ -89,7 +89,9 @@ class Alignment(Document, Entity):
     deposition_id: Annotated[int | None, Computed] = None
     """Deposition that brought the alignment."""
 
-    format: Annotated[Literal["IMOD", "ARETOMO3"] | None, Internal, Drawer("Alignment", "Format")] = None
+    format: Annotated[Literal["IMOD", "ARETOMO3", "WARP", "CETS"] | None, Internal, Drawer("Alignment", "Format")] = (
+        None
+    )
     """Program whose files describe the alignment."""
 
     alignment_type: Annotated[AlignmentType | None, Drawer("Alignment", "Type")] = None

@@ -33,7 +33,7 @@ MEDIA_TYPES = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".gif": "image/gif",
     ".tif": "image/tiff", ".tiff": "image/tiff", ".glb": "model/gltf-binary", ".obj": "model/obj", ".stl": "model/stl",
     ".mdoc": TEXT, ".rawtlt": TEXT, ".tlt": TEXT, ".xf": TEXT, ".xtilt": TEXT, ".tltx": TEXT, ".com": TEXT, ".aln": TEXT, ".txt": TEXT,
-    ".star": TEXT,
+    ".star": TEXT, ".tomostar": TEXT, ".xml": TEXT,
     "info": "application/json", "provenance": "application/json", ".zattrs": "application/json", ".zgroup": "application/json",
     ".zarray": "application/json", ".zmetadata": "application/json",
 }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tomotheca.search.parts import Part
 from tomotheca.web.address import Address
 from tomotheca.web.page import Asked, Moved, Page, environment, shell
+from tomotheca.web.words import ENGLISH, speaking
 
 if TYPE_CHECKING:
     from tomotheca.web.portal import Portal
@@ -99,11 +100,12 @@ def pages_of(portal: Portal, pages: Sequence[Page]) -> Callable[[], Part]:
 
 def _sections(portal: Portal, page: Page) -> Iterator[tuple[str, str, str]]:
     asked = Asked(portal, Address(page.path), origin=portal.catalog.public_url)
-    context = page.answer(asked)
-    if isinstance(context, Moved):
-        return
-    reader = Reader()
-    reader.feed(environment().get_template(page.template).render(page=context, shell=shell(asked, page)))
+    with speaking(ENGLISH):  # whoever asks first, the index is the same
+        context = page.answer(asked)
+        if isinstance(context, Moved):
+            return
+        reader = Reader()
+        reader.feed(environment().get_template(page.template).render(page=context, shell=shell(asked, page)))
     for section in reader.sections:
         own = " ".join(section.title.split())
         title = context.title if not section.anchor or own == context.title else f"{context.title}: {own}"

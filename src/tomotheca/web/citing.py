@@ -8,6 +8,7 @@ from tomotheca.export.citing import FORMS, KINDS, Citation, as_bibtex, as_csl, a
 from tomotheca.export.texts import licence_address
 from tomotheca.web import links
 from tomotheca.web.values import Field, Section, Value, field, plain
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -27,11 +28,15 @@ def sections(asked: Asked, kind: str, row: Row) -> tuple[Section, ...]:
     if kind not in KINDS:
         return ()
     found = cite(asked.portal, kind, row["id"], asked.viewer)
-    files = [plain(NAMES[form], href=f"{links.page(kind, row['id'])}/cite.{form}") for form in FORMS]
+    files = [plain(say(NAMES[form]), href=f"{links.page(kind, row['id'])}/cite.{form}") for form in FORMS]
     return (
         Section(
             "How to cite",
-            (field("Citation", plain(as_text(found).split("\n")[0])), *_also(found), field("Files", files)),
+            (
+                field("Citation", plain(as_text(found).split("\n")[0], style="citation")),
+                *_also(found),
+                field("Files", files),
+            ),
         ),
         Section("Licence", (field("Licence", _licence(found.licence)),)),
         *(
@@ -52,8 +57,8 @@ def _also(found: Citation) -> tuple[Field, ...]:
 def _licence(identifier: str) -> Value:
     if not identifier:
         return plain(
-            "No licence stated",
+            say("No licence stated"),
             style="missing",
-            help="Ask the authors before you use the data in other ways than the law allows.",
+            help=say("Ask the authors before you use the data in other ways than the law allows."),
         )
     return plain(identifier, href=licence_address(identifier), external=True)

@@ -13,6 +13,7 @@ from tomotheca.web import drawers, snippets
 from tomotheca.web.offers import OFFERS
 from tomotheca.web.once import once
 from tomotheca.web.page import Asked, Crumb
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.web.address import Pairs
@@ -129,7 +130,8 @@ def _dialog(asked: Asked, kind: str, made: Made) -> Download:
     a, chosen, want = asked.address, asked.address.first("dl-tab", "cli"), made.want
     tab = chosen if chosen in snippets.TABS else "cli"
     tabs = tuple(
-        Crumb(text, str(a.set({"dl-tab": name if name != "cli" else None}))) for name, text in snippets.TABS.items()
+        Crumb(say(text), str(a.set({"dl-tab": name if name != "cli" else None})))
+        for name, text in snippets.TABS.items()
     )
     asks = {*(g.name for g in made.groups), "dl-box", "metadata", "metadata-id", "tab"}
     hidden = tuple(p for p in a.pairs if p[0] not in asks)
@@ -138,9 +140,9 @@ def _dialog(asked: Asked, kind: str, made: Made) -> Download:
     choices = any(len(g.picks) > 1 for g in made.groups) or bool(made.boxed)
     known, amount = made.known, snippet.delivered if snippet.delivered.size else want.amount
     return Download(
-        entity.title, asked.name(kind, made.row["id"]), made.title, made.lines, made.warning, made.groups, a.first("dl-box"), made.boxed,
+        say(entity.title), asked.name(kind, made.row["id"]), made.title, made.lines, made.warning, made.groups, a.first("dl-box"), made.boxed,
         made.problem, hidden, a.path, want.amount.size, want.amount.files, known, want.sha256, _times(amount.size) if known else (),
-        tabs, snippets.TABS[tab], snippet, made.note, made.dataset["licence"] or "", cite, str(a.without(PARAMETERS)),
+        tabs, say(snippets.TABS[tab]), snippet, made.note, made.dataset["licence"] or "", cite, str(a.without(PARAMETERS)),
         "how" if a.first("dl-step") == "how" or not choices else "what", str(a.set({"dl-step": "how"})),
         _taken(asked, kind, made.row["id"]),
     )  # fmt: skip
@@ -150,15 +152,15 @@ def _times(size: int) -> tuple[str, ...]:
     """Say how long the bytes take, if that is long enough to wonder."""
     if size * 8 < SPEEDS[0] * 1e6:
         return ()
-    return tuple(f"{_duration(size * 8 / (speed * 1e6))} at {speed} Mbit/s" for speed in SPEEDS)
+    return tuple(say("{} at {} Mbit/s", _duration(size * 8 / (speed * 1e6)), speed) for speed in SPEEDS)
 
 
 def _duration(seconds: float) -> str:
     if seconds < 1:
-        return "under 1 s"
+        return say("under 1 s")
     for unit, name in ((DAY, "days"), (HOUR, "h"), (MINUTE, "min")):
         if seconds >= unit * 1.5:
-            return f"{seconds / unit:.0f} {name}"
+            return f"{seconds / unit:.0f} {say(name)}"
     return f"{seconds:.0f} s"
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import NotFoundError
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import citing, links
 from tomotheca.web import format as formats
 from tomotheca.web.once import once
 from tomotheca.web.page import Asked, Crumb
 from tomotheca.web.recordparts import EXTRA
 from tomotheca.web.records import record
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -88,15 +88,15 @@ def _drawer(asked: Asked, kind: str, row: Row) -> Drawer:
     tabs = (*TABS.get(kind, PLAIN), citing.TAB)
     tab = chosen if any(t == chosen for t, _ in tabs) else "metadata"
     shown = tuple(
-        Crumb(text, str(asked.address.set({"tab": name if name != "metadata" else None}))) for name, text in tabs
+        Crumb(say(text), str(asked.address.set({"tab": name if name != "metadata" else None}))) for name, text in tabs
     )
     made = _sections(asked, kind, row, tab)
     entity = asked.portal.catalog.schema.kinds[kind]
     closed = str(asked.address.without(PARAMETERS))
-    current = next((text for name, text in tabs if name == tab), "")
+    current = next((say(text) for name, text in tabs if name == tab), "")
     return Drawer(
         kind,
-        entity.title,
+        say(entity.title),
         asked.name(kind, row["id"]),
         heading(kind, row),
         shown,
@@ -141,7 +141,7 @@ def heading(kind: str, row: Row) -> str:
         case "annotation":
             return str(row["object_name"])
         case "tomogram":
-            return f"{row['name'] or 'Tomogram'}, {formats.quantity(row['voxel_spacing'], 'Å')}"
+            return f"{row['name'] or say('Tomogram')}, {formats.quantity(row['voxel_spacing'], 'Å')}"
         case "tiltseries":
             return formats.tilt_range(row["tilt_range"], row["tilt_min"], row["tilt_max"])
         case "alignment":

@@ -11,6 +11,7 @@ from tomotheca.catalog.viewer import ANONYMOUS
 from tomotheca.settings import Settings
 from tomotheca.web import links
 from tomotheca.web.page import Context, Crumb, Shell, guard, identify, to_html
+from tomotheca.web.words import choose, say, speaking
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -69,14 +70,15 @@ def error_page(request: Request, status: int, message: str) -> Response:
         grave = _grave(portal, kind, number) if status == GONE else None
         near = _near(portal, state.get("viewer", ANONYMOUS), kind, number)
     last = path.rstrip("/").rpartition("/")[2][:100]
-    failure = Failure(
-        title=HEADINGS.get(status, "Error"), status=status, message=message, asked_for=identify(settings, kind, number) if kind else last, noindex=True, grave=grave, near=near,
-        request_id=str(state.get("request_id", "")),
-    )  # fmt: skip
-    frame = Shell(
-        settings.site_name, settings.tagline, "", "", curator=False, path=path, contribute=settings.contribute_link
-    )
-    response = guard(to_html("error.html", failure, frame, status))
+    with speaking(choose(settings, request.headers.get("accept-language", ""))):
+        failure = Failure(
+            title=say(HEADINGS.get(status, "Error")), status=status, message=message, asked_for=identify(settings, kind, number) if kind else last, noindex=True, grave=grave,
+            near=near, request_id=str(state.get("request_id", "")),
+        )  # fmt: skip
+        frame = Shell(
+            settings.site_name, settings.tagline, "", "", curator=False, path=path, contribute=settings.contribute_link
+        )
+        response = guard(to_html("error.html", failure, frame, status))
     response.headers["cache-control"] = "no-store"
     return response
 

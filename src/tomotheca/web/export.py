@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tomotheca.catalog.writers import gathered
-from tomotheca.web.format import Badge
+from tomotheca.web.format import Badge, Confidence
 from tomotheca.web.page import Moved, ask, guard
 from tomotheca.web.people import People
 from tomotheca.web.summaries import Objects, Picture
@@ -91,6 +91,8 @@ def _text(value: Any) -> Any:
         return BETWEEN.join(p.name for p in value.everyone)
     if isinstance(value, Objects):
         return BETWEEN.join(o.name for o in (*value.few, *value.more))
+    if isinstance(value, Confidence) and value.stored is not None:
+        return value.stored
     if isinstance(value, Badge):
         return value.text
     if isinstance(value, bool):

@@ -58,6 +58,10 @@ class Scope:
         """The catalogue as arrays."""
         return self.portal.catalog.masks(self.viewer, self.version)
 
+    def resolved(self, active: Sequence[Active]) -> Sequence[Active]:
+        """Turn filters on what is known of rows into filters on identifiers."""
+        return resolved(self.masks, active, self.portal.settings.completeness)
+
     @property
     def group(self) -> str:
         """Kind of the groups."""
@@ -106,7 +110,7 @@ def carried(values: V, at: Places) -> V:
 
 def matching(scope: Scope, active: Sequence[Active]) -> Places:
     """Give the identifiers of the listed rows that the filters leave."""
-    found = scope.listed & scope.masks.holds(scope.listing, compose(scope.listing, resolved(scope.masks, active)))
+    found = scope.listed & scope.masks.holds(scope.listing, compose(scope.listing, scope.resolved(active)))
     ids: Places = scope.masks.world.ids(scope.listing)[found]
     return ids
 
@@ -116,7 +120,7 @@ def count_options(scope: Scope, filters: Sequence[Filter], active: Sequence[Acti
     counted = [f for f in filters if f.widget in COUNTED and (f.kind or f.parameter == "files")]
 
     def answer() -> dict[str, Counts]:
-        counting = _Counting(scope, resolved(scope.masks, active))
+        counting = _Counting(scope, scope.resolved(active))
         return {f.parameter: counting.count(f) for f in counted}
 
     if active:

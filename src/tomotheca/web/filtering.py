@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tomotheca.web.grammar import NONE
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.query import Clause
@@ -43,6 +44,11 @@ OWN = frozenset({"F6", "F49"})
 """Numbers of filters on the listed row itself: on another listing they mean another row, so no link takes them there."""
 
 
+def said(value: Any) -> str:
+    """Write a value as it is; say of what asks for nothing recorded what it asks for."""
+    return say("Not recorded") if value == NONE else str(value)
+
+
 @dataclass(frozen=True)
 class Filter:
     """One filter."""
@@ -57,7 +63,7 @@ class Filter:
     clause: Callable[[Sequence[Any]], Clause]
     """From parsed values to the condition on a row of the level."""
 
-    words: Callable[[Any], str] = str
+    words: Callable[[Any], str] = said
     """One value as the sentence shows it."""
 
     on: frozenset[str] = DATASET_LISTINGS

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.schema.vocabulary import QUALITY, label
+from tomotheca.schema.vocabulary import QUALITY
 from tomotheca.web.filtering import DATASET_LISTINGS, LEVELS, SECTIONS, Filter, chosen, either
 from tomotheca.web.filterset import WRITTEN, bounds_words, true
 from tomotheca.web.format import NOT_RATED, NOT_RECORDED
 from tomotheca.web.grammar import NONE, bounds, check_text, contains
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.query import Clause
@@ -40,7 +41,11 @@ def from_column(kind: str, column: Column) -> Filter:
     )  # fmt: skip
     if column.type is bool:
         return replace(
-            base, widget="flag", parse=true, clause=lambda _: _below(via, {name: {"_eq": True}}), words=lambda _: "yes"
+            base,
+            widget="flag",
+            parse=true,
+            clause=lambda _: _below(via, {name: {"_eq": True}}),
+            words=lambda _: say("yes"),
         )
     if column.type in {int, float}:
         return replace(
@@ -71,7 +76,7 @@ def _choice(column: Column) -> Callable[[str], str]:
 def option_label(column: Column | None, value: Any) -> str:
     """Give the words for one option of a list."""
     if value in {None, NONE}:
-        return NOT_RECORDED
+        return say(NOT_RECORDED)
     return label(column.enum, value) if column and column.enum else str(value)
 
 
@@ -86,7 +91,7 @@ def _score(text: str) -> Any:
 
 def score_label(value: Any) -> str:
     """Give the words for a quality score."""
-    return f"{value} – {QUALITY[value][0]}" if value in QUALITY else NOT_RATED.text
+    return f"{value} – {say(QUALITY[value][0])}" if value in QUALITY else say(NOT_RATED.text)
 
 
 PARTS_TOO = frozenset({"dataset", "run", "annotation"})
@@ -232,7 +237,9 @@ def sentences(active: Sequence[Active], address: Address) -> Iterator[Sentence]:
         rest = address.without(["page"])
         if a.filter.all_required:
             for text, value in zip(a.texts, a.values, strict=True):
-                yield Sentence(f"{a.filter.label}: {a.filter.words(value)}", str(rest.drop(a.filter.parameter, text)))
+                yield Sentence(
+                    f"{say(a.filter.label)}: {a.filter.words(value)}", str(rest.drop(a.filter.parameter, text))
+                )
             continue
-        said = " or ".join(dict.fromkeys(a.filter.words(v) for v in a.values))
-        yield Sentence(f"{a.filter.label}: {said}", str(rest.without([a.filter.parameter])))
+        said = say(" or ").join(dict.fromkeys(a.filter.words(v) for v in a.values))
+        yield Sentence(f"{say(a.filter.label)}: {said}", str(rest.without([a.filter.parameter])))

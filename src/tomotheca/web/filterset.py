@@ -23,6 +23,7 @@ from tomotheca.web.grammar import (
     tri,
     words,
 )
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.query import Clause
@@ -159,6 +160,11 @@ def _size(*columns: str) -> Callable[[Sequence[Bounds]], Clause]:
     return lambda values: either([{c: v.clause} for c in columns for v in values])
 
 
+def _size_of_files(values: Sequence[Bounds]) -> Clause:
+    """Ask for annotations that have a file of a size, in whatever format."""
+    return {"annotation_shapes": {"annotation_files": _size("file_size")(values)}}
+
+
 def _kinds(values: Sequence[str]) -> Clause:
     return either(
         [{"is_portal_standard" if v == "portal-standard" else "is_author_submitted": {"_eq": True}} for v in values]
@@ -194,15 +200,16 @@ def _mode(text: str) -> str:
 
 WRITTEN = (
     Filter("F1", "files", "Data types", "Contents", "run", "list", _data_type, _files, lambda v: DATA_TYPES[v][0], all_required=True, help="must contain all of the chosen types, in one run"),
-    Filter("F2", "ground_truth", "Ground truth available", "Contents", "annotation", "flag", true, lambda _: {"ground_truth_status": {"_eq": True}}, lambda _: "available",
+    Filter("F2", "ground_truth", "Ground truth available", "Contents", "annotation", "flag", true, lambda _: {"ground_truth_status": {"_eq": True}}, lambda _: say("available"),
            on=PARTS, kind="annotation", column="ground_truth_status"),
     Filter("F3", "runs", "Number of runs", "Contents", "dataset", "least", bounds, _runs, bounds_words, on=frozenset({"dataset"}), steps=("1", "2", "5", "10", "20", "50", "100")),
     Filter("F4", "completeness", "Completeness", "Contents", "run", "least", bounds, lambda _: {}, bounds_words, rows=COMPLETE, steps=("50", "75", "90", "100"),
            help="share of what is needed to work with a run, in per cent"),
-    Filter("F5", "reprocessable", "Reprocessable from frames", "Contents", "run", "choice", tri, _reprocessable, lambda v: TRI[v], options=("true", "false")),
+    Filter("F5", "reprocessable", "Reprocessable from frames", "Contents", "run", "choice", tri, _reprocessable, lambda v: say(TRI[v]), options=("true", "false")),
     Filter("F6", "size", "Size", "Contents", "dataset", "text", sizes, _size("file_size"), bounds_words, on=frozenset({"dataset"}), help=">10GB, 500MB..2GB"),
     Filter("F6", "size", "Size", "Contents", "run", "text", sizes, lambda _: {}, bounds_words, on=frozenset({"run"}), rows=BYTES, help=">10GB, 500MB..2GB"),
     Filter("F6", "size", "Size", "Contents", "tomogram", "text", sizes, _size("file_size_mrc", "file_size_omezarr"), bounds_words, on=frozenset({"tomogram"}), help=">10GB, 500MB..2GB"),
+    Filter("F6", "size", "Size", "Contents", "annotation", "text", sizes, _size_of_files, bounds_words, on=frozenset({"annotation"}), help=">10GB, 500MB..2GB"),
     Filter("F7", "dataset_id", "Dataset IDs", "Name/ID", "dataset", "text", identifiers, _ids("id"), _id_words, on=EVERYWHERE, help="one or more, separated by commas"),
     Filter("F8", "deposition-id", "Deposition ID", "Name/ID", "run", "text", identifiers, _deposition_of_run, _id_words, rare=True),
     Filter("F8", "deposition-id", "Deposition ID", "Name/ID", "annotation", "text", identifiers, _ids("deposition_id"), _id_words, on=frozenset({"annotation"}), rare=True),
@@ -234,7 +241,7 @@ WRITTEN = (
            identified=True, separate=True),
     Filter("F21", "object-mode", "Object names", "", "annotation", "mode", _mode, lambda _: {}, on=EVERYWHERE),
     Filter("F22", "object-id", "Object ID", "Object", "annotation", "text", ontology_id, _object_ids, str, on=PARTS, identified=True, help="GO:0005840, or the digits alone"),
-    Filter("F24", "annotated_objects", "Annotated objects only", "Object", "annotation", "choice", lambda t: str(true(t)).lower(), lambda _: {}, lambda _: "yes", on=EVERYWHERE, options=("true",)),
+    Filter("F24", "annotated_objects", "Annotated objects only", "Object", "annotation", "choice", lambda t: str(true(t)).lower(), lambda _: {}, lambda _: say("yes"), on=EVERYWHERE, options=("true",)),
     *(
         Filter("F30", name, text, "Annotation", "annotation", "range", bounds, _ranges(f"confidence_{name}"), bounds_words, on=PARTS, kind="annotation", column=f"confidence_{name}", unit="%")
         for name, text in (("precision", "Precision (%)"), ("recall", "Recall (%)"))
@@ -243,10 +250,10 @@ WRITTEN = (
     Filter("F36", "tilt_max", "Total tilt range (°), at most", "Tilt series", "tiltseries", "text", lambda t: bounds(t).number, _range_of_tilts("_lte"), lambda v: f"{v:g}°", help="extent from the lowest to the highest angle, not an angle"),
     Filter("F39", "tilt-step", "Tilt step (°)", "Tilt series", "tiltseries", "range", bounds, _ranges("tilt_step"), bounds_words, kind="tiltseries", column="tilt_step"),
     Filter("F39", "sections", "Sections", "Tilt series", "tiltseries", "range", bounds, _ranges("size_z"), bounds_words, kind="tiltseries", column="size_z"),
-    Filter("F43", "ctf-corrected", "CTF corrected", "Tomogram", "tomogram", "choice", tri, _tri("ctf_corrected", yes=True, no=False), lambda v: TRI[v], on=EVERYWHERE | {"tomogram"}, options=tuple(TRI)),
-    Filter("F44", "fiducial_alignment", "Fiducial alignment", "Tomogram", "tomogram", "choice", tri, _tri("fiducial_alignment_status", "FIDUCIAL", "NON_FIDUCIAL"), lambda v: TRI[v],
+    Filter("F43", "ctf-corrected", "CTF corrected", "Tomogram", "tomogram", "choice", tri, _tri("ctf_corrected", yes=True, no=False), lambda v: say(TRI[v]), on=EVERYWHERE | {"tomogram"}, options=tuple(TRI)),
+    Filter("F44", "fiducial_alignment", "Fiducial alignment", "Tomogram", "tomogram", "choice", tri, _tri("fiducial_alignment_status", "FIDUCIAL", "NON_FIDUCIAL"), lambda v: say(TRI[v]),
            on=EVERYWHERE | {"tomogram"}, options=tuple(TRI)),
-    Filter("F47", "tomogram-kind", "Kind of tomogram", "Tomogram", "tomogram", "choice", _kind, _kinds, lambda v: KINDS[v], on=EVERYWHERE | {"tomogram"}, options=tuple(KINDS)),
+    Filter("F47", "tomogram-kind", "Kind of tomogram", "Tomogram", "tomogram", "choice", _kind, _kinds, lambda v: say(KINDS[v]), on=EVERYWHERE | {"tomogram"}, options=tuple(KINDS)),
     *(
         Filter("F49", parameter, text, "Dates", level, "text", dates, _ranges(column), bounds_words, on=frozenset({level}), help="2024, 2024-05, >=2024-01-01, 2023..2024")
         for level in ("dataset", "annotation", "tomogram", "deposition")

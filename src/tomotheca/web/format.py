@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tomotheca.schema.vocabulary import QUALITY
+from tomotheca.web.words import current, say, some
 
 NOT_RECORDED = "Not recorded"
 MINUS = "\u2212"
@@ -24,7 +25,7 @@ def number(value: float, decimals: int = 3) -> str:
         text = text.rstrip("0").rstrip(".")
     if text == "-0":
         text = "0"
-    return text.replace("-", MINUS)
+    return current().numbers(text).replace("-", MINUS)
 
 
 def count(value: int) -> str:
@@ -35,7 +36,7 @@ def count(value: int) -> str:
 def size(value: float | None) -> str:
     """Write a number of bytes in decimal units, three figures."""
     if value is None:
-        return NOT_RECORDED
+        return say(NOT_RECORDED)
     amount, unit = float(value), UNITS[0]
     for unit in UNITS:
         if amount < KILO - 0.5 or unit == UNITS[-1]:
@@ -47,7 +48,7 @@ def size(value: float | None) -> str:
 
 def date(value: str | None) -> str:
     """Give the day of a stored moment."""
-    return value[:10] if value else NOT_RECORDED
+    return value[:10] if value else say(NOT_RECORDED)
 
 
 def now() -> str:
@@ -82,28 +83,28 @@ def vector(values: Sequence[float | None], unit: str = "") -> str:
 def tilt_range(extent: float | None, low: float | None, high: float | None) -> str:
     """Write ``120° (−60° to 60°)``."""
     if extent is None:
-        return NOT_RECORDED
+        return say(NOT_RECORDED)
     if low is None or high is None:
         return quantity(extent, "°")
-    return f"{quantity(extent, '°')} ({quantity(low, '°')} to {quantity(high, '°')})"
+    return say("{} ({} to {})", quantity(extent, "°"), quantity(low, "°"), quantity(high, "°"))
 
 
 def span(values: Sequence[float], unit: str) -> str:
     """Write one value, or the smallest and largest of several."""
     if not values:
-        return NOT_RECORDED
+        return say(NOT_RECORDED)
     low, high = min(values), max(values)
     return quantity(low, unit) if low == high else f"{number(low)}–{quantity(high, unit)}"
 
 
 def boolean(value: bool | None) -> str:
     """Write yes, no, or that it is not recorded."""
-    return NOT_RECORDED if value is None else "Yes" if value else "No"
+    return say(NOT_RECORDED) if value is None else say("Yes") if value else say("No")
 
 
 def plural(amount: int, one: str, many: str = "") -> str:
     """Write ``1 run`` or ``1,234 runs``."""
-    return f"{count(amount)} {one if amount == 1 else many or one + 's'}"
+    return some(f"{{}} {one}", f"{{}} {many or one + 's'}", amount, count(amount))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,9 @@ GROUND_TRUTH = Badge("Ground truth", "truth", "Endorsed by the author for traini
 def quality(score: int | None) -> Badge:
     """Give the badge of a tilt-series quality score."""
     if score is None or score not in QUALITY:
-        return NOT_RATED
+        return Badge(say(NOT_RATED.text), NOT_RATED.tone, say(NOT_RATED.help))
     label, meaning, tone = QUALITY[score]
-    return Badge(f"{score} – {label}", tone, meaning)
+    return Badge(f"{score} – {say(label)}", tone, say(meaning))
 
 
 def run_quality(scores: Sequence[int | None]) -> Badge:
@@ -135,7 +136,7 @@ def run_quality(scores: Sequence[int | None]) -> Badge:
     return Badge(
         f"{known[0]}–{known[-1]} ({plural(len(known), 'tilt series', 'tilt series')})",
         quality(known[0]).tone,
-        "Tilt series of this run differ.",
+        say("Tilt series of this run differ."),
     )
 
 
@@ -154,22 +155,31 @@ def distribution(scores: dict[int | None, int]) -> tuple[Bar, ...]:
     """Give five bars, from low to excellent."""
     most = max([n for s, n in scores.items() if s] or [0])
     return tuple(
-        Bar(s, QUALITY[s][0], scores.get(s, 0), -(-10 * scores.get(s, 0) // most) if most else 0)
+        Bar(s, say(QUALITY[s][0]), scores.get(s, 0), -(-10 * scores.get(s, 0) // most) if most else 0)
         for s in sorted(QUALITY)
     )
 
 
-def confidence(value: float | None, *, ground_truth: bool | None) -> Badge:
-    """Give precision or recall: a percentage, or ``NA`` with the reason."""
-    if value is not None:
-        return Badge(quantity(value, "%"), "plain")
-    return Badge("NA", "none", "This is ground truth." if ground_truth else "Needs a ground truth to compare with.")
+@dataclass(frozen=True, slots=True)
+class Confidence(Badge):
+    """The badge of precision or recall."""
+
+    stored: float | None = None
+    """What is recorded, whatever the text says."""
+
+
+def confidence(value: float | None, *, ground_truth: bool | None) -> Confidence:
+    """Give precision or recall: a percentage, or ``NA`` with the reason. A ground truth is compared with nothing, whatever is recorded."""
+    if value is not None and not ground_truth:
+        return Confidence(quantity(value, "%"), "plain", "", value)
+    reason = say("This is ground truth.") if ground_truth else say("Needs a ground truth to compare with.")
+    return Confidence(say("NA"), "none", reason, value)
 
 
 def text(value: Any) -> str:
     """Write any value that has no rule of its own."""
     if value is None or value == "":
-        return NOT_RECORDED
+        return say(NOT_RECORDED)
     if isinstance(value, bool):
         return boolean(value)
     if isinstance(value, int | float):

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tomotheca.web.format import number
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.query import Clause
@@ -47,7 +48,7 @@ class Bounds:
     @property
     def words(self) -> str:
         """The comparisons as a person says them."""
-        return " and ".join(WORDS[op].format(number(v)) for op, v in self.comparisons)
+        return say(" and ").join(say(WORDS[op], number(v)) for op, v in self.comparisons)
 
     @property
     def number(self) -> float:
@@ -199,10 +200,10 @@ class Sized(Bounds):
 def _said(text: str) -> str:
     low, dots, high = text.partition("..")
     if dots:
-        return " to ".join(x for x in (low, high) if x) if low and high else f"from {low}" if low else f"up to {high}"
+        return say("{} to {}", low, high) if low and high else say("from {}", low) if low else say("up to {}", high)
     for sign, operator in OPERATORS.items():
         if sign and text.startswith(sign):
-            return WORDS[operator].format(text.removeprefix(sign).strip())
+            return say(WORDS[operator], text.removeprefix(sign).strip())
     return text
 
 

@@ -14,9 +14,10 @@ from tomotheca.search.fields import CODES, KINDS, LABELS
 from tomotheca.search.marking import Piece, marked, snippet
 from tomotheca.search.writing import written
 from tomotheca.web.address import Address
-from tomotheca.web.format import count
+from tomotheca.web.format import plural
 from tomotheca.web.links import author_page, page
 from tomotheca.web.pages.common import only
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -102,7 +103,7 @@ class Maker:
         ]
         return Hit(
             kind, marked(row["title"], self._terms), page(kind, row["id"]), self.asked.name(kind, row["id"]), tuple(facts),
-            self._labels(doc) or ("names of runs",), snippets,
+            self._labels(doc) or (say("names of runs"),), snippets,
         )  # fmt: skip
 
     def _values(self, kind: str, row: Row) -> Iterator[tuple[str, str]]:
@@ -161,9 +162,9 @@ class Maker:
             word, identifier = name.words
             annotations, datasets = numbers.get(word, (0, 0))
             facts = (
-                (f"{some(annotations, 'annotation')} in {some(datasets, 'dataset')}",)
+                (say("{} in {}", plural(annotations, "annotation"), plural(datasets, "dataset")),)
                 if annotations
-                else ("identified, not annotated",)
+                else (say("identified, not annotated"),)
             )
             found[doc] = Hit(
                 "object", marked(word, self._terms), object_page(word), identifier, facts, self._labels(doc)
@@ -177,7 +178,7 @@ class Maker:
             word, orcid = frame.names[frame.ids[doc]].words
             parts = frame.piece_part[(frame.piece_doc == doc) & view.pieces]
             datasets = len(set(frame.owners[parts[frame.owner_kinds[parts]]].tolist()))
-            facts = (some(datasets, "dataset"),) if datasets else ()
+            facts = (plural(datasets, "dataset"),) if datasets else ()
             found[doc] = Hit(
                 "author", marked(word, self._terms), author_page(word, orcid), orcid, facts, self._labels(doc)
             )
@@ -193,11 +194,6 @@ class Maker:
             snippets = (Snippet(LABELS["description"], pieces),) if pieces else ()
             found[doc] = Hit("doc", marked(title, self._terms), name.key, "", (), self._labels(doc), snippets)
         return found
-
-
-def some(number: int, noun: str) -> str:
-    """Write a number of things."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def object_page(name: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Clause
+    from tomotheca.settings import Weights
     from tomotheca.web.filters import Active
 
 
@@ -28,29 +29,35 @@ class Item:
     """Something that a complete run has."""
 
     label: str
-    weight: int
+    name: str
+    """Name of its weight among the settings."""
+
     clause: Clause
 
+    def weight(self, weights: Weights) -> int:
+        """Give what it counts for."""
+        return int(getattr(weights, self.name))
 
-def _typed(name: str, weight: int, more: Sequence[Clause] = ()) -> Item:
-    text, relation, clause = DATA_TYPES[name]
+
+def _typed(kind: str, name: str, more: Sequence[Clause] = ()) -> Item:
+    text, relation, clause = DATA_TYPES[kind]
     own: Clause = {relation: clause}
-    return Item(text, weight, {"_or": [own, *more]} if more else own)
+    return Item(text, name, {"_or": [own, *more]} if more else own)
 
 
 ITEMS = (
-    _typed("raw-frames", 20),
-    _typed("gain", 5, [{"frames": {"is_gain_corrected": {"_eq": True}}}]),
-    _typed("mdoc", 10),
-    _typed("tilt-series", 15),
-    Item("Tilt angles", 5, {"tiltseries": {"s3_angle_list": {"_is_null": False}}}),
-    Item("Dose per section", 10, {"frames": {"exposure_dose": {"_is_null": False}}}),
-    _typed("ctf", 10),
-    _typed("tilt-series-alignment", 10),
-    _typed("tomogram", 10),
-    _typed("annotation", 5),
+    _typed("raw-frames", "frames"),
+    _typed("gain", "gain", [{"frames": {"is_gain_corrected": {"_eq": True}}}]),
+    _typed("mdoc", "mdoc"),
+    _typed("tilt-series", "tilt_series"),
+    Item("Tilt angles", "angles", {"tiltseries": {"s3_angle_list": {"_is_null": False}}}),
+    Item("Dose per section", "dose", {"frames": {"exposure_dose": {"_is_null": False}}}),
+    _typed("ctf", "ctf"),
+    _typed("tilt-series-alignment", "alignment"),
+    _typed("tomogram", "tomogram"),
+    _typed("annotation", "annotation"),
 )
-"""What a complete run has, with weights that add up to 100."""
+"""What a complete run has; what each counts for is a setting."""
 
 
 def marks(masks: Masks) -> Mapping[str, NDArray[np.bool_]]:
@@ -62,16 +69,16 @@ def marks(masks: Masks) -> Mapping[str, NDArray[np.bool_]]:
     return masks.world.keep(("items", masks.viewer.curator, masks.hidden), answer)
 
 
-def completeness(masks: Masks) -> NDArray[np.int64]:
-    """Give the completeness of every run, in per cent."""
+def completeness(masks: Masks, weights: Weights) -> NDArray[np.int64]:
+    """Give the completeness of every run, in per cent; 100 only where nothing is missing."""
 
     def answer() -> NDArray[np.int64]:
         found = np.zeros(len(masks.world.ids("run")), np.int64)
         for item in ITEMS:
-            found += item.weight * marks(masks)[item.label]
-        return found
+            found += item.weight(weights) * marks(masks)[item.label]
+        return found * 100 // weights.total
 
-    return masks.world.keep(("completeness", masks.viewer.curator, masks.hidden), answer)
+    return masks.world.keep(("completeness", weights, masks.viewer.curator, masks.hidden), answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +89,24 @@ class Complete:
     lacking: tuple[str, ...]
 
 
-def complete(masks: Masks, runs: Sequence[int]) -> dict[int, Complete]:
-    """Say of runs how complete they are."""
+def complete(masks: Masks, runs: Sequence[int], weights: Weights) -> dict[int, Complete]:
+    """Say of runs how complete they are; what counts for nothing is not missed."""
     at = np.searchsorted(masks.world.ids("run"), np.array(runs, np.int64))
-    shares, has = completeness(masks), marks(masks)
+    wanted = [item.label for item in ITEMS if item.weight(weights)]
+    shares, has = completeness(masks, weights), marks(masks)
     return {
-        run: Complete(int(shares[place]), tuple(text for text, marked in has.items() if not marked[place]))
+        run: Complete(int(shares[place]), tuple(text for text in wanted if not has[text][place]))
         for run, place in zip(runs, at.tolist(), strict=True)
     }
 
 
-def resolved(masks: Masks, active: Sequence[Active]) -> tuple[Active, ...]:
+def resolved(masks: Masks, active: Sequence[Active], weights: Weights) -> tuple[Active, ...]:
     """Turn filters on what is known of rows into filters on identifiers."""
-    return tuple(_resolved(masks, a) if a.filter.rows else a for a in active)
+    return tuple(_resolved(masks, a, weights) if a.filter.rows else a for a in active)
 
 
-def _resolved(masks: Masks, a: Active) -> Active:
-    clause = KNOWN[a.filter.rows](masks, a)
+def _resolved(masks: Masks, a: Active, weights: Weights) -> Active:
+    clause = KNOWN[a.filter.rows](masks, a, weights)
     return replace(a, filter=replace(a.filter, clause=lambda _: clause))
 
 
@@ -119,12 +127,8 @@ def file_bytes(masks: Masks) -> NDArray[np.float64]:
     return masks.world.keep(("bytes", masks.viewer.curator, masks.hidden), answer)
 
 
-def _compared(numbers: Callable[[Masks], NDArray[Any]]) -> Callable[[Masks, Active], Clause]:
-    """Ask for the runs with a number inside one of the ranges; no number is in none."""
-    return lambda masks, a: _within(masks, numbers(masks), a)
-
-
 def _within(masks: Masks, numbers: NDArray[Any], a: Active) -> Clause:
+    """Ask for the runs with a number inside one of the ranges; no number is in none."""
     found = np.zeros(len(numbers), bool)
     for value in a.values:
         one = np.ones(len(numbers), bool)
@@ -144,9 +148,9 @@ def _found(masks: Masks, a: Active) -> Clause:
     return {"_and": [{"id": {"_in": ids(value)}} for value in a.values]}
 
 
-KNOWN: Mapping[str, Callable[[Masks, Active], Clause]] = {
-    COMPLETE: _compared(completeness),
-    BYTES: _compared(file_bytes),
-    WORDS: _found,
+KNOWN: Mapping[str, Callable[[Masks, Active, Weights], Clause]] = {
+    COMPLETE: lambda masks, a, weights: _within(masks, completeness(masks, weights), a),
+    BYTES: lambda masks, a, _: _within(masks, file_bytes(masks), a),
+    WORDS: lambda masks, a, _: _found(masks, a),
 }
 """What is known of rows, and the condition that a filter on it makes."""

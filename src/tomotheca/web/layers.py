@@ -11,6 +11,7 @@ import numpy as np
 from tomotheca.web import coarse
 from tomotheca.web.precomputed import read_points
 from tomotheca.web.summaries import key_of
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -61,11 +62,11 @@ class _Choice:
         for i in range(len(self.shapes)):
             if i not in fitting:
                 here = self.asked.name("tomogram", self.tomogram["id"])
-                self.rules[i] = f"Made under another alignment than {here}: it would lie in the wrong place."
+                self.rules[i] = say("Made under another alignment than {}: it would lie in the wrong place.", here)
         if defaults:
             for i in fitting:
                 if i not in defaults:
-                    self.rules[i] = "The authors chose other layers to begin with."
+                    self.rules[i] = say("The authors chose other layers to begin with.")
         considered = self._one_each(defaults or fitting, by_object=not only and not defaults)
         considered.sort(
             key=lambda i: self.shapes[i].shape not in POINTS
@@ -85,10 +86,12 @@ class _Choice:
         for i in candidates:
             a = self.shapes[i].annotation
             if a["id"] in annotations:
-                self.rules[i] = "Another shape of the same annotation is shown."
+                self.rules[i] = say("Another shape of the same annotation is shown.")
             elif by_object and a["object_id"] in objects:
                 first = self.shapes[objects[a["object_id"]]].annotation
-                self.rules[i] = f"{self.asked.name('annotation', first['id'])} shows the same object and comes first."
+                self.rules[i] = say(
+                    "{} shows the same object and comes first.", self.asked.name("annotation", first["id"])
+                )
             else:
                 kept.append(i)
             annotations.setdefault(a["id"], i)
@@ -97,7 +100,7 @@ class _Choice:
 
     def _consider(self, i: int, *, check: bool) -> None:
         if len(self.on) >= MOST_ON:
-            self.rules[i] = f"{MOST_ON} layers are shown already."
+            self.rules[i] = say("{} layers are shown already.", MOST_ON)
         elif check and (hidden := self._hides(i)):
             self.rules[i] = hidden
         else:
@@ -112,12 +115,12 @@ class _Choice:
             return ""
         share = float(there.mean())
         if share > LARGEST_SHARE:
-            return f"It covers {share:.0%} of the volume: more than {LARGEST_SHARE:.0%} would hide too much."
+            return say("It covers {:.0%} of the volume: more than {:.0%} would hide too much.", share, LARGEST_SHARE)
         for other in self.on:
             covered = self._covered(other, there)
             if covered > LARGEST_OVERLAP:
                 name = self.asked.name("annotation", self.shapes[other].annotation["id"])
-                return f"It covers {covered:.0%} of {name}, which is shown."
+                return say("It covers {:.0%} of {}, which is shown.", covered, name)
         return ""
 
     def _mask(self, i: int) -> Bools | None:

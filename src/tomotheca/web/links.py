@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,24 +17,25 @@ PATHS = {
 }  # fmt: skip
 """Page of each kind of entity that has one."""
 
-OBO = "https://purl.obolibrary.org/obo/{prefix}_{number}"
+OBO = "https://purl.obolibrary.org/obo/{prefix}_{accession}"
 ONTOLOGIES = {
-    "GO": "https://amigo.geneontology.org/amigo/term/GO:{number}",
-    "UNIPROTKB": "https://www.uniprot.org/uniprotkb/{number}",
-    "PDB": "https://www.rcsb.org/structure/{number}",
-    "NCBITAXON": "https://www.ncbi.nlm.nih.gov/Taxonomy/Browser/wwwtax.cgi?id={number}",
-    "CVCL": "https://www.cellosaurus.org/CVCL_{number}",
-    "WBSTRAIN": "https://www.wormbase.org/species/c_elegans/strain/WBStrain{number}",
-    "EFO": "https://www.ebi.ac.uk/efo/EFO_{number}",
-    "ORCID": "https://orcid.org/{number}",
-    "ROR": "https://ror.org/{number}",
+    "GO": "https://amigo.geneontology.org/amigo/term/GO:{accession}",
+    "UNIPROTKB": "https://www.uniprot.org/uniprotkb/{accession}",
+    "PDB": "https://www.rcsb.org/structure/{accession}",
+    "NCBITAXON": "https://www.ncbi.nlm.nih.gov/Taxonomy/Browser/wwwtax.cgi?id={accession}",
+    "CVCL": "https://www.cellosaurus.org/CVCL_{accession}",
+    "WBSTRAIN": "https://www.wormbase.org/species/c_elegans/strain/WBStrain{accession}",
+    "EFO": "https://www.ebi.ac.uk/efo/EFO_{accession}",
+    "ORCID": "https://orcid.org/{accession}",
+    "ROR": "https://ror.org/{accession}",
     **dict.fromkeys(
         ("CHEBI", "UBERON", "CL", "MONDO", "CLO", "HSAPDV", "BTO", "PATO", "FBBT", "WBBT", "ZFA", "PO"), OBO
     ),
 }
-"""Page of a term by the prefix of its identifier. An unknown prefix has none."""
+"""Page of a term by the prefix of its identifier. An unknown prefix has none; the settings add prefixes, and replace pages."""
 
-IDENTIFIER = re.compile(r"^(?P<prefix>CVCL|WBStrain|[A-Za-z]+(?=[:_-]))[:_-]?(?P<number>[A-Za-z0-9.-]+)$")
+_LEADING: ContextVar[Mapping[str, str]] = ContextVar("leading", default=ONTOLOGIES)
+IDENTIFIER = re.compile(r"^(?P<prefix>CVCL|WBStrain|[A-Za-z]+(?=[:_-]))[:_-]?(?P<accession>[A-Za-z0-9.-]+)$")
 TOKEN = re.compile(
     r"(?P<empiar>\bEMPIAR-(\d+)\b)|(?P<emdb>\bEMD-(\d+)\b)|(?P<pdb>\bPDB-([0-9A-Za-z]{4,12})\b)"
     r"|(?P<doi>\b(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9}/[^\s,;\"<>]+))|(?P<url>\bhttps?://[^\s,;\"<>]+)",
@@ -49,11 +52,26 @@ class Piece:
     external: bool = False
 
 
+@contextmanager
+def leading(templates: Mapping[str, str]) -> Iterator[None]:
+    """Let identifiers lead where the settings of a site say."""
+    token = _LEADING.set({**ONTOLOGIES, **templates})
+    try:
+        yield
+    finally:
+        _LEADING.reset(token)
+
+
+def is_ontology(prefix: str) -> bool:
+    """Tell whether identifiers with a prefix lead somewhere."""
+    return prefix.upper() in _LEADING.get()
+
+
 def ontology(identifier: Any, prefix: str = "") -> str:
     """Give the page of an ontology term, or nothing for an identifier of unknown kind."""
     found = IDENTIFIER.match(f"{prefix}{identifier}")
-    template = ONTOLOGIES.get(found["prefix"].upper()) if found else None
-    return template.format(prefix=found["prefix"], number=found["number"]) if template and found else ""
+    template = _LEADING.get().get(found["prefix"].upper()) if found else None
+    return template.format(id=found[0], **found.groupdict()) if template and found else ""
 
 
 def web_address(text: str | None) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web.address import Address
 from tomotheca.web.links import web_address
 from tomotheca.web.values import MISSING, Field, Section, Value, plain, title, value_of
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -154,5 +154,5 @@ def sections(asked: Asked, row: Row) -> tuple[Section, ...]:
             number = f" {place}" if len(found) > 1 else ""
             used = plain(formats.count(method.count), href=method.href)
             fields = tuple(f for f in method.fields if f.values != (MISSING,) or f.label == "Method type")
-            made.append(Section(kind.name + number, (Field(method.noun, (used,)), *fields)))
-    return tuple(made) or (Section("Methods", note="No methods are recorded."),)
+            made.append(Section(say(kind.name) + number, (Field(method.noun, (used,)), *fields)))
+    return tuple(made) or (Section("Methods", note=say("No methods are recorded.")),)

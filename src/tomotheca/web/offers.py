@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.catalog.viewer import ANONYMOUS
 from tomotheca.export.selection import MOST_DIGITS, Amount, Selection, amount, amounts, amounts_of_deposition
 from tomotheca.export.tree import Tree
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web.pieces import File, Group, Pick, add_boxes, detail, files_of, made_instead, points_of
 from tomotheca.web.snippets import Want
 from tomotheca.web.summaries import key_of, preference
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -29,6 +29,7 @@ PARTS: Mapping[str, str] = {
 }  # fmt: skip
 """Parts of a tree by the names that `tomotheca.export.selection` has for them."""
 
+EVERYTHING = {"dataset": "Everything in this dataset", "run": "Everything in this run"}
 SMALLEST = "smallest"
 FORMATS = {"": "All formats", "mrc": "MRC only", "zarr": "OME-Zarr only"}
 IN_BOTH = ("", "tomograms", "annotations", "tiltseries")
@@ -76,15 +77,20 @@ def tree(asked: Asked, kind: str, row: Row) -> tuple[tuple[Group, ...], Want]:
     what = asked.address.first("dl-what")
     part = what if what in offered or (what == SMALLEST and sums["tomograms"].files) else ""
     picks = [
-        Pick(name or "everything", PARTS.get(name) or f"Everything in this {kind}", detail(found), name == part)
+        Pick(
+            name or "everything",
+            PARTS.get(name) or EVERYTHING[kind],
+            detail(found),
+            name == part,
+        )
         for name, found in offered.items()
     ]
     if sums["tomograms"].files:
-        words = "Smallest useful set: tomograms and points"
-        picks.insert(1, Pick(SMALLEST, words, "in the smaller format", part == SMALLEST))
+        words = say("Smallest useful set: tomograms and points")
+        picks.insert(1, Pick(SMALLEST, words, say("in the smaller format"), part == SMALLEST))
     only = frozenset({"tomograms", "points"}) if part == SMALLEST else frozenset({part} - {""})
     selection = Selection(kind, number, only)
-    groups: tuple[Group, ...] = (Group("dl-what", "What", tuple(picks)),)
+    groups: tuple[Group, ...] = (Group("dl-what", say("What"), tuple(picks)),)
     found = offered.get(part, Amount())
     if part in {*IN_BOTH, SMALLEST}:
         more, (selection, found) = _formats(asked, selection, both=part != SMALLEST)
@@ -104,21 +110,21 @@ def _formats(asked: Asked, selection: Selection, *, both: bool) -> tuple[tuple[G
     if both and sums["mrc"] == sums["zarr"] == sums[""]:
         return (), (choices[""], sums[""])
     picks = tuple(Pick(form or "all", FORMATS[form], detail(sums[form]), form == chosen) for form in sums)
-    return (Group("dl-format", "Format of volumes", picks),), (choices[chosen], sums[chosen])
+    return (Group("dl-format", say("Format of volumes"), picks),), (choices[chosen], sums[chosen])
 
 
 def dataset(asked: Asked, row: Row) -> Made:
     """Offer a dataset."""
     groups, want = tree(asked, "dataset", row)
-    lines = (f"Folder {row['id']}/ with one sub-folder per run",)
+    lines = (say("Folder {}/ with one sub-folder per run", row["id"]),)
     return finished(asked, Made(row["title"], row, lines, groups, want, row, TREE_NOTE))
 
 
 def _of_run(asked: Asked, run: Row) -> tuple[Row, tuple[str, ...]]:
     """Give the dataset of a run, and the lines that name both."""
     found = asked.get("dataset", run["dataset_id"])
-    named = f"Dataset {asked.name('dataset', found['id'])}: {found['title']}"
-    return found, (named, f"Run {run['name']} ({asked.name('run', run['id'])})")
+    named = say("Dataset {}: {}", asked.name("dataset", found["id"]), found["title"])
+    return found, (named, say("Run {} ({})", run["name"], asked.name("run", run["id"])))
 
 
 def run(asked: Asked, row: Row) -> Made:
@@ -129,9 +135,9 @@ def run(asked: Asked, row: Row) -> Made:
     if not tomograms:
         return finished(asked, Made(row["name"], row, lines, groups, want, found, TREE_NOTE))
     is_one = asked.address.first("dl-what") == "tomogram"
-    one = Pick("tomogram", "One tomogram", f"choose from {len(tomograms)}", is_one)
+    one = Pick("tomogram", say("One tomogram"), say("choose from {}", len(tomograms)), is_one)
     rest = tuple(replace(p, checked=p.checked and not is_one) for p in groups[0].picks)
-    what = Group("dl-what", "What", (one, *rest))
+    what = Group("dl-what", say("What"), (one, *rest))
     if not is_one:
         return finished(asked, Made(row["name"], row, lines, (what, *groups[1:]), want, found, TREE_NOTE))
     tomograms.sort(key=preference)
@@ -139,7 +145,7 @@ def run(asked: Asked, row: Row) -> Made:
     best = next((t for t in tomograms if asked.name("tomogram", t["id"]) == given), tomograms[0])
     which = tuple(_pick_tomogram(asked, t, best) for t in tomograms)
     made = tomogram(asked, best)
-    asks = (what, Group("dl-tomogram", "Voxel spacing and processing", which), *made.groups)
+    asks = (what, Group("dl-tomogram", say("Voxel spacing and processing"), which), *made.groups)
     return replace(made, title=row["name"], row=row, groups=asks, lines=(*lines, *made.lines[-2:]))
 
 
@@ -162,18 +168,18 @@ def deposition(asked: Asked, row: Row) -> Made:
     what = asked.address.first("dl-what")
     part = what if what in parts else ""
     picks = tuple(
-        Pick(n or "everything", PARTS.get(n) or "Everything of this deposition", detail(a), n == part)
+        Pick(n or "everything", PARTS.get(n) or say("Everything of this deposition"), detail(a), n == part)
         for n, a in parts.items()
     )
-    groups = [Group("dl-what", "What", picks)]
+    groups = [Group("dl-what", say("What"), picks)]
     if len(sums) > 1:
-        every = Pick("all", "All datasets", detail(sum(sums.values(), Amount())), not place)
+        every = Pick("all", say("All datasets"), detail(sum(sums.values(), Amount())), not place)
         places = [asked.name("dataset", i) for i in sums]
         each = (Pick(p, p, detail(a), i == place) for p, (i, a) in zip(places, sums.items(), strict=True))
-        groups.append(Group("dl-dataset", "Where", (every, *each)))
+        groups.append(Group("dl-dataset", say("Where"), (every, *each)))
     selection = Selection("deposition", number, frozenset({part} - {""}), dataset=place)
     want = Want(asked, selection, parts[part], selection.query())
-    lines = (f"{formats.plural(len(sums), 'dataset')}, in the folders of the archive: dataset, then run",)
+    lines = (say("{}, in the folders of the archive: dataset, then run", formats.plural(len(sums), "dataset")),)
     return finished(asked, Made(row["title"], row, lines, tuple(groups), want, row, TREE_NOTE))
 
 
@@ -193,7 +199,7 @@ def volume(asked: Asked, kind: str, row: Row, role: str) -> tuple[Group, Want]:
     form = given if given in found else next(iter(sorted(found)), "")
     picks = tuple(Pick(n, NAMES[n], detail(x.amount), n == form) for n, x in sorted(found.items()))
     selection = Selection(kind, row["id"], format=form)
-    return Group("dl-format", "Format", picks), single(asked, selection, found.get(form), {"format": form})
+    return Group("dl-format", say("Format"), picks), single(asked, selection, found.get(form), {"format": form})
 
 
 def single(asked: Asked, selection: Selection, file: File | None, query: Mapping[str, str]) -> Want:
@@ -211,9 +217,9 @@ def tomogram(asked: Asked, row: Row) -> Made:
     group, want = volume(asked, "tomogram", row, "tomogram")
     method = label("tomogram_reconstruction_method_enum", row["reconstruction_method"])
     processing = label("tomogram_processing_enum", row["processing"]).lower()
-    aligned = f", alignment {asked.name('alignment', row['alignment_id'])}" if row["alignment_id"] else ""
+    aligned = say(", alignment {}", asked.name("alignment", row["alignment_id"])) if row["alignment_id"] else ""
     lines = (
-        *lines, f"Voxel spacing {formats.quantity(row['voxel_spacing'], 'Å')}, size {_extent(row)}", f"{method}, {processing}{aligned}",
+        *lines, say("Voxel spacing {}, size {}", formats.quantity(row['voxel_spacing'], 'Å'), _extent(row)), f"{method}, {processing}{aligned}",
     )  # fmt: skip
     title = f"{asked.name('tomogram', row['id'])} of {run_row['name']}"
     made = Made(title, row, lines, (group,), want, found)
@@ -228,16 +234,16 @@ def tiltseries(asked: Asked, row: Row) -> Made:
     f, catalog = asked.portal.catalog.tables.file, asked.portal.catalog
     group, stack = volume(asked, "tiltseries", row, "tilt_series")
     angles = files_of(asked, f.c.kind == "tiltseries", f.c.entity_id == number, f.c.role == "angles")
-    picks = [("stack", "Stack of images", detail(stack.amount))] * bool(group.picks)
-    picks += [("angles", "Tilt angles (rawtlt)", detail(a.amount)) for a in angles[:1] if len(angles) == 1]
-    picks.append(("table", "Table of sections: angle, dose and CTF (CSV)", ""))
+    picks = [("stack", say("Stack of images"), detail(stack.amount))] * bool(group.picks)
+    picks += [("angles", say("Tilt angles (rawtlt)"), detail(a.amount)) for a in angles[:1] if len(angles) == 1]
+    picks.append(("table", say("Table of sections: angle, dose and CTF (CSV)"), ""))
     sums = {
         name: amount(catalog, Selection("tiltseries", number, frozenset({name})), asked.viewer) for name in OF_SERIES
     }
     picks += [(name, OF_SERIES[name], detail(a)) for name, a in sums.items() if a.files]
     given = asked.address.first("dl-what")
     what = given if given in {p[0] for p in picks} else picks[0][0]
-    asks: tuple[Group, ...] = (Group("dl-what", "What", tuple(Pick(*p, p[0] == what) for p in picks)),)
+    asks: tuple[Group, ...] = (Group("dl-what", say("What"), tuple(Pick(*p, p[0] == what) for p in picks)),)
     title = f"{asked.name('tiltseries', number)} of {run_row['name']}"
     made = Made(title, row, lines, asks, stack, found)
     match what:
@@ -263,11 +269,13 @@ def annotation(asked: Asked, row: Row) -> Made:
     lines = (*lines, f"{row['object_name']} ({row['object_id']})")
     title = f"{asked.name('annotation', row['id'])} · {row['object_name']}"
     empty = Want(asked, Selection("annotation", row["id"]), Amount(), {})
-    made = Made(title, row, lines, (Group("dl-what", "Shape and format", picks),), empty, found)
+    made = Made(title, row, lines, (Group("dl-what", say("Shape and format"), picks),), empty, found)
     if chosen is None:
         return finished(asked, made)
     if chosen.spacing:
-        centred = f"Coordinates in voxels of {formats.quantity(chosen.spacing, 'Å')}; a voxel is centred on its index"
+        centred = say(
+            "Coordinates in voxels of {}; a voxel is centred on its index", formats.quantity(chosen.spacing, "Å")
+        )
         made = replace(made, lines=(*made.lines, centred))
     made = replace(made, warning=_fits(asked, row, chosen.alignment))
     if chosen.table:
@@ -292,9 +300,9 @@ def _fits(asked: Asked, row: Row, alignment: int | None) -> str:
         for t in rows
         if t["alignment_id"] != alignment
     ]
-    words = f"Made on {asked.name('alignment', alignment)}."
-    words += f" Fits {', '.join(fit)}." if fit else ""
-    return words + (f" Needs a transform for {', '.join(rest)}." if rest else "")
+    words = say("Made on {}.", asked.name("alignment", alignment))
+    words += say(" Fits {}.", ", ".join(fit)) if fit else ""
+    return words + (say(" Needs a transform for {}.", ", ".join(rest)) if rest else "")
 
 
 Offer = Callable[["Asked", Any], Made]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jinja2
 import orjson
@@ -20,7 +20,11 @@ from tomotheca.errors import GoneError, NotFoundError
 from tomotheca.schema import SCHEMA
 from tomotheca.web import assets, legacy
 from tomotheca.web import format as formats
+from tomotheca.web import words as language
 from tomotheca.web.address import Address
+from tomotheca.web.links import leading
+from tomotheca.web.notices import notices
+from tomotheca.web.texts import FILTER, Texts
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -67,9 +71,11 @@ class Asked:
         try:
             return self.portal.catalog.get(kind, identifier, self.viewer)
         except NotFoundError as error:
+            name = self.name(kind, identifier)
             if self.portal.desk is None or (grave := self.portal.desk.tombstone(kind, identifier)) is None:
-                raise
-            message = f"{identify(self.portal.settings, kind, identifier)} was withdrawn: {grave.title}. {grave.reason}".strip()
+                noun = language.say(self.portal.catalog.schema.kinds[kind].title).lower()
+                raise NotFoundError(language.say("There is no {} {}.", noun, name)) from error
+            message = language.say("{} was withdrawn: {}. {}", name, grave.title, grave.reason).strip()
             raise GoneError(message) from error
 
     def name(self, kind: str, identifier: int) -> str:
@@ -95,6 +101,9 @@ class Crumb:
 class Context:
     """Everything a template may use. Pages add their own fields."""
 
+    shows_files: ClassVar[bool] = False
+    """Whether there are files, pictures or downloads on the page."""
+
     title: str
     description: str = ""
     crumbs: tuple[Crumb, ...] = ()
@@ -102,6 +111,9 @@ class Context:
     """Parameters that the page did not understand."""
 
     notice: str = ""
+    notices: tuple[str, ...] = ()
+    """What is not as it should be on this server at the moment."""
+
     noindex: bool = False
     canonical: str = ""
     overlay: Any = None
@@ -162,8 +174,13 @@ class Shell:
 
 def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
-        asked = ask(portal, request, json=json)
         as_json = json or _prefers_json(request)
+        words = language.ENGLISH if as_json else spoken(portal, request)
+        with language.speaking(words), leading(portal.settings.links):
+            return respond(request, as_json=as_json)
+
+    def respond(request: Request, *, as_json: bool) -> Response:
+        asked = ask(portal, request, json=json)
         try:
             found = _answer(page, asked)
         except ChangedError:  # the catalogue has changed since the request came
@@ -171,6 +188,9 @@ def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], 
             found = _answer(page, asked)
         if isinstance(found, Moved):
             return RedirectResponse(_twin(found.location) if json else found.location, found.status)
+        if found.shows_files and getattr(request.state, "away", False) and (said := notices(asked)):
+            found = replace(found, notices=said)
+            asked.beyond.add("storage")
         response = guard(to_json(found) if as_json else to_html(page.template, found, shell(asked, page)))
         return by_content(response, request, asked) if asked.beyond else response
 
@@ -181,7 +201,8 @@ def by_content(response: Response, request: Request, asked: Asked) -> Response:
     """Tag an answer by what it says; a client that has it is told so."""
     tag = f'"{hashlib.blake2b(bytes(response.body), digest_size=16).hexdigest()}"'
     kept = "private, no-store" if asked.viewer.curator else "no-cache"
-    varied = ["Accept", "Authorization", "Cookie", asked.portal.settings.trusted_header]
+    settings = asked.portal.settings
+    varied = ["Accept", "Authorization", "Cookie", settings.trusted_header, language.varied(settings)]
     headers = {"etag": tag, "cache-control": kept, "vary": ", ".join(filter(None, varied))}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -210,6 +231,11 @@ def ask(portal: Portal, request: Request, *, json: bool = False) -> Asked:
     origin = portal.catalog.public_url or str(request.base_url).rstrip("/")
     version = portal.catalog.watch.stamp(viewer)
     return Asked(portal, Address(path, tuple(pairs)), viewer, request.path_params, origin, version)
+
+
+def spoken(portal: Portal, request: Request) -> language.Words:
+    """Give the language of the page that answers a request; data that go with it are in English for all."""
+    return language.choose(portal.settings, request.headers.get("accept-language", ""))
 
 
 def _prefers_json(request: Request) -> bool:
@@ -255,7 +281,7 @@ def shell(asked: Asked, page: Page | None = None) -> Shell:
 
 def to_html(template: str, context: Context, frame: Shell, status: int = 200) -> Response:
     """Draw a context with its template."""
-    body = environment().get_template(template).render(page=context, shell=frame)
+    body = environment(language.current()).get_template(template).render(page=context, shell=frame)
     return Response(body, status, media_type="text/html")
 
 
@@ -268,8 +294,8 @@ def to_json(context: Context, status: int = 200) -> Response:
 
 
 @cache
-def environment() -> jinja2.Environment:
-    """Give the templates; whatever is not in a Context is an error."""
+def environment(words: language.Words = language.ENGLISH) -> jinja2.Environment:
+    """Give the templates in a language; whatever is not in a Context is an error."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -277,5 +303,9 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    env.globals["words"] = words
+    env.add_extension(Texts)
+    env.install_gettext_translations(words.catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    env.filters[FILTER] = words.translate
     env.filters.update(count=formats.count, size=formats.size, date=formats.date, number=formats.number)
     return env

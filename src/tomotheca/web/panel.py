@@ -14,6 +14,7 @@ from tomotheca.web.filtering import OPEN, Filter
 from tomotheca.web.filters import Active, Sentence, read, registry, sentences
 from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.grammar import NONE, Bounds
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.web.address import Address, Pairs
@@ -217,5 +218,5 @@ def _options(f: Filter, chosen: Sequence[Any], counts: Counts) -> Iterator[Optio
             f.words(value),
             number,
             value in chosen,
-            QUALITY[value][1] if f.parameter == "quality_score" and value in QUALITY else "",
+            say(QUALITY[value][1]) if f.parameter == "quality_score" and value in QUALITY else "",
         )

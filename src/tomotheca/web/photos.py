@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from tomotheca.web.summaries import MIDDLE, Picture, key_of, pictures
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -26,7 +27,7 @@ def key_photo(asked: Asked, kind: str, row: Row) -> Picture:
 def _caption(asked: Asked, kind: str, row: Row, alt: str) -> str:
     key = key_of(asked, row["key_photo_url"] or row["key_photo_thumbnail_url"])
     if not key:
-        return f"{alt}, generated"
+        return say("{}, generated", alt)
     catalog = asked.portal.catalog
     c, f = catalog.compiler(asked.viewer), catalog.tables.file
     t, pair = c.table("tomogram"), catalog.tables.deposition_dataset
@@ -42,5 +43,5 @@ def _caption(asked: Asked, kind: str, row: Row, alt: str) -> str:
         same.where(f.c.kind == "tomogram", f.c.entity_id.in_(first), f.c.role == "image", f.c.sha256 == digest)
     )[0]
     if answer["tomogram"] is not None:
-        return f"Central slice of {asked.name('tomogram', answer['tomogram'])}, generated"
-    return "Given by the authors" if answer["n"] < FEW else alt
+        return say("Central slice of {}, generated", asked.name("tomogram", answer["tomogram"]))
+    return say("Given by the authors") if answer["n"] < FEW else alt

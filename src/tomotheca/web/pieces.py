@@ -12,10 +12,10 @@ from tomotheca.errors import TomothecaError
 from tomotheca.export import derived
 from tomotheca.export.points import FRAMES
 from tomotheca.export.selection import Amount, Selection
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web.snippets import Want
 from tomotheca.web.summaries import key_of
+from tomotheca.web.words import current, label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -121,9 +121,9 @@ class Shape:
         sized = derived.tomogram_of(wanted, held) is not None
         allowed = [f for f in FRAMES if sized or f != "centred-angstrom"]
         frame = frame if frame in allowed else allowed[0]
-        picks = tuple(Pick(f, FRAMES[f], "", f == frame) for f in allowed)
+        picks = tuple(Pick(f, say(FRAMES[f]), "", f == frame) for f in allowed)
         query = {"format": self.table, "frame": frame} | ({"file": str(self.id)} if self.is_one_of_many else {})
-        made = replace(made, groups=(*made.groups, Group("dl-frame", "Coordinates", picks)))
+        made = replace(made, groups=(*made.groups, Group("dl-frame", say("Coordinates"), picks)))
         return made_instead(self.asked, made, query, known=self.file.size <= QUICK)
 
 
@@ -167,7 +167,7 @@ def made_instead(asked: Asked, made: Made, query: Mapping[str, str], *, known: b
     except TomothecaError as error:
         return replace(made, problem=str(error))
     except OSError as error:
-        return replace(made, problem=f"The file cannot be made: {error.strerror or error}.")
+        return replace(made, problem=say("The file cannot be made: {}.", error.strerror or error))
     want = Want(asked, Selection(kind, number), Amount(size, 1), query, made=found, sha256=sha256)
     return replace(made, want=want, known=known)
 
@@ -182,12 +182,14 @@ def add_boxes(asked: Asked, made: Made, query: Mapping[str, str]) -> Made:
     given, box = asked.address.first("dl-level"), asked.address.first("dl-box")
     number = int(given) if given.isdigit() and int(given[:3]) < len(levels) else 0
     picks = tuple(
-        Pick(str(n), "Full" if not n else f"Level {n}, as MRC", words, n == number)
+        Pick(str(n), say("Full") if not n else say("Level {}, as MRC", n), words, n == number)
         for n, (_, words) in enumerate(levels)
     )
-    asks = (*made.groups, Group("dl-level", "Resolution", picks))
+    asks = (*made.groups, Group("dl-level", say("Resolution"), picks))
     made = replace(
-        made, groups=asks, boxed=f"x, y and z from:to in voxels of the full resolution, {levels[0][0]}; comes as MRC"
+        made,
+        groups=asks,
+        boxed=say("x, y and z from:to in voxels of the full resolution, {}; comes as MRC", levels[0][0]),
     )
     if not number and not box:
         return made
@@ -199,7 +201,7 @@ def add_boxes(asked: Asked, made: Made, query: Mapping[str, str]) -> Made:
 
 def _levels(asked: Asked, made: Made, query: Mapping[str, str]) -> Levels:
     """Describe the levels of a volume: size, spacing and bytes as MRC."""
-    question = ("levels", asked.version, asked.viewer, made.want.key)
+    question = ("levels", current().language, asked.version, asked.viewer, made.want.key)
     return asked.portal.memory.get(question, lambda: _read_levels(asked, made, query))
 
 

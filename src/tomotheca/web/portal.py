@@ -83,6 +83,11 @@ class Memory:
                 self._kept.popitem(last=False)
         return found
 
+    def clear(self) -> None:
+        """Forget every answer."""
+        with self._lock:
+            self._kept.clear()
+
 
 @dataclass(frozen=True)
 class Portal:

@@ -14,6 +14,7 @@ from tomotheca.web.address import Address, Pairs
 from tomotheca.web.placed import placed
 from tomotheca.web.slices import AXES, CONTRASTS, DEFAULT_CONTRAST, PLANES, SMALLEST, STEPS, Cut
 from tomotheca.web.summaries import Picture, array_entries, array_entry, key_of
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -104,11 +105,11 @@ def of_tomogram(
     base = asked.address.set(dict.fromkeys(PARAMETERS)).set(dict(cut.query()))
     width, height = size_of(shape, cut.axis)
     here, index = asked.name("tomogram", tomogram["id"]), cut.index or 0
-    drawn = f" with {names[cut.overlay]}" if cut.overlay else ""
+    drawn = say(" with {}", names[cut.overlay]) if cut.overlay else ""
     return Preview(
-        slices.picture(tomogram["id"], cut), f"Slice {index + 1} of {last + 1} across {cut.axis} of {here}{drawn}", width, height, cut.axis, index, last, step,
+        slices.picture(tomogram["id"], cut), say("Slice {} of {} across {} of {}{}", index + 1, last + 1, cut.axis, here, drawn), width, height, cut.axis, index, last, step,
         _steps(base, index, (last, step)), _axes(base, cut.axis), _listed(CONTRASTS, cut.contrast),
-        _listed({"": "No annotation", **names}, cut.overlay) if names else (), f"/tomograms/{tomogram['id']}/slice.webp", asked.address.path + ANCHOR,
+        _listed({"": say("No annotation"), **names}, cut.overlay) if names else (), f"/tomograms/{tomogram['id']}/slice.webp", asked.address.path + ANCHOR,
         _hidden(asked.address, cut), href, ignored=ignored,
     )  # fmt: skip
 
@@ -121,7 +122,7 @@ def of_series(asked: Asked, series: Row) -> Preview | None:
     index = int(given) if _is_index(given, last) else series["size_z"] // 2
     width, height = size_of(shape_of(series), "z")
     base = asked.address.set(dict.fromkeys(PARAMETERS)).set({"index": index})
-    alt = f"Section {index + 1} of {last + 1} of {asked.name('tiltseries', series['id'])}"
+    alt = say("Section {} of {} of {}", index + 1, last + 1, asked.name("tiltseries", series["id"]))
     ignored = (f"index={given[:80]}",) if given and not _is_index(given, last) else ()
     return Preview(
         slices.section(series["id"], index), alt, width, height, "z", index, last, 1, _steps(base, index, (last, 1)), pictures=f"/tilt-series/{series['id']}/section.webp",
@@ -137,9 +138,11 @@ def of_rows(asked: Asked, series: Sequence[Row]) -> dict[int, Picture]:
     for s in series:
         index, name = (s["size_z"] or 0) // 2, asked.name("tiltseries", s["id"])
         if s["size_z"] and keys.get(s["id"]) in there:
-            found[s["id"]] = Picture(slices.section(s["id"], index), f"Section {index + 1} of {s['size_z']} of {name}")
+            found[s["id"]] = Picture(
+                slices.section(s["id"], index), say("Section {} of {} of {}", index + 1, s["size_z"], name)
+            )
         else:
-            found[s["id"]] = Picture("", f"No picture: {name}")
+            found[s["id"]] = Picture("", say("No picture: {}", name))
     return found
 
 
@@ -160,7 +163,7 @@ def shots(asked: Asked, tomogram: Row, overlay: str, at: Sequence[float] | None 
         cut = Cut(axis, min(max(middle, 0), shape[place] - 1), overlay=overlay)
         height, width = (max(LEAST, round(n * scale)) for n in slices.shown_edges(shape, axis))
         page = str(Address(f"/tomograms/{tomogram['id']}").set(dict(cut.query()))) + ANCHOR
-        alt = f"{PLANES[axis]} plane of {here} with {overlay}"
+        alt = say("{} plane of {} with {}", PLANES[axis], here, overlay)
         found.append(
             Shot(slices.picture(tomogram["id"], cut), alt, width, height, page, f"{PLANES[axis]}, {axis} = {cut.index}")
         )
@@ -230,7 +233,7 @@ def _steps(base: Address, index: int, reach: tuple[int, int]) -> tuple[Choice, .
     for n in STEPS:
         target = index + n * step
         href = str(base.set({"index": target})) + ANCHOR if 0 <= target <= last else ""
-        found.append(Choice(str(n * step), WORDS[n], href=href))
+        found.append(Choice(str(n * step), say(WORDS[n]), href=href))
     return tuple(found)
 
 
@@ -242,7 +245,7 @@ def _axes(base: Address, axis: str) -> tuple[Choice, ...]:
 
 
 def _listed(options: Mapping[str, str], chosen: str) -> tuple[Choice, ...]:
-    return tuple(Choice(value, text, value == chosen) for value, text in options.items())
+    return tuple(Choice(value, say(text), value == chosen) for value, text in options.items())
 
 
 def _hidden(address: Address, cut: Cut) -> Pairs:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web import links, methods, summaries
 from tomotheca.web.address import Address
 from tomotheca.web.pages import leaftables
 from tomotheca.web.standing import Standing
 from tomotheca.web.values import MISSING, NONE, Field, Grid, Section, Value, field, plain, sections, title, value_of
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -43,13 +43,13 @@ def _varying(column: Any, rows: Sequence[Row]) -> tuple[Value, ...]:
     found = Counter("".join(p.text for p in v.pieces) for v in shown)
     if len(found) <= 1:
         return tuple(shown[:1]) or (MISSING,)
-    return (plain("varies: " + ", ".join(f"{text} ({n})" for text, n in found.most_common())),)
+    return (plain(say("varies: {}", ", ".join(f"{text} ({n})" for text, n in found.most_common()))),)
 
 
 def _more_dataset(asked: Asked, row: Row) -> tuple[Section, ...]:
     series = asked.portal.catalog.find("tiltseries", asked.viewer, where={"run": {"dataset_id": {"_eq": row["id"]}}})
     if not series:
-        return (Section("Acquisition", note="No tilt series have been released for this dataset."),)
+        return (Section("Acquisition", note=say("No tilt series have been released for this dataset.")),)
     return varying(asked, "tiltseries", series, ("Microscope", "Camera"))
 
 
@@ -61,16 +61,16 @@ def _more_run(asked: Asked, row: Row) -> tuple[Section, ...]:
     series = catalog.find("tiltseries", asked.viewer, where={"run_id": {"_eq": row["id"]}})
     for s in series:
         flat = [f for fields in sections(schema.columns("tiltseries"), s).values() for f in fields]
-        made.append(Section(f"Tilt series {asked.name('tiltseries', s['id'])}", tuple(flat)))
+        made.append(Section(say("Tilt series {}", asked.name("tiltseries", s["id"])), tuple(flat)))
     if not series:
-        made.append(Section("Tilt series", note="No tilt series was submitted for this run."))
+        made.append(Section("Tilt series", note=say("No tilt series was submitted for this run.")))
     return (*made, _tomograms_of(asked, row))
 
 
 def _tomograms_of(asked: Asked, row: Row) -> Section:
     found = asked.portal.catalog.find("tomogram", asked.viewer, where={"run_id": {"_eq": row["id"]}})
     if not found:
-        return Section("Tomograms", note="No tomogram was submitted for this run.")
+        return Section("Tomograms", note=say("No tomogram was submitted for this run."))
     spacings = sorted({t["voxel_spacing"] for t in found})
     columns = [c for c in asked.portal.catalog.schema.columns("tomogram") if c.name in SUMMED]
     best = min(found, key=summaries.preference)
@@ -127,7 +127,7 @@ def _more_tomogram(asked: Asked, row: Row) -> tuple[Section, ...]:
             )
         )
     if not found:
-        made.append(Section("Alignment", note="No alignment is recorded for this tomogram."))
+        made.append(Section("Alignment", note=say("No alignment is recorded for this tomogram.")))
     return (*made, files_section(asked, "tomogram", row["id"]))
 
 
@@ -150,7 +150,7 @@ def files_section(asked: Asked, kind: str, identifier: int) -> Section:
     made = tuple(
         (
             _file_link(r),
-            plain(formats.size(r["size"]), help=f"{formats.count(r['size'])} bytes"),
+            plain(formats.size(r["size"]), help=say("{} bytes", formats.count(r["size"]))),
             _digest(r),
             stand.value(r),
         )
@@ -159,7 +159,7 @@ def files_section(asked: Asked, kind: str, identifier: int) -> Section:
     return (
         Section(FILES, grid=Grid(("File", "Size", "SHA-256", "Status"), made))
         if made
-        else Section(FILES, note="No files are registered.")
+        else Section(FILES, note=say("No files are registered."))
     )
 
 
@@ -183,11 +183,13 @@ def _objects(asked: Asked, row: Row) -> tuple[Section, ...]:
     identified = asked.portal.catalog.find("identified_object", asked.viewer, where=where)
     labelled, present = {a["object_name"] for a in annotated}, {i["object_name"] for i in identified}
     groups = (
-        ("Identified and annotated", labelled & present), ("Identified, not annotated", present - labelled),
-        ("Annotated, not in the identified list", labelled - present),
+        (say("Identified and annotated"), labelled & present), (say("Identified, not annotated"), present - labelled),
+        (say("Annotated, not in the identified list"), labelled - present),
     )  # fmt: skip
     return tuple(
-        Section(name, tuple(_object(n, annotated, identified) for n in sorted(names)), note="" if names else "None.")
+        Section(
+            name, tuple(_object(n, annotated, identified) for n in sorted(names)), note="" if names else say("None.")
+        )
         for name, names in groups
     )
 
@@ -210,13 +212,15 @@ def _sections_table(asked: Asked, row: Row) -> tuple[Section, ...]:
     """List the sections of a tilt series, with the dose of their frames and how they are aligned."""
     cells = leaftables.series_sections(asked, row)
     if not cells.rows:
-        return (Section("Sections", note="No sections are recorded."),)
+        return (Section("Sections", note=say("No sections are recorded.")),)
     grid = Grid(tuple(c.label for c in cells.columns), tuple(cells.show(r) for r in cells.rows))
-    empty = ", ".join(text.lower() for text in cells.missing)
+    empty = ", ".join(say(text).lower() for text in cells.missing)
     path = links.page("tiltseries", row["id"])
     files = [plain(form.upper(), href=f"{path}.{form}") for form in leaftables.SEPARATORS]
     return (
-        Section("Sections", (field("Table as", files),), grid=grid, note=f"Not recorded: {empty}." if empty else ""),
+        Section(
+            "Sections", (field("Table as", files),), grid=grid, note=say("Not recorded: {}.", empty) if empty else ""
+        ),
     )
 
 

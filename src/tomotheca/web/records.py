@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import sqlalchemy as sa
 
 from tomotheca.catalog.catalog import Row
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web import methods, summaries
 from tomotheca.web.knowing import complete
@@ -15,6 +14,7 @@ from tomotheca.web.page import Asked
 from tomotheca.web.people import find_people
 from tomotheca.web.recordparts import MORE, to
 from tomotheca.web.values import MISSING, NONE, Field, Section, Value, field, plain, sections, title, value_of
+from tomotheca.web.words import label, say
 
 FIRST = frozenset({"Name", "Title"})
 """Labels that stand at the head of their section."""
@@ -70,8 +70,8 @@ def _around_dataset(asked: Asked, row: Row) -> dict[str, list[Field]]:
     seen = catalog.find("deposition", asked.viewer, where={"id": {"_in": [r["deposition_id"] for r in others]}})
     total = summaries.file_sizes(asked, "dataset_id", [row["id"]]).get(row["id"], summaries.Bytes())
     size = plain(
-        f"{formats.size(total.size)} in {formats.plural(total.files, 'file')}",
-        help=f"{formats.count(total.size)} bytes",
+        say("{} in {}", formats.size(total.size), formats.plural(total.files, "file")),
+        help=say("{} bytes", formats.count(total.size)),
     )
     return {
         "Dataset": [
@@ -86,7 +86,14 @@ def _around_run(asked: Asked, row: Row) -> dict[str, list[Field]]:
     dataset = asked.get("dataset", row["dataset_id"])
     sizes = summaries.file_roles(asked, "run_id", [row["id"]]).get(row["id"], {})
     words = [
-        plain(f"{role.replace('_', ' ').capitalize()}: {formats.size(b.size)} in {formats.plural(b.files, 'file')}")
+        plain(
+            say(
+                "{}: {} in {}",
+                say(role.replace("_", " ").capitalize()),
+                formats.size(b.size),
+                formats.plural(b.files, "file"),
+            )
+        )
         for role, b in sorted(sizes.items())
     ]
     return {
@@ -101,12 +108,13 @@ def _dates(asked: Asked, dataset: Row) -> list[Field]:
     """Give the dates of the dataset, labelled so: a run has none of its own."""
     names = ("release_date", "last_modified_date")
     found = [asked.portal.catalog.schema.column("dataset", name) for name in names]
-    return [Field(f"{title(c)} (dataset)", (value_of(c, dataset),)) for c in found]
+    return [Field(say("{} (dataset)", say(title(c))), (value_of(c, dataset),)) for c in found]
 
 
 def _completeness(asked: Asked, run: int) -> list[Field]:
-    found = complete(asked.portal.catalog.masks(asked.viewer, asked.version), [run])[run]
-    lacking = [plain(text) for text in found.lacking]
+    masks, weights = asked.portal.catalog.masks(asked.viewer, asked.version), asked.portal.settings.completeness
+    found = complete(masks, [run], weights)[run]
+    lacking = [plain(say(text)) for text in found.lacking]
     return [field("Completeness", f"{found.share} %"), field("Missing", lacking or NONE)]
 
 

@@ -137,7 +137,7 @@ def _orcid(asked: Asked, text: str) -> str:
 def _term(asked: Asked, text: str) -> str:
     """Give the list of what an ontology term stands for: an object, or an organism."""
     found = TERM.match(text)
-    if not found or found[1].upper() not in ONTOLOGIES:
+    if not found or found[1].upper() not in {*ONTOLOGIES, *asked.portal.settings.links}:
         return ""
     identifier = normal(text)
     if identifier.startswith("NCBITAXON:"):

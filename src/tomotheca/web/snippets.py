@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from tomotheca.export.selection import Amount, Selection
 from tomotheca.web.patterns import Patterns, patterns_of
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.export.derived import Derived
@@ -28,6 +29,9 @@ ALONE = "the archive's files alone"
 MADE_HERE = (
     "The bucket has the archive's files alone; this file is made by the server. Use the command line, curl or Direct."
 )
+ANONYMOUSLY = "The public client library asks anonymously; use the command line or curl."
+IN_WHOLE = "The public client library takes everything, or annotation by annotation; use the command line or curl."
+ADDED_SUMS = "with LICENSE.txt, CITATION.bib, CITATION.cff and README.txt, and SHA256SUMS"
 TOKEN = "TOMOTHECA_TOKEN"
 BEARER = f'-H "Authorization: Bearer ${TOKEN}" '
 
@@ -126,10 +130,12 @@ def cli(want: Want) -> Snippet:
     """Write the command of our own program: it resumes and verifies."""
     flags = "".join(f" --{name} {value}" for name, value in want.query.items())
     text = f"tomotheca download {want.identifier} --from {want.asked.origin} --to .{flags}"
-    note = "pip install tomotheca. Run it again to continue after a broken connection; every file is checked against its SHA-256."
+    note = say(
+        "pip install tomotheca. Run it again to continue after a broken connection; every file is checked against its SHA-256."
+    )
     if want.hidden:
-        note += f" These data are not public: put your token into the variable {TOKEN} first."
-    return Snippet(text, note, delivered=want.whole, brings=f"{ADDED}, and SHA256SUMS")
+        note += say(" These data are not public: put your token into the variable {} first.", TOKEN)
+    return Snippet(text, note, delivered=want.whole, brings=say(ADDED_SUMS))
 
 
 METHODS = {"mrc": "download_mrcfile()", "zarr": "download_omezarr()"}
@@ -153,8 +159,7 @@ def python(want: Want) -> Snippet:
         return Snippet(text, "", delivered=want.amount)
     calls = _calls(want)
     if not calls or want.hidden:
-        why = "asks anonymously" if want.hidden else "takes everything, or annotation by annotation"
-        return Snippet(note=f"The public client library {why}; use the command line or curl.")
+        return Snippet(note=ANONYMOUSLY if want.hidden else IN_WHOLE)
     name = CLASSES[want.kind]
     lines = [
         f"from cryoet_data_portal import Client, {name}",
@@ -163,7 +168,7 @@ def python(want: Want) -> Snippet:
         f"item = {name}.get_by_id(client, {want.selection.id})",
         *calls,
     ]
-    note = f"pip install cryoet-data-portal. First, in the shell: export BOTO_ENDPOINT_URL={want.s3}"
+    note = say("pip install cryoet-data-portal. First, in the shell: export BOTO_ENDPOINT_URL={}", want.s3)
     return Snippet("\n".join(lines), note, delivered=_by_client(want), brings=ALONE)
 
 
@@ -226,7 +231,7 @@ def aws(want: Want) -> Snippet:
         return Snippet(text, "", delivered=want.amount)
     folder, target = (want.key.rstrip("/"), want.name) if want.key else (want.folder, want.folder)
     text = f"aws s3 sync {flags} {shell(f'{_bucket(want)}/{folder}/')} {shell(target)}{patterns.aws()}"
-    return Snippet(text, "Run it again to continue.", delivered=want.amount, brings=ALONE)
+    return Snippet(text, say("Run it again to continue."), delivered=want.amount, brings=ALONE)
 
 
 def rclone(want: Want) -> Snippet:
@@ -240,41 +245,45 @@ def rclone(want: Want) -> Snippet:
         return Snippet(text, "", delivered=want.amount)
     folder, target = (want.key.rstrip("/"), want.name) if want.key else (want.folder, want.folder)
     text = f"rclone copy {shell(f'{remote}/{folder}')} {shell(target)} --transfers 8{patterns.rclone()}"
-    return Snippet(text, "Run it again to continue.", delivered=want.amount, brings=ALONE)
+    return Snippet(text, say("Run it again to continue."), delivered=want.amount, brings=ALONE)
 
 
 def curl(want: Want) -> Snippet:
     """Write a curl command; for a tree, the server writes the list."""
     token = BEARER if want.hidden else ""
-    secret = f" Put your token into the variable {TOKEN} first." if want.hidden else ""
+    secret = say(" Put your token into the variable {} first.", TOKEN) if want.hidden else ""
     if want.is_file:
-        note = "Continues where it stopped. Some versions of curl answer 22 when the file is already whole: see Verify."
+        note = say(
+            "Continues where it stopped. Some versions of curl answer 22 when the file is already whole: see Verify."
+        )
         text = f"curl -fL -C - {token}-o {shell(want.name)} {shell(want.asked.origin + want.path)}"
         return Snippet(text, note + secret, delivered=want.amount)
     text = (
         f"curl -fsS {token}{shell(want.asked.origin + want.listed('manifest.curl'))} | curl --parallel -fL {token}-K -"
     )
-    note = "The server writes the list of files; run it again to continue. Some versions of curl answer 22 when files are already whole: see Verify."
-    return Snippet(
-        text, note + secret, delivered=want.whole, brings=ADDED + ("" if want.hidden else ", and SHA256SUMS")
+    note = say(
+        "The server writes the list of files; run it again to continue. Some versions of curl answer 22 when files are already whole: see Verify."
     )
+    return Snippet(text, note + secret, delivered=want.whole, brings=say(ADDED if want.hidden else ADDED_SUMS))
 
 
 def direct(want: Want) -> Snippet:
     """Give the link to a single file, or to a tree as a ZIP archive."""
     if want.is_file:
         mark = "?download=1" if want.made is None else ""
-        note = "Your browser saves the file under its own name."
-        return Snippet(href=want.path + mark, button=f"Download {want.name}", note=note, delivered=want.amount)
+        note = say("Your browser saves the file under its own name.")
+        return Snippet(href=want.path + mark, button=say("Download {}", want.name), note=note, delivered=want.amount)
     if want.whole.size > want.asked.portal.settings.zip_limit:
         return Snippet(
             note="This is too large for one ZIP file. Use the command line, AWS CLI, rclone or curl, which continue after a break."
         )
     length = zip_length(want)
-    note = "One ZIP file, not compressed, with the folders of the archive; a download manager can continue it after a break."
+    note = say(
+        "One ZIP file, not compressed, with the folders of the archive; a download manager can continue it after a break."
+    )
     return Snippet(
         href=want.listed("download.zip"), button="Download ZIP", note=note, delivered=Amount(length, 1 if length else 0),
-        brings=f"{ADDED}, and SHA256SUMS",
+        brings=say(ADDED_SUMS),
     )  # fmt: skip
 
 
@@ -298,14 +307,14 @@ def verify(want: Want) -> Snippet:
     if want.is_file and want.sha256:
         return Snippet(f'echo "{want.sha256}  {_echoed(want.name)}" | sha256sum -c')
     if want.is_file:
-        size = f"A whole file has {want.amount.size} bytes." if want.amount.size else ""
-        return Snippet(note=f"No checksum is recorded for this file. {size}".strip())
+        size = say("A whole file has {} bytes.", want.amount.size) if want.amount.size else ""
+        return Snippet(note=say("No checksum is recorded for this file. {}", size).strip())
     token = BEARER if want.hidden else ""
     lists = (
         f"curl -fsS {token}{shell(want.asked.origin + want.listed('manifest.sha256'))} | sha256sum -c --ignore-missing"
     )
     text = f"sha256sum -c SHA256SUMS\n# after the AWS CLI, rclone or Python, which bring no SHA256SUMS:\n{lists}"
-    return Snippet(text, "In the folder where the download began.")
+    return Snippet(text, say("In the folder where the download began."))
 
 
 def _echoed(text: str) -> str:

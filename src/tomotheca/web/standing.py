@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tomotheca.errors import NotFoundError, StorageError, UnsafePathError
 from tomotheca.web.format import Badge, count
 from tomotheca.web.values import Value, badge_value
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.desk.diagnoses import Diagnosis
@@ -68,7 +69,7 @@ class Standing:
         found = next((d for d in self._found if _concerns(d, row)), None)
         if found is None or seen.tone == DAMAGED or (found.where == row["key"] and found.message.startswith(WORD)):
             return seen
-        return Badge("damaged", DAMAGED, f"Found {found.last_seen[:10]}: {found.message}")
+        return Badge("damaged", DAMAGED, say("Found {}: {}", found.last_seen[:10], found.message))
 
     def _seen(self, row: Mapping[str, Any]) -> Badge:
         """Look at the archive."""
@@ -107,7 +108,7 @@ def _of_source(path: Path, row: Mapping[str, Any]) -> Badge:
 
 
 def _other_size(size: int, recorded: int) -> Badge:
-    return Badge("damaged", DAMAGED, f"The file has {count(size)} bytes, and {count(recorded)} are recorded.")
+    return Badge("damaged", DAMAGED, say("The file has {} bytes, and {} are recorded.", count(size), count(recorded)))
 
 
 def _concerns(found: Diagnosis, row: Mapping[str, Any]) -> bool:

@@ -12,10 +12,12 @@ from tomotheca.search.concepts import concepts
 from tomotheca.search.library import library
 from tomotheca.search.text import tokens
 from tomotheca.web.address import Address
-from tomotheca.web.hits import annotated, object_page, some
+from tomotheca.web.format import plural
+from tomotheca.web.hits import annotated, object_page
 from tomotheca.web.links import PATHS, author_page, page
 from tomotheca.web.pages.common import only, prefixed
 from tomotheca.web.resolving import numbered
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.search.engine import Outcome
@@ -59,7 +61,7 @@ def suggest(asked: Asked, text: str) -> list[Group]:
         items = tuple(item for item, _ in zip(found[label], range(min(share, left)), strict=False))
         left -= len(items)
         if items:
-            groups.append(Group(label, items))
+            groups.append(Group(say(label), items))
     return groups
 
 
@@ -68,7 +70,7 @@ def _identifiers(asked: Asked, text: str) -> Iterator[Item]:
     for kind in PATHS:
         number = None if text.isdigit() else prefixed(asked, kind, text)
         if number is not None and catalog.count(kind, asked.viewer, {"id": {"_eq": number}}):
-            yield Item(asked.name(kind, number), catalog.schema.kinds[kind].title, page(kind, number))
+            yield Item(asked.name(kind, number), say(catalog.schema.kinds[kind].title), page(kind, number))
     for place in numbered(asked, text):
         yield Item(place.identifier, place.kind, place.href)
 
@@ -79,7 +81,7 @@ def _objects(asked: Asked, outcome: Outcome) -> Iterator[Item]:
     numbers = annotated(asked, [n.words[0] for n in names]) if names else {}
     for name in {n.words[0]: n for n in names}:
         number = numbers.get(name, (0, 0))[0]
-        yield Item(name, some(number, "annotation") if number else "identified", object_page(name))
+        yield Item(name, plural(number, "annotation") if number else say("identified"), object_page(name))
 
 
 def _organisms(asked: Asked, text: str) -> Iterator[Item]:
@@ -99,7 +101,7 @@ def _organisms(asked: Asked, text: str) -> Iterator[Item]:
         name, number = found.organism_name, found.number
         known = tokens(" ".join(others.get(name, (name,))))
         if wanted and all(any(k.startswith(w) for k in known) for w in wanted):
-            yield Item(name, some(number, "dataset"), str(Address("/browse-data/datasets", (("organism", name),))))
+            yield Item(name, plural(number, "dataset"), str(Address("/browse-data/datasets", (("organism", name),))))
 
 
 def _datasets(asked: Asked, outcome: Outcome) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tomotheca.catalog.totals import OWNERS
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -82,13 +83,13 @@ def array_entry(asked: Asked, address: str | None) -> tuple[str, str] | None:
 def picture(asked: Asked, address: str | None, alt: str, *, width: int = SMALL) -> Picture:
     """Give a picture; without one, a drawing in its place."""
     key = key_of(asked, address)
-    return Picture(f"/thumbs/{key}?w={width}", alt) if key else Picture("", f"No picture: {alt}")
+    return Picture(f"/thumbs/{key}?w={width}", alt) if key else Picture("", say("No picture: {}", alt))
 
 
 def pictures(asked: Asked, kind: str, rows: Sequence[Row], *, width: int = SMALL) -> dict[int, Picture]:
     """Give the key photo of datasets or depositions; without one, the central slice of a tomogram they hold."""
     own = {r["id"]: r["key_photo_url"] or r["key_photo_thumbnail_url"] for r in rows}
-    found = {i: picture(asked, url, f"Key photo of {asked.name(kind, i)}", width=width) for i, url in own.items()}
+    found = {i: picture(asked, url, say("Key photo of {}", asked.name(kind, i)), width=width) for i, url in own.items()}
     bare = [i for i, url in own.items() if not url]
     column = "_owner" if kind == "dataset" else "deposition_id"
     first = {r["owner"]: r["min_id"] for r in group(asked, "tomogram", column, bare, ("min", "id"))}
@@ -98,7 +99,7 @@ def pictures(asked: Asked, kind: str, rows: Sequence[Row], *, width: int = SMALL
         found[owner] = picture(
             asked,
             t["key_photo_url"] or t["key_photo_thumbnail_url"],
-            f"Central slice of {asked.name('tomogram', t['id'])}, {t['name']}",
+            say("Central slice of {}, {}", asked.name("tomogram", t["id"]), t["name"]),
             width=width,
         )
     return found

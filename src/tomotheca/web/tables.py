@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from tomotheca.web.words import say
+
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
     from tomotheca.web.address import Address, Pairs
@@ -54,7 +56,7 @@ class Head:
     @property
     def label(self) -> str:
         """All labels of the column."""
-        return " / ".join(link.label for link in self.links)
+        return " / ".join(say(link.label) for link in self.links)
 
 
 @dataclass(frozen=True, slots=True)

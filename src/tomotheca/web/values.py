@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web import links
 from tomotheca.web.format import NOT_RECORDED, Badge
 from tomotheca.web.links import Piece
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.schema.core import Column
@@ -27,7 +27,7 @@ class Value:
 
     pieces: tuple[Piece, ...]
     style: str = ""
-    """`missing`, `long`, `code`, `matrix`, `date`, or nothing."""
+    """`missing`, `long`, `code`, `matrix`, `date`, `citation`, or nothing."""
 
     badge: Badge | None = None
     people: People | None = None
@@ -84,7 +84,7 @@ Rule = Callable[[Any, Mapping[str, Any]], Value]
 
 def badge_value(badge: Badge) -> Value:
     """Make a value of a badge."""
-    return Value((Piece(badge.text),), badge=badge)
+    return Value((Piece(say(badge.text)),), badge=badge)
 
 
 RULES: Mapping[str, Rule] = {

@@ -38,7 +38,7 @@ def oracles(catalog: Catalog) -> dict[Viewer, Oracle]:
 
 
 @given(draw=st.randoms(use_true_random=True), viewer=st.sampled_from([ANONYMOUS, CURATOR]))
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 def test_answers_are_those_of_plain_resolvers(
     service: GraphQL, oracles: dict[Viewer, Oracle], draw: random.Random, viewer: Viewer
 ) -> None:

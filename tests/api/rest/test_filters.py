@@ -32,7 +32,7 @@ def ids(client: TestClient, kind: str, params: Any) -> list[int]:
 
 
 @given(draw=st.randoms(use_true_random=True), curious=st.booleans())
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 def test_random_clauses_give_what_graphql_gives(
     http: TestClient, curator: TestClient, draw: random.Random, curious: bool
 ) -> None:
@@ -62,7 +62,7 @@ def _text(value: Any) -> str:
 
 
 @given(draw=st.randoms(use_true_random=True))
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 def test_parameters_mean_the_same_as_a_clause(http: TestClient, draw: random.Random) -> None:
     kind = draw.choice(KINDS)
     here, path = kind, []
@@ -233,3 +233,11 @@ def test_many_relations_can_be_followed(http: TestClient) -> None:
     fields = ",".join(f"dataset.{name}" for name in ("title", "deposition.title"))
     asked = {"where": json.dumps(where), "fields": fields, "sort": "dataset.deposition.id"}
     assert http.get("/api/v1/runs", params=asked).json()["total"] == http.get("/api/v1/runs").json()["total"]
+
+
+def test_conditions_on_a_matrix_are_counted_as_they_are_listed(http: TestClient) -> None:
+    for operator in ("_eq", "_gte", "_lt"):
+        asked = [("where", json.dumps({"affine_transformation_matrix": {operator: "[[1, 0], [0, 1]]"}}))]
+        answer = http.get(f"{at('alignment')}/facets", params=asked)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["total"] == len(ids(http, "alignment", asked))

@@ -77,7 +77,7 @@ class _Reversed:
 
 
 @given(draw=st.randoms(use_true_random=True), limit=st.integers(1, 7), curious=st.booleans())
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_pages_are_the_whole_list_in_order(
     http: TestClient, curator: TestClient, catalog: Catalog, draw: random.Random, limit: int, curious: bool
 ) -> None:

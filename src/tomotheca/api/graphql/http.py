@@ -75,7 +75,7 @@ class Door:
         settings = portal.settings
         self.service = service or GraphQL(portal.catalog, settings)
         self.watch = portal.catalog.watch
-        self.lanes = Lanes(local=self.watch.local)
+        self.lanes = Lanes(near=self.watch.near)
         self.answers = Answers(settings.response_cache_bytes if settings.response_cache else 0)
         self._under_way: dict[Key, asyncio.Future[bytes | None]] = {}
 

@@ -51,13 +51,13 @@ class Lanes:
 
     Parameters
     ----------
-    local : bool
-        The database works in the threads themselves. Then they are few, because more would only fight for the interpreter; threads that wait
-        for a server of another process do not.
+    near : bool
+        The database works on this machine, in the threads themselves or in processes beside them. Then they are few, because more would only
+        fight for the interpreter; threads that wait for another machine do not.
     """
 
-    def __init__(self, *, local: bool) -> None:
-        few, many = (2, 4) if local else (8, 8)
+    def __init__(self, *, near: bool) -> None:
+        few, many = (2, 4) if near else (8, 8)
         self._common, self._slow = ThreadPoolExecutor(few, "graphql"), ThreadPoolExecutor(many, "graphql-slow")
 
     async def run(self, pace: Pace, work: Callable[[], T]) -> T:

@@ -25,6 +25,7 @@ from tomotheca.web.panel import canonical
 if TYPE_CHECKING:
     from tomotheca.catalog.masks import Masks
     from tomotheca.catalog.query import Clause
+    from tomotheca.settings import Weights
     from tomotheca.web.filtering import Filter
 
 Pairs = Sequence[tuple[str, str]]
@@ -87,11 +88,11 @@ class Query:
         return both([*self.fixed, conditions])
 
 
-def found_in(query: Query, masks: Masks) -> Query:
+def found_in(query: Query, masks: Masks, weights: Weights) -> Query:
     """Let what is known of rows beyond their fields, such as the words of `search`, choose rows as it does for pages."""
     if not any(a.filter.rows for a in query.active):
         return query
-    active = resolved(masks, query.active)
+    active = resolved(masks, query.active, weights)
     return replace(query, active=active, clause=both([query.rest(), compose(query.kind, active)]))
 
 

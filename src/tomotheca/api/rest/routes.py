@@ -85,7 +85,7 @@ class Rest:
         negotiated(request, ONLY_JSON)
         viewer = request.state.viewer
         query = self.reader.read(self.names.kind(request.path_params["kinds"]), _pairs(request), ("where",))
-        query = found_in(query, self._masks(viewer))
+        query = found_in(query, self._masks(viewer), self.site.settings.completeness)
         total = self.lists.total(query, viewer)
         return _json(request, {"facets": self.facets.count(query, viewer), "total": total})
 
@@ -118,7 +118,8 @@ class Rest:
         form = request.path_params.get("format") or negotiated(request)
         controls = CONTROLS if form == "json" else tuple(c for c in CONTROLS if c != "total")
         viewer = request.state.viewer
-        query = found_in(self.reader.read(kind, _pairs(request), controls, base), self._masks(viewer))
+        read = self.reader.read(kind, _pairs(request), controls, base)
+        query = found_in(read, self._masks(viewer), self.site.settings.completeness)
         if form != "json":
             return self._stream(request, query, viewer, form)
         page = self.lists.page(query, viewer)

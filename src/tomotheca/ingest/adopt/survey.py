@@ -20,7 +20,10 @@ Kind = Literal["deposition", "dataset"]
 ROLES = {"tiltseries": "tilt_series", "frames": "frame", "gain_file": "gain", "identified_object": "objects"}
 """Roles of files that are not called as the kind of what they belong to."""
 
-TEXTS = {"tiltseries": (("_ctf.txt", "ctf"), (".rawtlt", "angles"), (".tlt", "angles")), "frames": ((".mdoc", "mdoc"),)}
+TEXTS = {
+    "tiltseries": (("_ctf.txt", "ctf"), ("_ctf.xml", "ctf"), (".rawtlt", "angles"), (".tlt", "angles")),
+    "frames": ((".mdoc", "mdoc"),),
+}
 """Roles by the end of a name, among the files of a kind."""
 
 KINDS = frozenset({"tiltseries", "alignment", "tomogram", "annotation", *ROLES})

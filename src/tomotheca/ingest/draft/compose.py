@@ -63,7 +63,9 @@ class Composer:
             "tomograms": self._tomograms(kinds),
             "annotations": self._annotations(picked),
         }
-        firsts = [by_run(self.survey, part) for part in ("tiltseries", "mdoc", "aln", "xf", "tomogram")]
+        firsts = [
+            by_run(self.survey, part) for part in ("tiltseries", "mdoc", "aln", "xf", "tomostar", "warp", "tomogram")
+        ]
         known = list(runs)
         standard = {"deposition_id": self.numbers.deposition, "source_prefix": "."}
         if self.columns:
@@ -222,6 +224,11 @@ class Composer:
             if paths := by_run(self.survey, part):  # type: ignore[arg-type]  # both are parts
                 given = {"format": sure(form, "the file reads as such")}
                 made.append(_entry(CONTAINERS["ctfs"].metadata, given, sources(self.survey.listing, paths)))
+        if paths := {
+            n: p for n, p in by_run(self.survey, "warp").items() if (own := self.survey.runs[n].warp) and own.ctf
+        }:
+            given = {"format": sure("WARP", "the file has a defocus for each tilt")}
+            made.append(_entry(CONTAINERS["ctfs"].metadata, given, sources(self.survey.listing, paths)))
         return made
 
     def _alignments(self) -> list[Node]:
@@ -322,7 +329,7 @@ def _only(source: Mapping[str, Any], runs: Sequence[str]) -> dict[str, Any]:
 
 def _stage(run: Found) -> tuple[str, ...]:
     """Give the list of angles of a run's stage; of a run without one and without a fitting mdoc file that of refined angles."""
-    if own := run.of("rawtilt"):
+    if own := run.of("tomostar") or run.of("rawtilt"):
         return (own[0].path,)
     stack = run.one("tiltseries")
     sections = stack.shape[0] if stack else 0

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from tomotheca.formats import aretomo, imod, mdoc
+    from tomotheca.formats.warp import TiltSeries
     from tomotheca.ingest.draft.names import Said, Tag
     from tomotheca.ingest.listing import Listing
 
 Part = Literal[
-    "tiltseries", "tomogram", "mask", "movie", "gain", "mdoc", "rawtilt", "tlt", "xf", "xtilt", "aln", "com", "ctf", "ctf_imod", "points", "left",
+    "tiltseries", "tomogram", "mask", "movie", "gain", "mdoc", "rawtilt", "tlt", "xf", "xtilt", "aln", "com", "warp", "tomostar", "ctf", "ctf_imod",
+    "points", "left",
 ]  # fmt: skip
 
 FEWEST = 3
@@ -68,6 +70,12 @@ class Found:
     com: str = ""
     """Text of IMOD's command files."""
 
+    warp: TiltSeries | None = None
+    """What the XML of Warp says."""
+
+    tilts: TiltSeries | None = None
+    """What the list of tilts of Warp says."""
+
     stage: tuple[float, ...] = ()
     """Angles of the stage, from rawtlt."""
 
@@ -87,6 +95,7 @@ class Found:
         """Numbers of sections that some file gives the tilt series."""
         said = [len(self.mdoc.images) if self.mdoc else 0, len(self.stage), len(self.refined)]
         said += [self.aln.size[2] if self.aln else 0, len(self.transforms) if self.transforms else 0]
+        said += [count for own in (self.warp, self.tilts) if own for count in (len(own), int(own.used.sum()))]
         return {count for count in said if count >= FEWEST}
 
 

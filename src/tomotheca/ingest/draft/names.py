@@ -1,7 +1,8 @@
 """What the names of files say: one table of endings, one of words inside names, read top to bottom.
 
 Sources: the file names of etomo (https://bio3d.colorado.edu/imod/doc/etomoTutorial.html) and of AreTomo2 and AreTomo3
-(https://github.com/czimaginginstitute/AreTomo3), and SerialEM's (https://bio3d.colorado.edu/SerialEM).
+(https://github.com/czimaginginstitute/AreTomo3), of WarpTools (https://warpem.github.io/warp), and SerialEM's
+(https://bio3d.colorado.edu/SerialEM).
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal[
-    "mdoc", "rawtilt", "tlt", "xf", "xtilt", "aln", "com", "ctf", "ctf_imod", "gain", "movie", "points", "volume", "export", "helper", "picture",
-    "other",
+    "mdoc", "rawtilt", "tlt", "xf", "xtilt", "aln", "com", "warp", "tomostar", "ctf", "ctf_imod", "gain", "movie", "points", "volume", "export",
+    "helper", "picture", "other",
 ]  # fmt: skip
 """What a file is for; a volume may turn out to be a tilt series, a tomogram, a mask or a movie."""
 
@@ -42,6 +43,8 @@ RULES: tuple[Rule, ...] = (
     _rule("tlt", r"(?P<stem>.+?)(_st)?\.tlt", "refined angles"),
     _rule("xtilt", r"(?P<stem>.+?)(_st)?\.(xtilt|tltx)", "rotations about x"),
     _rule("com", r"(?:(?P<stem>.+)_)?(tilt|newst)\.com", "command file of IMOD"),
+    _rule("tomostar", r"(?P<stem>.+)\.tomostar", "list of tilts of WarpTools"),
+    _rule("warp", r"(?P<stem>.+)\.xml", "alignment and CTF of Warp"),
     _rule("helper", r".+_ctf_imod\.txt", "AreTomo's copy of the CTF for IMOD"),
     _rule("ctf", r"(?P<stem>.+?)(_(ctf|ctffind\d?|diagnostic))+\.txt", "CTF of AreTomo or CTFFIND"),
     _rule("ctf_imod", r"(?P<stem>.+)\.defocus", "CTF of IMOD"),
@@ -56,6 +59,7 @@ RULES: tuple[Rule, ...] = (
     _rule("picture", r".+\.(png|jpe?g|gif)", "a picture: name it in key_images if it shall stand for a tomogram"),
     _rule("helper", r".+\.(edf|com|log|fid|xyz|resid|prexf|prexg|xg|tltxf|maggrad|ecd|seed|ptrk|matchxf|order|info|adoc|out)~?|.+_(rest|topangles|TLT)\.txt",
           "a working file of IMOD or AreTomo"),
+    _rule("helper", r".+\.(settings|source|population)", "a working file of Warp or M"),
     _rule("helper", r"(MdocDone\.txt|.*Session\.json|TiltSeries_(Metrics|TimeStamp)\.csv)", "a record of AreTomo's own"),
     _rule("other", r".*", "no file of a known kind"),
 )  # fmt: skip
@@ -104,6 +108,12 @@ WORDS: tuple[tuple[re.Pattern[str], tuple[Tag, ...]], ...] = (
 )
 """Words of names, as they stand between ``_``, ``-`` and blanks: they say what a volume is and are no part of the run's name."""
 
+OF_FRAMES = frozenset({"average", "powerspectrum"})
+"""Folders in which Warp keeps what it made of movies, under their names."""
+
+BY_FOLDER: dict[str, tuple[Tag, ...]] = {"even": ("even",), "odd": ("odd",), "deconv": ("filtered", "tomogram")}
+"""Folders in which Warp keeps other versions of its tomograms, under the same names."""
+
 BREAK = re.compile(r"[_\- ]+")
 BY_ENDING: dict[str, tuple[Tag, ...]] = {
     ".rec": ("tomogram",), ".st": ("stack",), ".mrcs": ("stack",), ".ali": ("aligned",), ".preali": ("aligned",), ".map": ("tomogram",),
@@ -129,6 +139,9 @@ def say(path: str) -> Said:
     name = path.rpartition("/")[2]
     if any(part.lower().endswith("_imod") for part in path.split("/")[:-1]):
         return Said("export", "AreTomo's copy of its alignment for IMOD: the .aln file is taken")
+    folders = path.lower().split("/")[:-1]
+    if OF_FRAMES & {*folders}:
+        return Said("helper", "what Warp made of a movie")
     if name.lower().endswith(".zarr"):
         stem, long, tags = words(name[: -len(".zarr")])
         return Said("volume", "OME-Zarr", stem, tags, long)
@@ -142,7 +155,8 @@ def say(path: str) -> Said:
             return Said(rule.role, rule.reason, stem, long=stem)
         stem, long, tags = words(stem)
         ending = BY_ENDING.get(name[name.rindex(".") :].lower(), ())
-        return Said("volume", rule.reason, stem, tuple(dict.fromkeys([*ending, *tags])), long)
+        around = BY_FOLDER.get(folders[-1], ()) if folders else ()
+        return Said("volume", rule.reason, stem, tuple(dict.fromkeys([*ending, *tags, *around])), long)
     raise AssertionError  # the last rule fits everything
 
 

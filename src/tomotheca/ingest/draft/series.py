@@ -26,6 +26,8 @@ def angles_of(run: Found) -> tuple[tuple[float, ...], str]:
         return run.stage, file.name
     if run.mdoc and all(s.tilt_angle is not None for s in run.mdoc.images):
         return tuple(s.tilt_angle or 0.0 for s in run.mdoc.images), _name(run, "mdoc")
+    if run.tilts is not None and run.of("tomostar"):
+        return tuple((run.tilts.tilts + 0.0).tolist()), _name(run, "tomostar")
     if run.aln is not None:
         return tuple(float(t - run.aln.alpha_offset) for t in run.aln.tilts), _name(run, "aln")
     if run.refined:
@@ -118,6 +120,9 @@ def _axis(run: Found) -> Guess | None:
         return sure(round(axis, 2), _name(run, "mdoc"))
     if run.aln is not None:
         return likely(round(float(median(run.aln.rotations)), 2), f"ROT of {_name(run, 'aln')}")
+    for part, own in (("warp", run.warp), ("tomostar", run.tilts)):
+        if own is not None:
+            return likely(round(float(median(own.rotations)), 2), f"AxisAngle of {_name(run, part)}")
     if run.transforms is not None and (file := run.one("xf")):
         inverse = -float(median(run.transforms.rotations))
         return likely(round(inverse, 2), f"rotation of the transforms in {file.name}")
@@ -143,7 +148,7 @@ def _step(run: Found) -> Guess | None:
 
 def _scheme(run: Found) -> Guess | None:
     if run.mdoc is None:
-        return None
+        return _scheme_by_dose(run)
     sections = [s for s in run.mdoc.images if s.tilt_angle is not None]
     times = [s.date_time for s in sections]
     if all(times):
@@ -151,6 +156,15 @@ def _scheme(run: Found) -> Guess | None:
     words = scheme([s.tilt_angle or 0.0 for s in sections])
     how = "times" if all(times) else "order"
     return likely(words, f"{how} of the sections of {_name(run, 'mdoc')}") if words else None
+
+
+def _scheme_by_dose(run: Found) -> Guess | None:
+    """Order the tilts by the dose before each, which Warp writes."""
+    if run.tilts is None or run.tilts.doses is None:
+        return None
+    order = run.tilts.doses.argsort(kind="stable")
+    words = scheme(run.tilts.tilts[order].tolist())
+    return likely(words, f"doses of {_name(run, 'tomostar')}") if words else None
 
 
 def scheme(angles: Sequence[float]) -> str:
@@ -220,6 +234,8 @@ def rate(run: Found) -> Guess | None:
 def _alignment_software(run: Found) -> Guess | None:
     if run.aln is not None:
         return sure("AreTomo", _name(run, "aln"))
+    if run.warp is not None and run.warp.offsets.any():
+        return unsure("WarpTools", f"{_name(run, 'warp')}: it may have been imported from another program")
     return likely("IMOD", _name(run, "xf")) if run.transforms is not None else None
 
 

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tomotheca.errors import FormatError
-from tomotheca.formats import aretomo, ctf, imod, mdoc, mrc, rawtlt
+from tomotheca.formats import aretomo, ctf, imod, mdoc, mrc, rawtlt, warp
 from tomotheca.ingest import pyramid
-from tomotheca.ingest.draft.found import FEWEST, File, Found, Survey
+from tomotheca.ingest.draft.found import FEWEST, File, Found, Part, Survey
 from tomotheca.ingest.draft.names import Said, say
 from tomotheca.ingest.listing import Listing
 from tomotheca.store.names import run_name_problem
 
 MOVIES = re.compile(r"frames?|movies?|raw|raw_?(data|frames|movies)", re.IGNORECASE)
 """Names of folders in which images are movies."""
+
+ALIGNED: tuple[Part, ...] = ("aln", "xf", "tlt", "xtilt", "com")
+"""Files of alignments of IMOD and AreTomo."""
 
 TERMS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
 LONGEST = 24
@@ -98,7 +101,7 @@ class _Surveyor:
 
     def _names(self) -> set[str]:
         """Find the names of runs: those of mdoc files, alignments, lists of angles and stacks, else those of volumes."""
-        strong = {f.said.stem for f in self._role("aln", "rawtilt") if f.said.stem}
+        strong = {f.said.stem for f in self._role("aln", "rawtilt", "tomostar") if f.said.stem}
         strong |= {self.files[path].said.stem for path in self._mdocs}
         strong |= {f.said.stem for f in self._role("volume") if "stack" in f.tags}
         weak = {f.said.stem for f in self._role("xf", "tlt")} - strong
@@ -146,6 +149,7 @@ class _Surveyor:
     def _decide(self, run: Found) -> None:
         self._decide_mdoc(run)
         self._decide_angles(run)
+        self._decide_warp(run)
         self._decide_alignment(run)
         self._decide_ctf(run)
         for file in run.files:
@@ -159,6 +163,7 @@ class _Surveyor:
                 case "points":
                     file.part = "points"
         self._one_series(run)
+        self._decide_tomostar(run)
 
     def _decide_mdoc(self, run: Found) -> None:
         found = [f for f in run.files if f.path in self._mdocs]
@@ -184,6 +189,45 @@ class _Surveyor:
             else:
                 run.refined, file.part = angles, "tlt"
 
+    def _decide_warp(self, run: Found) -> None:
+        for file in sorted((f for f in run.files if f.said.role in {"warp", "tomostar"}), key=lambda f: f.path):
+            is_list = file.said.role == "tomostar"
+            if run.tilts if is_list else run.warp:
+                file.leave("a second file of Warp of the same kind")
+                continue
+            try:
+                read = warp.read(self.listing.local(file.path))
+            except FormatError as error:
+                file.leave(f"cannot be read: {error.reason}")
+                continue
+            if is_list:
+                run.tilts, file.part = read, "tomostar"
+            elif read.ctf or read.offsets.any():
+                run.warp, file.part = read, "warp"
+            else:
+                file.leave("it has neither an alignment nor a CTF yet")
+
+    def _decide_tomostar(self, run: Found) -> None:
+        """Take Warp's list of tilts for the angles if it has as many as the tilt series: it has doses and movies too."""
+        stack = run.one("tiltseries")
+        for file in run.of("tomostar"):
+            if stack is None or len(run.tilts or ()) != stack.shape[0]:
+                file.leave("there is no tilt series of as many sections")
+                continue
+            for other in run.of("rawtilt"):
+                other.leave(f"the angles stand in {file.path}, with doses and movies")
+            run.stage = ()
+
+    def _prefer_warp(self, run: Found) -> None:
+        """Leave the alignments out that Warp's was imported from."""
+        if run.warp is None or not run.warp.offsets.any():
+            return
+        for part in ALIGNED:
+            for file in run.of(part):
+                file.leave("Warp's XML has the alignment that was imported, and what came after it")
+        run.aln = run.transforms = None
+        run.refined, run.com = (), ""
+
     def _decide_alignment(self, run: Found) -> None:
         for file in sorted((f for f in run.files if f.said.role == "aln"), key=lambda f: f.path):
             if run.aln is not None:
@@ -195,6 +239,7 @@ class _Surveyor:
                 file.leave(f"cannot be read: {error.reason}")
         for file in sorted((f for f in run.files if f.said.role in {"xf", "xtilt", "com"}), key=lambda f: f.path):
             self._decide_imod(run, file)
+        self._prefer_warp(run)
         if run.aln is not None:
             for file in run.of("tlt"):
                 file.leave("the angles stand in AreTomo's .aln file")
@@ -225,7 +270,7 @@ class _Surveyor:
         file.part = file.said.role  # type: ignore[assignment]  # xf, xtilt and com are both
 
     def _decide_ctf(self, run: Found) -> None:
-        taken = ""
+        taken = next((f.path for f in run.of("warp") if run.warp is not None and run.warp.ctf), "")
         for file in sorted((f for f in run.files if f.said.role in {"ctf", "ctf_imod"}), key=lambda f: f.path):
             if taken:
                 file.leave(f"a second list of CTF parameters: {taken} is taken")
@@ -288,13 +333,15 @@ class _Surveyor:
 
     def _layout(self) -> Iterator[str]:
         parts = {f.part for f in self.files.values()}
+        if {"warp", "tomostar"} & parts:
+            yield "WarpTools"
         if "aln" in parts:
             yield "AreTomo"
         if {"xf", "com"} & parts:
             yield "IMOD"
         if "mdoc" in parts:
             yield "SerialEM"
-        if not {"aln", "xf", "mdoc"} & parts and {"tomogram", "tiltseries"} & parts:
+        if not {"aln", "xf", "mdoc", "warp", "tomostar"} & parts and {"tomogram", "tiltseries"} & parts:
             yield "plain MRC"
 
 

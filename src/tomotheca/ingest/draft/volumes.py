@@ -131,6 +131,8 @@ def _software(run: Found, file: File) -> Guess | Todo:
         return likely("AreTomo", f"{_part(run, 'aln')} lies beside it")
     if run.com:
         return likely("IMOD", "its command files lie beside it")
+    if run.warp is not None:
+        return likely("WarpTools", f"{_part(run, 'warp')} has its alignment or its CTF")
     if run.transforms is not None:
         return unsure("IMOD", "IMOD's transforms lie beside it")
     if file.name.lower().endswith((".rec", "_rec.mrc")):
@@ -146,6 +148,8 @@ def _part(run: Found, part: str) -> str:
 def _align(run: Found) -> Guess | None:
     if run.aln is not None:
         return sure("AreTomo", _part(run, "aln"))
+    if run.warp is not None and run.warp.offsets.any():
+        return unsure("WarpTools", f"{_part(run, 'warp')}: it may have been imported from another program")
     return likely("IMOD", _part(run, "xf")) if run.transforms is not None else None
 
 
@@ -169,6 +173,15 @@ def alignment(run: Found) -> tuple[tuple[str, ...], dict[str, Guess]]:
             "format": sure("ARETOMO3", "its .aln file"),
             "alignment_type": sure(kind, f"NumPatches = {run.aln.patches}" if run.aln.patches else "no patches"),
             "method_type": sure("projection_matching", "so AreTomo aligns"),
+        }
+    if run.warp is not None and run.warp.offsets.any():
+        kind = "LOCAL" if run.warp.is_local else "GLOBAL"
+        return tuple(f.path for f in run.of("warp")), {
+            "format": sure("WARP", "its .xml file"),
+            "alignment_type": sure(
+                kind, "its grids of movements" if run.warp.is_local else "no part of an image moves by itself"
+            ),
+            "method_type": unsure("undefined", "the file does not say how the alignment began"),
         }
     if run.transforms is None:
         return (), {}

@@ -60,7 +60,7 @@ class AlignmentWork:
             **self.metadata,
             "volume_dimension": self.metadata.get("volume_dimension") or (dict(zip("xyz", self.volume, strict=True)) if self.volume else None),
             "per_section_alignment_parameters": [_section(s) for s in self.geometry.sections],
-            "alignment_path": self._first((*geometry.TRANSFORMS, *geometry.ARETOMO)),
+            "alignment_path": self._first(geometry.MAIN),
             "tilt_path": self._first(geometry.TILTS),
             "tiltx_path": self._first(geometry.X_TILTS),
             "tiltseries_path": self.tiltseries,
@@ -190,7 +190,8 @@ class Alignments:
         named = _named(self.run, item, form, [i for i in inputs if i is not None])
         one.copies = tuple(Copy(source, place.file(name), "alignment") for name, source in named)
         try:
-            one.geometry = geometry.read(form, one.copies, stack) if one.copies else Geometry()
+            names = (self.run.name, *dict.fromkeys(stem(p) for p in item.paths))
+            one.geometry = geometry.read(form, one.copies, stack, names) if one.copies else Geometry()
         except FormatError as error:
             self.run.about("error", Path(error.path), error.reason)
             return False
@@ -218,9 +219,9 @@ class Alignments:
             )
             owned = owned or [s for s in self._series if s.stem in stems]
             if owned:
-                angles = tuple(s.angle for s in owned[0].sections) or None
-                pixel = float(owned[0].metadata["pixel_spacing"])
-                return Stack(owned[0].place.document, pixel, owned[0].look.shape, angles)
+                one = owned[0]
+                pixel = float(one.metadata["pixel_spacing"])
+                return Stack(one.place.document, pixel, one.look.shape, one.angles, one.movies)
             self.run.add(
                 "warning",
                 item,

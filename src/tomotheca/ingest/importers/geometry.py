@@ -2,9 +2,10 @@
 
 A pixel of the aligned image is taken to the raw one: ``raw - centre = M (aligned - centre) + t`` in x, y. Documents keep ``M`` as
 ``in_plane_rotation`` (two rows; its angle is that of the tilt axis to the y axis) and ``t`` times the pixel size as ``x_offset``,
-``y_offset`` in Å, as the portal's converter does. AreTomo writes ``M`` and ``t``; IMOD writes the way from the raw to the
-aligned image, so its transforms are inverted. ``tilt_angle`` is that of ``.tlt`` or ``.aln`` (AlphaOffset included),
-``volume_x_rotation`` that of ``.xtilt`` or ``.tltx``. Sections that were left out have no parameters.
+``y_offset`` in Å, as the portal's converter does. AreTomo and Warp write ``M`` and ``t``; IMOD writes the way from the raw to the
+aligned image, so its transforms are inverted. ``tilt_angle`` is that of ``.tlt`` or ``.aln`` (AlphaOffset included), and the negative of
+Warp's; ``volume_x_rotation`` that of ``.xtilt`` or ``.tltx``. CETS has the whole rotation as a matrix, which is taken apart.
+Sections that were left out have no parameters.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tomotheca.errors import FormatError
-from tomotheca.formats import aretomo, imod
+from tomotheca.formats import aretomo, cets, imod, warp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +24,17 @@ if TYPE_CHECKING:
     from tomotheca.ingest.transfer import Copy
 
 TRANSFORMS, TILTS, X_TILTS, ARETOMO, COMMANDS = (".xf",), (".tlt",), (".xtilt", ".tltx"), (".aln",), (".com",)
+WARP, CETS = (".xml", warp.TOMOSTAR), (".cets.json", ".json")
 SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "IMOD": (*TRANSFORMS, *TILTS, *X_TILTS, *COMMANDS),
     "ARETOMO3": ARETOMO,
+    "WARP": WARP,
+    "CETS": CETS,
 }
 """Endings of the files of each format."""
+
+MAIN = (*TRANSFORMS, *ARETOMO, *WARP, *CETS)
+"""Endings of the file with the transforms, whatever the format."""
 
 TILT_COMMANDS = "tilt.com"
 
@@ -63,6 +70,9 @@ class Stack:
     angles: tuple[float, ...] | None = None
     """Raw tilts in the order of the sections, degrees; None if they are not known."""
 
+    movies: tuple[str, ...] = ()
+    """Names of the movies in the order of the sections; nothing if they are not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
@@ -82,8 +92,13 @@ class UnfitError(Exception):
     """The files of an alignment do not fit each other or their tilt series; the text says how."""
 
 
-def read(form: str, copies: Sequence[Copy], stack: Stack | None) -> Geometry:
+def read(form: str, copies: Sequence[Copy], stack: Stack | None, names: Sequence[str] = ()) -> Geometry:
     """Read the files of an alignment.
+
+    Parameters
+    ----------
+    names
+        Of the run and its tilt series, for files that hold several.
 
     Raises
     ------
@@ -92,12 +107,21 @@ def read(form: str, copies: Sequence[Copy], stack: Stack | None) -> Geometry:
     UnfitError
         If the files do not fit each other or the tilt series.
     """
-    return _aretomo(copies, stack) if form == "ARETOMO3" else _imod(copies, stack)
+    match form:
+        case "ARETOMO3":
+            return _aretomo(copies, stack)
+        case "WARP":
+            return _warp(copies, stack)
+        case "CETS":
+            return _cets(copies, stack, names)
+        case _:
+            return _imod(copies, stack)
 
 
 def form_of(paths: Sequence[str], said: str | None) -> str:
     """Give the format of an alignment: as the configuration says, else by the endings of its files."""
-    return said or ("ARETOMO3" if any(p.lower().endswith(ARETOMO) for p in paths) else "IMOD")
+    own = (form for form in SUFFIXES if form != "IMOD" and any(p.lower().endswith(SUFFIXES[form]) for p in paths))
+    return said or next(own, "IMOD")
 
 
 def first(copies: Sequence[Copy], suffixes: Sequence[str]) -> Copy | None:
@@ -143,6 +167,63 @@ def _pixel(read_: aretomo.Aln, stack: Stack | None) -> tuple[float | None, tuple
         return stack.pixel, ()
     said = f"{columns} x {rows} pixels were aligned, the tilt series has {stack.shape[2]} x {stack.shape[1]}"
     return stack.pixel * stack.shape[2] / columns, (f"{said}: its shifts are scaled by the width.",)
+
+
+def _warp(copies: Sequence[Copy], stack: Stack | None) -> Geometry:
+    found = first(copies, WARP[:1]) or first(copies, WARP)
+    if found is None:
+        message = "has neither a .xml nor a .tomostar file of Warp: name it, or correct the format"
+        raise UnfitError(message)
+    series = warp.read(found.source.local)
+    count = stack.shape[0] if stack else None
+    placed = series.places(stack.angles if stack else None, stack.movies if stack else (), count=count)
+    if placed is None:
+        message = f"{found.source.path} {unplaced(series, count or len(series))}"
+        raise UnfitError(message)
+    doubtful = f"the tilts of {found.source.path} fit with either sign: its rows are taken in the order that fits, add an mdoc file."
+    facts = {
+        "alignment_type": "LOCAL" if series.is_local else "GLOBAL",
+        "tilt_offset": -series.level[1] + 0.0,
+        "x_rotation_offset": 0.0,
+    }
+    matrices, shifts, tilts = series.matrices, series.shifts, series.tilts.tolist()
+    sections = [
+        SectionGeometry(z, _rows(matrices[row]), _shift(shifts[row], 1.0), tilts[row] + 0.0, series.level[0])
+        for row, z in sorted(placed.sections.items(), key=lambda pair: pair[1])
+    ]
+    left_out = _others(sections, count or len(series))
+    return Geometry(tuple(sections), left_out, facts, (doubtful,) if placed.doubtful else ())
+
+
+def unplaced(series: warp.TiltSeries, count: int) -> str:
+    """Say that nothing tells which tilt of Warp belongs to which section of a stack."""
+    kept = int(series.used.sum())
+    said = f"has {len(series)} tilts, {kept} of them in use, the tilt series {count} sections"
+    return f"{said}, and neither movies nor tilts tell which is which"
+
+
+def _cets(copies: Sequence[Copy], stack: Stack | None, names: Sequence[str]) -> Geometry:
+    found = first(copies, CETS)
+    if found is None:
+        message = "has no .json file of CETS: name it, or correct the format"
+        raise UnfitError(message)
+    read_ = cets.read_alignment(found.source.local, names)
+    last = int(read_.sections[-1])
+    if stack and last >= stack.shape[0]:
+        message = f"{found.source.path} aligns section {last + 1}, the tilt series has {stack.shape[0]}"
+        raise UnfitError(message)
+    rows = zip(
+        read_.sections.tolist(), read_.matrices, read_.shifts, (read_.angles.round(9) + 0.0).tolist(), strict=True
+    )
+    sections = [SectionGeometry(z, _rows(m), _shift(t, 1.0), angles[1], angles[2]) for z, m, t, angles in rows]
+    facts = {"alignment_type": "LOCAL" if read_.is_local else "GLOBAL"}
+    return Geometry(tuple(sections), _others(sections, stack.shape[0] if stack else last + 1), facts)
+
+
+def _others(sections: Sequence[SectionGeometry], count: int) -> tuple[int, ...]:
+    """Give the sections that none of these is."""
+    kept = {section.z for section in sections}
+    return tuple(z for z in range(count) if z not in kept)
 
 
 def _imod(copies: Sequence[Copy], stack: Stack | None) -> Geometry:

@@ -10,8 +10,8 @@ from tomotheca.errors import Finding, FormatError
 from tomotheca.formats import movies
 from tomotheca.formats.mdoc import bare_name
 from tomotheca.ingest.importers import objects
+from tomotheca.ingest.importers.acquisition import read_mdoc
 from tomotheca.ingest.importers.common import provenance
-from tomotheca.ingest.importers.tiltseries import Series, read_mdoc
 from tomotheca.ingest.scene import RunScene, stem
 from tomotheca.ingest.sections import Exposure, FrameRecord, frames
 from tomotheca.ingest.transfer import Brought, Copy, Past, copy, hashed
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tomotheca.formats.movies import Movie
     from tomotheca.ingest.discover import Item
     from tomotheca.ingest.importers.objects import ObjectsWork
+    from tomotheca.ingest.importers.tiltseries import Series
     from tomotheca.store import layout
     from tomotheca.store.manifest import Entry
 

@@ -6,19 +6,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tomotheca.errors import FormatError
-from tomotheca.formats import ctf, mdoc, rawtlt
 from tomotheca.ingest import archive, inplace, sections
 from tomotheca.ingest.headers import Look, compare, look
+from tomotheca.ingest.importers import geometry
+from tomotheca.ingest.importers.acquisition import (
+    Angles,
+    Estimated,
+    read_angles,
+    read_ctf,
+    read_mdoc,
+    recorded_by_warp,
+)
 from tomotheca.ingest.importers.common import Recipes, provenance
 from tomotheca.ingest.scene import RunScene, stem
-from tomotheca.ingest.sections import Exposure, Section
 from tomotheca.ingest.transfer import Copy, Past, Volume, copy, hashed
 from tomotheca.ingest.work import Context, Draft, Input, Step
 from tomotheca.schema import TiltSeries
 
 if TYPE_CHECKING:
+    from tomotheca.formats.ctf import Ctf
     from tomotheca.ingest.discover import Item
+    from tomotheca.ingest.sections import Exposure, Section
     from tomotheca.store import layout
 
 T = TypeVar("T")
@@ -98,12 +106,24 @@ class Series:
         """Name without suffixes, by which files of the series are found."""
         return stem(self.item.path)
 
+    @property
+    def angles(self) -> tuple[float, ...] | None:
+        """Raw tilts in the order of the sections, degrees; None if they are not known."""
+        return tuple(s.angle for s in self.sections) or None
+
+    @property
+    def movies(self) -> tuple[str, ...]:
+        """Names of the movies in the order of the sections; nothing if none is known."""
+        known = {self.first + e.z: e.frame for e in self.exposures}
+        found = tuple(known.get(s.order, "") for s in self.sections)
+        return found if any(found) else ()
+
 
 def plan(run: RunScene) -> tuple[Series, ...]:
     """Plan the tilt series of a run."""
     items = run.of("tiltseries")
-    angles = {item: _angles(run, found) for item, found in pair(run, "rawtilts", items, lambda i: i).items()}
-    estimated = {item: _ctf(run, found) for item, found in pair(run, "ctfs", items, lambda i: i).items()}
+    angles = {item: read_angles(run, found) for item, found in pair(run, "rawtilts", items, lambda i: i).items()}
+    estimated = {item: read_ctf(run, found) for item, found in pair(run, "ctfs", items, lambda i: i).items()}
     recorded = {
         item: read_mdoc(run, found) for item, found in pair(run, "collection_metadata", items, lambda i: i).items()
     }
@@ -125,10 +145,12 @@ def plan(run: RunScene) -> tuple[Series, ...]:
             continue
         exposures, mdoc_input = recorded.get(item, ((), None))
         rawtilt = angles.get(item)
+        if rawtilt is not None:
+            rawtilt, exposures = recorded_by_warp(rawtilt, exposures)
         joined = _join(run, series, rawtilt, exposures, first)
         series = replace(series, exposures=exposures, mdoc=mdoc_input, sections=joined.sections, first=first)
         if rawtilt is not None:
-            series = replace(series, rawtilt=Copy(rawtilt[1], series.place.rawtilt(), "angles"))
+            series = replace(series, rawtilt=rawtilt.copy(series.place.rawtilt()))
         if (ctf_found := estimated.get(item)) is not None:
             series = _with_ctf(run, series, ctf_found)
         planned.append(series)
@@ -229,33 +251,24 @@ def _owner(item: Item, series: Sequence[Item]) -> Item | None:
     return next((s for s in series if stem(s.path) == stem(item.path)), None)
 
 
-def _angles(run: RunScene, item: Item) -> tuple[tuple[float, ...], Input] | None:
-    source = run.scene.input(item.path)
-    if source is None:
+def _by_section(run: RunScene, series: Series, found: Estimated) -> dict[int, Ctf] | None:
+    """Give CTF parameters by section; None, with a finding, if nothing tells which tilt of Warp is which section."""
+    if found.tilts is None:
+        return {row.z: row for row in found.rows}
+    count = series.look.shape[0]
+    placed = found.tilts.places(series.angles, series.movies, count=count)
+    if placed is None:
+        run.about("error", found.source.local, f"{geometry.unplaced(found.tilts, count)}.")
         return None
-    try:
-        return rawtlt.read(source.local), source
-    except FormatError as error:
-        run.about("error", source.local, error.reason)
-    return None
+    return {z: found.rows[row] for row, z in placed.sections.items()}
 
 
-def _ctf(run: RunScene, item: Item) -> tuple[tuple[ctf.Ctf, ...], Input, str] | None:
-    """Read CTF parameters: rows, file, format; None, with a finding, if the file is broken."""
-    metadata, source = run.metadata(item), run.scene.input(item.path)
-    if not metadata or source is None:
-        return None
-    try:
-        return ctf.read(source.local, metadata["format"]), source, metadata["format"]
-    except FormatError as error:
-        run.about("error", source.local, error.reason)
-    return None
-
-
-def _with_ctf(run: RunScene, series: Series, found: tuple[tuple[ctf.Ctf, ...], Input, str]) -> Series:
+def _with_ctf(run: RunScene, series: Series, found: Estimated) -> Series:
     """Give each section its CTF parameters; rows without a section, and sections without a row, are findings."""
-    rows, source, form = found
-    by_section = {row.z: row for row in rows}
+    source = found.source
+    by_section = _by_section(run, series, found)
+    if by_section is None:
+        return series
     count = series.look.shape[0]
     if beyond := [z for z in by_section if z >= count]:
         words = f"has {len(beyond)} sections beyond the {count} of {series.item.path} (first {min(beyond) + 1})"
@@ -265,49 +278,27 @@ def _with_ctf(run: RunScene, series: Series, found: tuple[tuple[ctf.Ctf, ...], I
     elif len(by_section) < count:
         run.about("note", source.local, f"has {len(by_section)} of the {count} sections of {series.item.path}.")
     marked = tuple(replace(s, ctf=by_section.get(s.z)) for s in series.sections)
-    return replace(series, sections=marked, ctf=Copy(source, series.place.ctf(form), "ctf"))
-
-
-def read_mdoc(run: RunScene, item: Item) -> tuple[tuple[Exposure, ...], Input | None]:
-    """Read the exposures of an mdoc file; nothing, with a finding, if it is broken."""
-    source = run.scene.input(item.path)
-    if source is None:
-        return (), None
-    try:
-        read = mdoc.read(source.local)
-    except FormatError as error:
-        run.about("error", source.local, error.reason)
-        return (), None
-    exposures = tuple(
-        Exposure(
-            s.number, s.tilt_angle, s.exposure_dose, s.number_of("PriorRecordDose"), s.exposure_time, s.frame_name or ""
-        )
-        for s in read.images
-    )
-    numbers = [e.z for e in exposures]
-    if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0:
-        run.about("error", source.local, "two sections have one number, or a number below 0: mend the file.")
-        return (), source
-    return exposures, source
+    key = series.place.ctf(found.form, suffix=".txt" if found.tilts is None else ".xml")
+    return replace(series, sections=marked, ctf=Copy(source, key, "ctf"))
 
 
 def _join(
     run: RunScene,
     series: Series,
-    rawtilt: tuple[tuple[float, ...], Input] | None,
+    rawtilt: Angles | None,
     exposures: tuple[Exposure, ...],
     first: int,
 ) -> sections.Joined:
     """Join angles and exposures, and report what does not fit."""
     count, local = series.look.shape[0], run.scene.listing.local(series.item.path)
     if rawtilt is not None:
-        angles = rawtilt[0]
+        angles = rawtilt.values
         if len(angles) != count:
-            run.about(
-                "warning",
-                rawtilt[1].local,
-                f"has {len(angles)} angles, the tilt series {series.item.path} {count} sections.",
-            )
+            message = f"has {len(angles)} angles, the tilt series {series.item.path} {count} sections"
+            if rawtilt.tilts is None:
+                run.about("warning", rawtilt.source.local, f"{message}.")
+            else:
+                run.about("error", rawtilt.source.local, f"{message}: name the rawtlt file that was written beside it.")
     elif len(exposures) == count and all(e.angle is not None for e in exposures):
         angles = tuple(e.angle or 0.0 for e in sorted(exposures, key=lambda e: e.z))
         run.about("warning", local, "has no rawtlt file: the angles are those of the mdoc file in the order of ZValue.")
@@ -320,7 +311,7 @@ def _join(
         some = ", ".join(f"{a:g}°" for a in joined.unknown[:3])
         run.about(
             "warning",
-            rawtilt[1].local if rawtilt else local,
+            rawtilt.source.local if rawtilt else local,
             f"{len(joined.unknown)} angles are not in the mdoc file (first {some}).",
         )
     return joined

@@ -165,9 +165,9 @@ class TiltSeries(_Volume):
         """Key of the list of tilt angles."""
         return f"{self.folder}{stem or self.name}.rawtlt"
 
-    def ctf(self, format_: str, stem: str = "") -> str:
+    def ctf(self, format_: str, stem: str = "", suffix: str = ".txt") -> str:
         """Key of the CTF parameters: ``TS_001_CTFFIND_ctf.txt``."""
-        return f"{self.folder}{stem or self.name}_{format_}_ctf.txt"
+        return f"{self.folder}{stem or self.name}_{format_}_ctf{suffix}"
 
 
 @dataclass(frozen=True, slots=True)

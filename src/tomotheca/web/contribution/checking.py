@@ -11,8 +11,10 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from tomotheca.search.concepts import by_identifier, normal
+from tomotheca.web import format as formats
 from tomotheca.web.contribution.asking import Ask, repeated, single
-from tomotheca.web.links import ONTOLOGIES, TOKEN, is_orcid
+from tomotheca.web.links import TOKEN, is_ontology, is_orcid
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.web.contribution.typed import Row, Typed
@@ -92,7 +94,9 @@ def _asks(typed: Typed) -> Iterator[Problem]:
                 value = row.get(ask.name, "")
                 if sentence := _one(ask, (value,) if value else ()):
                     yield Problem(
-                        f"{section.each}-{number}-{ask.name}", f"{ask.label} of {section.each} {number}", sentence
+                        f"{section.each}-{number}-{ask.name}",
+                        say("{} of {} {}", say(ask.label), say(section.each), number),
+                        sentence,
                     )
 
 
@@ -100,20 +104,20 @@ def _one(ask: Ask, values: tuple[str, ...]) -> str:
     """Say what is wrong with the answers to one question, by what it asks."""
     if not values:
         return (
-            {"tick": "Tick this to go on.", "checks": "Choose at least one."}.get(ask.widget, "Fill this in.")
+            {"tick": say("Tick this to go on."), "checks": say("Choose at least one.")}.get(ask.widget, "Fill this in.")
             if ask.required
             else ""
         )
     value = values[0]
     if ask.choices and any(v not in dict(ask.choices) for v in values):
-        return "Choose from the list."
+        return say("Choose from the list.")
     if len(value) > ask.longest:
-        return f"Write at most {ask.longest:,} characters; these are {len(value):,}."
+        return say("Write at most {} characters; these are {}.", formats.count(ask.longest), formats.count(len(value)))
     if ask.widget == "email":
         return (
             ""
             if EMAIL.fullmatch(value) and len(value) <= LONGEST_EMAIL
-            else "Write an e-mail address, such as name@example.org."
+            else say("Write an e-mail address, such as name@example.org.")
         )
     if ask.widget == "number":
         return _number(ask, value)
@@ -135,18 +139,18 @@ def _number(ask: Ask, text: str) -> str:
     value = number_of(text)
     unit = f" {ask.unit}" if ask.unit else ""
     if value is None:
-        return f"Write a number{' in' + unit if unit else ''}."
+        return say("Write a number in {}.", ask.unit) if unit else say("Write a number.")
     if ask.whole and value != int(value):
-        return "Write a whole number."
+        return say("Write a whole number.")
     if ask.bounds and not ask.bounds[0] <= value <= ask.bounds[1]:
         low, high = (f"{b:,.12g}".replace("-", "\u2212") for b in ask.bounds)
-        return f"Write a number from {low} to {high}{unit}."
+        return say("Write a number from {} to {}{}.", low, high, unit)
     return ""
 
 
 def _title(text: str) -> str:
     short = len(" ".join(text.split())) < SHORTEST_TITLE
-    return f"Write at least {SHORTEST_TITLE} characters; these are {len(text)}." if short else ""
+    return say("Write at least {} characters; these are {}.", SHORTEST_TITLE, len(text)) if short else ""
 
 
 def sentences(text: str) -> int:
@@ -156,17 +160,17 @@ def sentences(text: str) -> int:
 
 def _description(text: str) -> str:
     number = sentences(text)
-    return f"Write at most {MOST_SENTENCES} sentences; these are {number}." if number > MOST_SENTENCES else ""
+    return say("Write at most {} sentences; these are {}.", MOST_SENTENCES, number) if number > MOST_SENTENCES else ""
 
 
 def _orcid(text: str) -> str:
     found = ORCID.fullmatch(text)
     if not found:
-        return "Write the ORCID as four groups of four, such as 0000-0002-1825-0097."
+        return say("Write the ORCID as four groups of four, such as 0000-0002-1825-0097.")
     return (
         ""
         if is_orcid(found[1])
-        else "The last digit of this ORCID does not fit the others; see that it was copied right."
+        else say("The last digit of this ORCID does not fit the others; see that it was copied right.")
     )
 
 
@@ -174,13 +178,17 @@ def term(text: str) -> str:
     """Say what is wrong with an ontology's identifier."""
     prefix, number = split(text)
     if not number:
-        return "Write a prefix and an identifier, such as GO:0005840."
-    if prefix not in ONTOLOGIES or prefix in {"ORCID", "ROR"}:
-        return f"{prefix} is no ontology known here; write one of GO, UniProtKB, PDB, CHEBI, NCBITaxon, CL or UBERON."
+        return say("Write a prefix and an identifier, such as GO:0005840.")
+    if not is_ontology(prefix) or prefix in {"ORCID", "ROR"}:
+        return say(
+            "{} is no ontology known here; write one of GO, UniProtKB, PDB, CHEBI, NCBITaxon, CL or UBERON.", prefix
+        )
     form = FORMS.get(prefix)
     if form and not re.fullmatch(form, number):
-        return (
-            f"An identifier of {prefix} does not look like this; such as {EXAMPLES.get(prefix, prefix + ':0005840')}."
+        return say(
+            "An identifier of {} does not look like this; such as {}.",
+            prefix,
+            EXAMPLES.get(prefix, prefix + ":0005840"),
         )
     return ""
 
@@ -205,19 +213,19 @@ def _taxid(text: str) -> str:
     return (
         ""
         if text.isascii() and text.isdigit() and 0 < int(text) < 1 << 31
-        else "Write the number of the organism in the NCBI taxonomy, such as 4896."
+        else say("Write the number of the organism in the NCBI taxonomy, such as 4896.")
     )
 
 
 def _size(text: str) -> str:
-    return "" if SIZE.fullmatch(text) else "Write a number with its unit, such as 1.5 TB or 300 GB."
+    return "" if SIZE.fullmatch(text) else say("Write a number with its unit, such as 1.5 TB or 300 GB.")
 
 
 def _entries(text: str) -> str:
     for part in filter(None, (p.strip() for p in re.split(r"[,\n]", text))):
         found = TOKEN.fullmatch(part)
         if not found or found.lastgroup == "url":
-            return f"{part[:80]!r} is not a DOI, EMPIAR-n, EMD-n or PDB-x."
+            return say("{!r} is not a DOI, EMPIAR-n, EMD-n or PDB-x.", part[:80])
     return ""
 
 
@@ -231,11 +239,13 @@ SPECIAL: Mapping[str, Callable[[str], str]] = {
 def _authors(typed: Typed) -> Iterator[Problem]:
     authors = typed.filled("author")
     if not authors:
-        yield Problem("author-1-name", "Authors", "Name at least one author.")
+        yield Problem("author-1-name", say("Authors"), say("Name at least one author."))
         return
     if not any(row.get("corresponding_author_status") for _, row in authors):
         yield Problem(
-            f"author-{authors[0][0]}-corresponding_author_status", "Authors", "Tick at least one corresponding author."
+            f"author-{authors[0][0]}-corresponding_author_status",
+            say("Authors"),
+            say("Tick at least one corresponding author."),
         )
     seen: dict[str, int] = {}
     for number, row in authors:
@@ -243,8 +253,8 @@ def _authors(typed: Typed) -> Iterator[Problem]:
             if key in seen and seen[key] != number:
                 yield Problem(
                     f"author-{number}-name",
-                    f"Author {number}",
-                    f"This is author {seen[key]} again; name everybody once.",
+                    say("Author {}", number),
+                    say("This is author {} again; name everybody once.", seen[key]),
                 )
             seen.setdefault(key, number)
 
@@ -259,15 +269,15 @@ def _keys(row: Row) -> Iterator[str]:
 def _related(typed: Typed, rules: Rules) -> Iterator[Problem]:
     words = [w for w in re.split(r"[\s,;]+", typed.first("related")) if w]
     needed = bool({"annotations", "tomograms"}.intersection(typed.all("kind")))
-    sentence = "Name the datasets or runs that they belong to." if needed and not words else ""
+    sentence = say("Name the datasets or runs that they belong to.") if needed and not words else ""
     if len(words) > MOST_RELATED:
-        sentence, words = f"Name at most {MOST_RELATED}, or the dataset in place of its runs.", []
+        sentence, words = say("Name at most {}, or the dataset in place of its runs.", MOST_RELATED), []
     for word in words:
         found = rules.identify(word)
         if found is None:
-            sentence = f"{word[:40]!r} is not the identifier of a dataset or run; write DS-10001 or RN-4512."
+            sentence = say("{!r} is not the identifier of a dataset or run; write DS-10001 or RN-4512.", word[:40])
         elif not rules.exists(*found):
-            sentence = f"There is no {word[:40]} here."
+            sentence = say("There is no {} here.", word[:40])
         if sentence:
             break
     if sentence:
@@ -279,36 +289,42 @@ def _sample(typed: Typed) -> Iterator[Problem]:
     kind, organism, taxid = typed.first("sample_type"), typed.first("organism_name"), typed.first("organism_taxid")
     if "datasets" in typed.all("kind"):
         if not kind:
-            yield Problem("sample_type", labels["sample_type"], "Choose the kind of sample.")
+            yield Problem("sample_type", labels["sample_type"], say("Choose the kind of sample."))
         if not organism and kind not in WITHOUT_ORGANISM:
-            yield Problem("organism_name", labels["organism_name"], "Name the organism.")
+            yield Problem("organism_name", labels["organism_name"], say("Name the organism."))
         wanted = CONDITIONS.get(kind, ())
         if wanted and not any(map(typed.first, wanted)):
-            words = " or ".join(labels[w].lower() for w in wanted)
-            yield Problem(wanted[0], labels[wanted[0]], f"This sample needs its {words}.")
+            words = say(" or ").join(say(labels[w]).lower() for w in wanted)
+            yield Problem(wanted[0], labels[wanted[0]], say("This sample needs its {}.", words))
     known = by_identifier().get(f"NCBITAXON:{taxid}")
     if known and organism and organism.casefold() not in {n.casefold() for n in known.names}:
-        yield Problem("organism_taxid", labels["organism_taxid"], f"{taxid} is {known.name}, not {organism[:80]}.")
+        yield Problem(
+            "organism_taxid", labels["organism_taxid"], say("{} is {}, not {}.", taxid, known.name, organism[:80])
+        )
 
 
 def _tilts(typed: Typed) -> Iterator[Problem]:
     low, high = (number_of(typed.first(name)) for name in ("tilt_min", "tilt_max"))
     if low is not None and high is not None and low >= high:
         yield Problem(
-            "tilt_max", next(a.label for a in single() if a.name == "tilt_max"), "Write an angle above the lowest one."
+            "tilt_max",
+            next(a.label for a in single() if a.name == "tilt_max"),
+            say("Write an angle above the lowest one."),
         )
 
 
 def _objects(typed: Typed) -> Iterator[Problem]:
     rows = typed.filled("object")
     if "annotations" in typed.all("kind") and not rows:
-        yield Problem("object-1-object_name", "Annotated objects", "Name at least one object.")
+        yield Problem("object-1-object_name", say("Annotated objects"), say("Name at least one object."))
     for number, row in rows:
         for name in ("object_name", "object_id", "shape_type", "method_type"):
             if not row.get(name) and "annotations" in typed.all("kind"):
                 section = next(s for s in repeated() if s.each == "object")
                 label = next(a.label for a in section.asks if a.name == name)
-                yield Problem(f"object-{number}-{name}", f"{label} of object {number}", "Fill this in.")
+                yield Problem(
+                    f"object-{number}-{name}", say("{} of object {}", say(label), number), say("Fill this in.")
+                )
 
 
 def _release(typed: Typed, rules: Rules) -> Iterator[Problem]:
@@ -318,11 +334,11 @@ def _release(typed: Typed, rules: Rules) -> Iterator[Problem]:
     try:
         day = date.fromisoformat(given)
     except ValueError:
-        yield Problem("release-date", label, "Write a date as YYYY-MM-DD.")
+        yield Problem("release-date", label, say("Write a date as YYYY-MM-DD."))
         return
     if not rules.today < day <= rules.latest:
         first = rules.today + timedelta(days=1)
-        yield Problem("release-date", label, f"Choose a date from {first} to {rules.latest}.")
+        yield Problem("release-date", label, say("Choose a date from {} to {}.", first, rules.latest))
 
 
 def months_after(day: date, months: int) -> date:

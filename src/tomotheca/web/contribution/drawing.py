@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tomotheca.search.concepts import concepts
 from tomotheca.web.contribution.asking import SECTIONS
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.web.contribution.asking import Ask, Section
@@ -126,7 +127,7 @@ def suggestions() -> Mapping[str, tuple[Suggestion, ...]]:
         "objects": tuple(Suggestion(c.name, c.identifier) for c in objects),
         "object-ids": tuple(Suggestion(c.identifier, c.name) for c in objects),
         "organisms": tuple(
-            Suggestion(c.name, f"taxonomy {c.identifier.removeprefix(ORGANISM)}")
+            Suggestion(c.name, f"{ORGANISM}{c.identifier.removeprefix(ORGANISM)}")
             for c in known
             if c.identifier.startswith(ORGANISM)
         ),
@@ -139,12 +140,12 @@ def answers(typed: Typed, hidden: frozenset[str]) -> tuple[tuple[str, tuple[tupl
     for section in SECTIONS:
         if section.each:
             lines = [
-                (f"{section.each.capitalize()} {n}", "; ".join(_words(a, (row[a.name],)) for a in section.asks if row.get(a.name) and a.name not in hidden))
+                (f"{say(section.each.capitalize())} {n}", "; ".join(_words(a, (row[a.name],)) for a in section.asks if row.get(a.name) and a.name not in hidden))
                 for n, row in typed.filled(section.each)
             ]  # fmt: skip
         else:
             lines = [
-                (a.label, "Yes" if a.widget == "tick" else _words(a, typed.all(a.name)))
+                (a.label, say("Yes") if a.widget == "tick" else _words(a, typed.all(a.name)))
                 for a in section.asks
                 if typed.all(a.name) and a.name not in hidden
             ]
@@ -155,6 +156,6 @@ def answers(typed: Typed, hidden: frozenset[str]) -> tuple[tuple[str, tuple[tupl
 
 def _words(ask: Ask, values: Sequence[str]) -> str:
     if ask.widget == "tick":
-        return ask.label
-    text = ", ".join(dict(ask.choices).get(v, v) for v in values)
+        return say(ask.label)
+    text = ", ".join(say(dict(ask.choices).get(v, v)) for v in values)
     return f"{text} {ask.unit}" if ask.unit else text

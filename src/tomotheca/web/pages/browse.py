@@ -61,7 +61,7 @@ RUN_COLUMNS = (
 
 
 def _complete(scope: Scope) -> Any:
-    return completeness(scope.masks).astype(np.float64)
+    return completeness(scope.masks, scope.portal.settings.completeness).astype(np.float64)
 
 
 BROWSED_SORTS: Mapping[str, orders.Key] = {
@@ -92,7 +92,8 @@ def browsed_rows(asked: Asked, ids: Sequence[int], found: Filtered) -> list[Brow
     runs = {r["id"]: r for r in find_in_order(asked, "run", ids)}
     datasets = {d["id"]: d for d in find_in_order(asked, "dataset", sorted({r["dataset_id"] for r in runs.values()}))}
     masks = asked.portal.catalog.masks(asked.viewer, asked.version)
-    complete = completeness(masks)[np.searchsorted(masks.world.ids("run"), np.array(ids, np.int64))].tolist()
+    shares = completeness(masks, asked.portal.settings.completeness)
+    complete = shares[np.searchsorted(masks.world.ids("run"), np.array(ids, np.int64))].tolist()
     measured = {
         r["owner"]: r
         for r in summaries.group(

@@ -9,6 +9,7 @@ from tomotheca.errors import NotFoundError
 from tomotheca.web import downloads, drawers
 from tomotheca.web.downloads import overlay
 from tomotheca.web.page import Asked, Moved
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.web.address import Address
@@ -31,8 +32,10 @@ def identifier(asked: Asked, kind: str) -> int | Moved:
         return int(given)
     digits = prefixed(asked, kind, given)
     if digits is None:
-        message = (
-            f"There is no {asked.portal.catalog.schema.kinds[kind].title.lower()} with the identifier {given[:80]!r}."
+        message = say(
+            "There is no {} with the identifier {!r}.",
+            asked.portal.catalog.schema.kinds[kind].title.lower(),
+            given[:80],
         )
         raise NotFoundError(message)
     before, _, after = asked.address.path.rpartition(given)

@@ -13,6 +13,7 @@ from tomotheca.web.contribution.stages import STAGES
 from tomotheca.web.format import Badge
 from tomotheca.web.page import Asked, Context, Crumb
 from tomotheca.web.pages.common import LARGEST, prefixed, unknown
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,12 +99,12 @@ def draw(asked: Asked, filled: Typed, problems: Sequence[Problem] = (), **more: 
     """
     settings = asked.portal.settings
     if settings.contribute_mode == "off":
-        message = "This site takes no contributions."
+        message = say("This site takes no contributions.")
         raise NotFoundError(message)
     latest = checking.months_after(today(), settings.embargo_max_months)
-    title = f"{len(problems)} to mend – Contribute" if problems else "Contribute"
+    title = say("{} to mend – Contribute", len(problems)) if problems else say("Contribute")
     return Contribute(
-        title=title, description="Contributions are welcome: offer datasets, tomograms or annotations.", crumbs=(Crumb("Contribute"),),
+        title=title, description=say("Contributions are welcome: offer datasets, tomograms or annotations."), crumbs=(Crumb(say("Contribute")),),
         ignored=unknown(asked.address, ("saved", "sent")), canonical=asked.origin + PATH, form=drawing.draw(filled, problems),
         licence=settings.contribute_licence, licence_href=licence_address(settings.contribute_licence), latest=str(latest), **more,
     )  # fmt: skip
@@ -148,9 +149,9 @@ def track(asked: Asked, submission: Submission, notes: Sequence[Note], **more: A
     answers = drawing.answers(typed.stored(submission.form), asking.PERSONAL)
     handing = submission.deposition is not None and submission.status in HANDED_OVER
     return Tracking(
-        title=f"{submission.reference}: {stage.name}", crumbs=(Crumb("Contribute", PATH), Crumb(submission.reference)), noindex=True,
+        title=f"{submission.reference}: {say(stage.name)}", crumbs=(Crumb(say("Contribute"), PATH), Crumb(submission.reference)), noindex=True,
         ignored=unknown(asked.address, ("saved", "sent")), reference=submission.reference, heading=submission.title,
-        status=Badge(stage.name, stage.style), meaning=stage.meaning.format(**words), next=stage.next.format(**words),
+        status=Badge(stage.name, stage.style), meaning=say(stage.meaning).format(**words), next=say(stage.next).format(**words),
         lines=tuple(Line(n.at[:16].replace("T", " ") + " UTC", _side(n), STAGES[n.status].name if n.status else "", n.message) for n in notes),
         answers=answers, deposition=deposition, folder=submission.reference if handing else "", address=asked.origin + asked.address.path,
         **more,
@@ -158,4 +159,4 @@ def track(asked: Asked, submission: Submission, notes: Sequence[Note], **more: A
 
 
 def _side(note: Note) -> str:
-    return "You" if note.side == "contributor" else "Curator"
+    return say("You") if note.side == "contributor" else say("Curator")

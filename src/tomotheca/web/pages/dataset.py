@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from tomotheca.web.tables import (
     slice_page,
 )  # fmt: skip
 from tomotheca.web.values import Field, Value, field, plain, sections
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -45,7 +46,7 @@ RUN_SORTS: Mapping[str, orders.Key] = {
     "run-name": orders.column("name"), "quality": orders.mean("tiltseries", "tilt_series_quality", without=0), "tilt-series": orders.counted("tiltseries"),
     "tilt-range": orders.most("tiltseries", "tilt_range"), "tomograms": orders.counted("tomogram"), "voxel-spacing": orders.least("tomogram", "voxel_spacing"),
     "annotations": orders.counted("annotation"), "objects": orders.distinct("annotation", "object_name"), "size": lambda scope: file_bytes(scope.masks),
-    "completeness": lambda scope: completeness(scope.masks).astype(np.float64),
+    "completeness": lambda scope: completeness(scope.masks, scope.portal.settings.completeness).astype(np.float64),
 }  # fmt: skip
 
 CHUNK = 200
@@ -95,6 +96,7 @@ class RunRow:
 class DatasetPage(Context):
     """Everything on the page of a dataset."""
 
+    shows_files: ClassVar[bool] = True
     id: int
     identifier: str
     licence: str
@@ -162,7 +164,7 @@ def dataset(asked: Asked) -> DatasetPage | Moved:
     code = ascode.of_list(asked, "run", found.active, dataset_id=number) if tab == "runs" else ascode.of_table(asked)
     overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows if r.identifier))
     return DatasetPage(
-        title=row["title"], description=row["description"][:300], crumbs=(Crumb("All datasets", _back(asked, found)), Crumb(row["title"])),
+        title=row["title"], description=row["description"][:300], crumbs=(Crumb(say("All datasets"), _back(asked, found)), Crumb(row["title"])),
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, "table-tab", *PREFIXED, *found.parameters})), canonical=asked.origin + links.page("dataset", number),
         overlay=overlay, id=number, identifier=name, licence=row["licence"] or "", released=formats.date(row["release_date"]),
         modified=formats.date(row["last_modified_date"]), hidden=hidden_note(row),
@@ -197,7 +199,7 @@ def _tab(asked: Asked) -> str:
 
 def _tabs(asked: Asked, current: str) -> tuple[Crumb, ...]:
     base = asked.address.without([*drawers.PARAMETERS, *downloads.PARAMETERS])
-    names = {"runs": "Runs", "objects": "Objects", "depositions": "Depositions", "files": "Files"}
+    names = {"runs": say("Runs"), "objects": say("Objects"), "depositions": say("Depositions"), "files": say("Files")}
     return tuple(
         Crumb(text, "" if tab == current else str(base.set({"table-tab": tab if tab != "runs" else None})))
         for tab, text in names.items()
@@ -209,7 +211,7 @@ def _limited(asked: Asked, found: Filtered) -> Crumb | None:
     active = next((a for a in found.active if a.filter.parameter == "deposition-id"), None)
     if active is None:
         return None
-    words = " or ".join(active.filter.words(v) for v in active.values)
+    words = say(" or ").join(active.filter.words(v) for v in active.values)
     return Crumb(words, str(asked.address.without(["deposition-id", "page"])))
 
 
@@ -261,7 +263,7 @@ def _acquisition(asked: Asked, dataset: int) -> tuple[Field, ...]:
 
 def _together(values: Iterable[str]) -> Value:
     found = list(dict.fromkeys(values))
-    return plain(found[0]) if len(found) == 1 else plain("varies: " + ", ".join(found))
+    return plain(found[0]) if len(found) == 1 else plain(say("varies: {}", ", ".join(found)))
 
 
 def _contents(asked: Asked, number: int) -> tuple[Content, ...]:
@@ -272,7 +274,7 @@ def _contents(asked: Asked, number: int) -> tuple[Content, ...]:
     annotations = summaries.group(asked, "annotation", "_owner", [number], "ground_truth_status", ("count", ""))
     total, truth = sum(a["n"] for a in annotations), sum(a["n"] for a in annotations if a["ground_truth_status"])
     volumes = summaries.counts(asked, "tomogram", "_owner", [number])[number]
-    words = f"{formats.count(total)}" + (f" ({formats.count(truth)} ground truth)" if truth else "")
+    words = f"{formats.count(total)}" + (say(" ({} ground truth)", formats.count(truth)) if truth else "")
     first = (Content("Runs", formats.count(runs), "Physical locations that were imaged.", runs), Content("Tomograms", formats.count(volumes), "Reconstructed volumes.", volumes),
              Content("Annotations", words, "Labels, each for one kind of object.", total))  # fmt: skip
     return (
@@ -286,13 +288,13 @@ def _contents(asked: Asked, number: int) -> tuple[Content, ...]:
 
 def _share(number: int, runs: int) -> str:
     if not number:
-        return "Not submitted"
+        return say("Not submitted")
     return (
-        f"All {formats.count(runs)} runs"
+        say("All {} runs", formats.count(runs))
         if number == runs > 1
-        else "1 run"
+        else say("1 run")
         if number == runs
-        else f"{formats.count(number)} of {formats.count(runs)} runs"
+        else say("{} of {} runs", formats.count(number), formats.count(runs))
     )
 
 
@@ -334,12 +336,16 @@ def run_rows(asked: Asked, ids: Sequence[int], active: Sequence[Active] = ()) ->
     annotations, objects = summaries.counts(asked, "annotation", "run_id", ids), summaries.objects(asked, "run_id", ids)
     sizes, best = summaries.file_sizes(asked, "run_id", ids), summaries.best_tomograms(asked, ids)
     carried = asked.address.only({a.filter.parameter for a in active if a.filter.level in {"annotation", "tomogram"}})
-    shares = complete(asked.portal.catalog.masks(asked.viewer, asked.version), ids)
+    shares = complete(asked.portal.catalog.masks(asked.viewer, asked.version), ids, asked.portal.settings.completeness)
     out = []
     for r in summaries.find_in_order(asked, "run", ids):
         i, t, v = r["id"], best.get(r["id"]), volumes.get(r["id"])
         mine = [s for s in series if s["owner"] == i]
-        alt = f"Central slice of {asked.name('tomogram', t['id'])}, {r['name']}" if t else f"Run {r['name']}"
+        alt = (
+            say("Central slice of {}, {}", asked.name("tomogram", t["id"]), r["name"])
+            if t
+            else say("Run {}", r["name"])
+        )
         out.append(
             RunRow(
                 i, asked.name("run", i), str(carried.at(links.page("run", i))), r["name"], summaries.picture(asked, _photo(t), alt),

@@ -14,6 +14,7 @@ from tomotheca.web.pages.runparts import kind_of_file, size_cell
 from tomotheca.web.recordparts import to
 from tomotheca.web.tables import Column
 from tomotheca.web.values import MISSING, Value, plain
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -73,7 +74,7 @@ def of_depositions(asked: Asked, dataset: int) -> Made:
         (Column("Brought the dataset", "dataset"), lambda _, r: plain(formats.boolean(r["own"])), lambda r: r["own"]),
         *(_amount(text, text.lower().replace(" ", "-"), kind) for kind, text in PARTS.items()),
         (Column("Deposition date", "deposition-date"), lambda _, r: plain(formats.date(r["date"])), lambda r: r["date"]),
-        (Column("Runs"), lambda a, r: plain("Runs with its data", href=str(Address(here, (("deposition-id", a.name("deposition", r["id"])),)))), lambda r: r["id"]),
+        (Column("Runs"), lambda a, r: plain(say("Runs with its data"), href=str(Address(here, (("deposition-id", a.name("deposition", r["id"])),)))), lambda r: r["id"]),
     ]  # fmt: skip
     return plain_table(asked, DEPOSITION_TAB, rows, cells)
 

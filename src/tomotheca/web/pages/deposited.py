@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tomotheca.web import format as formats
 from tomotheca.web import links, orders, summaries
 from tomotheca.web.facets import Scope, carried
 from tomotheca.web.page import Crumb
@@ -26,6 +27,7 @@ from tomotheca.web.tables import (
     slice_page,
 )
 from tomotheca.web.values import plain
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -205,11 +207,14 @@ def deposited(asked: Asked, deposition: int, counts: Mapping[str, int]) -> Depos
     given = asked.address.first("group-by")
     grouping = given if given in GROUPINGS else ""
     tabs = tuple(
-        Crumb(f"{k.text} {counts[k.kind]:,}", "" if tab == found.tab else str(address.set({"deposition-tab": tab})))
+        Crumb(
+            f"{say(k.text)} {formats.count(counts[k.kind])}",
+            "" if tab == found.tab else str(address.set({"deposition-tab": tab})),
+        )
         for tab, k in KINDS.items()
         if counts[k.kind]
     )
-    ways = tuple(Crumb(text, "" if name == grouping else str(address.set({"group-by": name or None}))) for name, text in GROUPINGS.items())  # fmt: skip
+    ways = tuple(Crumb(say(text), "" if name == grouping else str(address.set({"group-by": name or None}))) for name, text in GROUPINGS.items())  # fmt: skip
     found = replace(found, nested=grouping == LOCATION and found.kind.kind != "dataset")
     columns, order = found.columns(), found.order()
     labels = tuple(c.label for c in columns)
@@ -261,7 +266,7 @@ def _groups(found: Items, grouping: str) -> tuple[tuple[Group, ...], Pager]:
         rows = summaries.by_id(summaries.find_in_order(asked, "dataset", ids))
         heads_of = [(rows[i]["title"], links.page("dataset", i), asked.name("dataset", i)) for i in ids]
     else:
-        heads_of = [(organism.values[n] or "Organism not recorded", "", "") for n in shown]
+        heads_of = [(organism.values[n] or say("Organism not recorded"), "", "") for n in shown]
     make = _in_runs if found.nested else _together
     places = [make(found, found.ids[codes == n], f"group-{n}", head) for n, head in zip(shown, heads_of, strict=True)]
     wanted = [i for place in places for i in place.every]
@@ -301,8 +306,8 @@ def _page(found: Items, name: str, amount: int, size: int) -> tuple[slice, tuple
     def link(wanted: int) -> str:
         return str(address.set({f"{name}-page": wanted if wanted > 1 else None})) if 1 <= wanted <= pages else ""
 
-    words = f"{begin + 1:,} to {end:,} of {amount:,}" if pages > 1 else ""
-    return slice(begin, end), (link(page - 1), link(page + 1), words)
+    shown = (formats.count(begin + 1), formats.count(end), formats.count(amount))
+    return slice(begin, end), (link(page - 1), link(page + 1), say("{} to {} of {}", *shown) if pages > 1 else "")
 
 
 def _pager(asked: Asked, page: int, pages: int) -> Pager:

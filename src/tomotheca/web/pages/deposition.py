@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import ascode, downloads, drawers, links, meta, methods, photos, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.page import Asked, Context, Crumb, Moved
@@ -17,6 +16,7 @@ from tomotheca.web.pages.deposited import KINDS as BROUGHT
 from tomotheca.web.pages.deposited import KNOWN, Deposited, chosen, deposited
 from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.people import People, find_people
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -49,6 +49,7 @@ class Methods:
 class DepositionPage(Context):
     """Everything on the page of a deposition."""
 
+    shows_files: ClassVar[bool] = True
     id: int
     identifier: str
     licence: str
@@ -99,7 +100,7 @@ def deposition(asked: Asked) -> DepositionPage | Moved:
         licence=row["licence"],
     )
     return DepositionPage(
-        title=row["title"], description=row["description"][:300], crumbs=(Crumb("All depositions", "/browse-data/depositions"), Crumb(row["title"])),
+        title=row["title"], description=row["description"][:300], crumbs=(Crumb(say("All depositions"), "/browse-data/depositions"), Crumb(row["title"])),
         ignored=(*ignored, *_unknown(asked)), overlay=overlay, canonical=asked.origin + links.page("deposition", number), id=number, identifier=name,
         licence=row["licence"] or "", deposited=formats.date(row["deposition_date"]), released=formats.date(row["release_date"]), modified=formats.date(row["last_modified_date"]),
         hidden=hidden_note(row), picture=picture, about=about, code=_code(asked, found, number),

@@ -17,6 +17,7 @@ from tomotheca.web.format import Badge, quality
 from tomotheca.web.page import Asked, Context, Crumb, guard
 from tomotheca.web.pages.common import unknown
 from tomotheca.web.values import title
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -83,8 +84,8 @@ class DataSchema(Context):
 def data_schema(asked: Asked) -> DataSchema:
     """Make the data-schema page."""
     return DataSchema(
-        title="Data schema", description="How the data are organised: datasets, runs, annotations, depositions, and every field with its unit.",
-        crumbs=(Crumb("Docs", "/docs"), Crumb("Data schema")), ignored=unknown(asked.address, ()), canonical=f"{asked.origin}/docs/data-schema",
+        title=say("Data schema"), description=say("How the data are organised: datasets, runs, annotations, depositions, and every field with its unit."),
+        crumbs=(Crumb(say("Docs"), "/docs"), Crumb(say("Data schema"))), ignored=unknown(asked.address, ()), canonical=f"{asked.origin}/docs/data-schema",
         quality=tuple(ScoreLine(quality(s), QUALITY[s][1]) for s in QUALITY),
         samples=tuple(Badge(text, "plain", code) for code, text in LABELS["sample_type_enum"].items()),
         shapes=tuple(Badge(text, "plain", code) for code, text in LABELS["annotation_file_shape_type_enum"].items()),
@@ -106,11 +107,11 @@ def _table(asked: Asked, kind: str) -> FieldTable:
 
 def _line(c: Column) -> FieldLine:
     kinds = {
-        "str": "text",
-        "int": "whole number",
-        "float": "number",
-        "bool": "yes or no",
-        "datetime": "date",
+        "str": say("text"),
+        "int": say("whole number"),
+        "float": say("number"),
+        "bool": say("yes or no"),
+        "datetime": say("date"),
         "list": "JSON",
     }
     allowed = ", ".join(c.choices) if c.choices else ", ".join(c.bounds)
@@ -130,7 +131,9 @@ def schema_routes() -> list[Route]:
     def schema(request: Request) -> Response:
         model = documents().get(request.path_params["name"])
         if model is None:
-            message = f"There is no document {request.path_params['name']!r}; there are {', '.join(documents())}."
+            message = say(
+                "There is no document {!r}; there are {}.", request.path_params["name"], ", ".join(documents())
+            )
             raise NotFoundError(message)
         body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
         return guard(Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), media_type="application/schema+json"))
@@ -154,7 +157,7 @@ def text(name: str, summary: str, *crumbs: Crumb) -> Callable[[Asked], Text]:
     def page(asked: Asked) -> Text:
         settings = asked.portal.settings
         return Text(
-            title=name, description=summary, crumbs=(*crumbs, Crumb(name)), ignored=unknown(asked.address, ("next",)), origin=asked.origin, bucket=settings.bucket,
+            title=say(name), description=say(summary), crumbs=(*(Crumb(say(c.text), c.href) for c in crumbs), Crumb(say(name))), ignored=unknown(asked.address, ("next",)), origin=asked.origin, bucket=settings.bucket,
             prefix=settings.deposition_prefix, canonical=asked.origin + asked.address.path,
         )  # fmt: skip
 

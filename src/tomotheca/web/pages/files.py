@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tomotheca.web.page import Context, Crumb, Page, ask, guard, shell, to_html
+from tomotheca.web.page import Context, Crumb, Page, ask, guard, shell, spoken, to_html
+from tomotheca.web.words import say, speaking
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -55,13 +56,14 @@ def catalogue_files(portal: Portal, request: Request, files: Sequence[Listed], v
         State of the catalogue that they hold.
     """
     asked = ask(portal, request)
-    context = CatalogueFiles(
-        title="The catalogue as files",
-        description="Everything that can be seen here as SQLite, Parquet and NDJSON.",
-        crumbs=(Crumb("Docs", "/docs"), Crumb("The catalogue as files")),
-        origin=asked.origin,
-        version=version,
-        files=files,
-    )
-    page = Page("/catalog/", lambda _: context, "catalogue_files.html", twin="/catalog/version.json")
-    return guard(to_html(page.template, context, shell(asked, page)))
+    with speaking(spoken(portal, request)):
+        context = CatalogueFiles(
+            title=say("The catalogue as files"),
+            description=say("Everything that can be seen here as SQLite, Parquet and NDJSON."),
+            crumbs=(Crumb(say("Docs"), "/docs"), Crumb(say("The catalogue as files"))),
+            origin=asked.origin,
+            version=version,
+            files=files,
+        )
+        page = Page("/catalog/", lambda _: context, "catalogue_files.html", twin="/catalog/version.json")
+        return guard(to_html(page.template, context, shell(asked, page)))

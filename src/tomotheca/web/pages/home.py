@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 
 from tomotheca.web.address import Address
-from tomotheca.web.format import count
+from tomotheca.web.format import plural
 from tomotheca.web.page import Asked, Context
 from tomotheca.web.pages.common import over, unknown
 from tomotheca.web.pages.rows import DatasetRow, dataset_rows
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.web import summaries
@@ -45,6 +46,7 @@ class Topic:
 class Home(Context):
     """Everything on the home page."""
 
+    shows_files: ClassVar[bool] = True
     tagline: str
     counters: tuple[Counter, ...]
     newest: tuple[DatasetRow, ...]
@@ -71,11 +73,11 @@ def home(asked: Asked) -> Home:
         title=settings.site_name, description=settings.tagline, tagline=settings.tagline, overlay=overlay, canonical=f"{asked.origin}/",
         ignored=(*ignored, *unknown(asked.address, ())),
         counters=(
-            Counter("Datasets", numbers["dataset"], LISTING), Counter("Runs", numbers["run"], RUNS),
-            Counter("Tilt series", numbers["tiltseries"], f"{RUNS}?files=tilt-series"),
-            Counter("Tomograms", numbers["tomogram"], f"{RUNS}?files=tomogram"),
-            Counter("Annotations", numbers["annotation"], "/browse-data/objects"),
-            Counter("Species", len({o.note or o.name for o in organisms}), f"{LISTING}?sort=organism"),
+            Counter(say("Datasets"), numbers["dataset"], LISTING), Counter(say("Runs"), numbers["run"], RUNS),
+            Counter(say("Tilt series"), numbers["tiltseries"], f"{RUNS}?files=tilt-series"),
+            Counter(say("Tomograms"), numbers["tomogram"], f"{RUNS}?files=tomogram"),
+            Counter(say("Annotations"), numbers["annotation"], "/browse-data/objects"),
+            Counter(say("Species"), len({o.note or o.name for o in organisms}), f"{LISTING}?sort=organism"),
         ),
         newest=tuple(rows), objects=_objects(asked), organisms=organisms[:TOP], contributors=_contributors(asked), empty=not numbers["dataset"], graphql=f"{asked.origin}/graphql",
         hero=tuple(r.picture for r in rows if r.picture.src)[:3],
@@ -134,4 +136,4 @@ def _contributors(asked: Asked) -> tuple[Topic, ...]:
 
 
 def _instances(number: int | None) -> str:
-    return f"{count(number)} instances" if number else ""
+    return plural(number, "instance") if number else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
@@ -17,6 +17,7 @@ from tomotheca.web.pages import leafparts, leaftables
 from tomotheca.web.pages.common import identifier, over, unknown
 from tomotheca.web.people import find_people
 from tomotheca.web.records import record
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -37,6 +38,7 @@ AUTHORED = frozenset({"tomogram", "annotation"})
 class Leaf(Context):
     """Everything on the page of a single record."""
 
+    shows_files: ClassVar[bool] = True
     kind: str
     id: int
     identifier: str
@@ -87,19 +89,19 @@ def _leaf(asked: Asked, kind: str, row: Row) -> Leaf:
         previews.shots(asked, best, name, leafparts.middle(asked, row, best)) if kind == "annotation" and best else ()
     )
     picture = _picture(asked, kind, best, run)
-    title = f"{entity.title} {name}: {drawers.heading(kind, row)}"
-    description = f"{entity.title} {name} of run {run['name']}, {dataset['title']}"[:300]
+    title = f"{say(entity.title)} {name}: {drawers.heading(kind, row)}"
+    description = say("{} {} of run {}, {}", say(entity.title), name, run["name"], dataset["title"])[:300]
     parameters = (*(leaftables.PARAMETERS if made else ()), *(previews.PARAMETERS if preview else ()))
     parts = (*leafparts.first_sections(asked, kind, row), *record(asked, kind, row))
     return Leaf(
         title=title, description=description, about=_about(asked, kind, row, ((title, description), run, dataset, picture)),
-        crumbs=(Crumb("All datasets", "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", steps[1].href), steps[0], Crumb(name)),
+        crumbs=(Crumb(say("All datasets"), "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", steps[1].href), steps[0], Crumb(name)),
         ignored=(*overlay[1], *unknown(asked.address, parameters), *(preview.ignored if preview else ())), overlay=overlay[0],
         canonical=asked.origin + links.page(kind, row["id"]), kind=entity.title, id=row["id"], identifier=name, heading=drawers.heading(kind, row), badges=(*_badges(kind, row), *leafparts.problems(parts)),
         preview=preview, shots=shots, picture=picture if preview is None and not shots else summaries.Picture("", ""), lineage=leafparts.lineage(asked, kind, row),
         sections=parts,
         table=leaftables.table(asked, made) if made and made.rows else None, table_note=_note(kind, made), exports=_exports(kind, row, made),
-        view=_view(asked, kind, row), view_text="View this annotation alone" if kind == "annotation" else "View tomogram",
+        view=_view(asked, kind, row), view_text=say("View this annotation alone") if kind == "annotation" else say("View tomogram"),
         download=downloads.link(asked, kind, row["id"]) if kind in downloads.OFFERS else "", cite=drawers.cite_link(asked, kind, row["id"]), run=steps[0], dataset=steps[1],
     )  # fmt: skip
 
@@ -131,8 +133,8 @@ def _picture(asked: Asked, kind: str, best: Row | None, run: Row) -> summaries.P
     if best is None:
         best = summaries.best_tomograms(asked, [run["id"]]).get(run["id"])
     if best is None or kind == "alignment":
-        return summaries.Picture("", "" if kind != "tomogram" else "No picture")
-    alt = f"Central slice of {asked.name('tomogram', best['id'])}, {run['name']}"
+        return summaries.Picture("", "" if kind != "tomogram" else say("No picture"))
+    alt = say("Central slice of {}, {}", asked.name("tomogram", best["id"]), run["name"])
     return summaries.picture(
         asked, best["key_photo_url"] or best["key_photo_thumbnail_url"], alt, width=summaries.MIDDLE
     )
@@ -150,14 +152,18 @@ def _note(kind: str, made: Cells | None) -> str:
     if made is None:
         return ""
     if not made.rows:
-        return "No sections are recorded."
+        return say("No sections are recorded.")
     if kind == "annotation":
         return (
-            f"The first {formats.plural(len(made.rows), 'point')} of {formats.count(made.total)}, in voxels of the tomogram they were made on."
+            say(
+                "The first {} of {}, in voxels of the tomogram they were made on.",
+                formats.plural(len(made.rows), "point"),
+                formats.count(made.total),
+            )
             if made.total > len(made.rows)
-            else "In voxels of the tomogram they were made on."
+            else say("In voxels of the tomogram they were made on.")
         )
-    return f"Not recorded: {', '.join(made.missing).lower()}." if made.missing else ""
+    return say("Not recorded: {}.", ", ".join(map(say, made.missing)).lower()) if made.missing else ""
 
 
 def _exports(kind: str, row: Row, made: Cells | None) -> tuple[Crumb, ...]:
@@ -181,7 +187,7 @@ def table_routes(portal: Portal) -> list[Route]:
             number = request.path_params["id"]
             made = CELLS[kind](asked, asked.get(kind, number))
             if made is None:
-                message = f"{asked.name(kind, number)} has no table."
+                message = say("{} has no table.", asked.name(kind, number))
                 raise NotFoundError(message)
             media_type = "text/csv" if form == "csv" else "text/tab-separated-values"
             name = f"{asked.name(kind, number)}_{made.noun.lower()}.{form}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web import links, previews, summaries
 from tomotheca.web.format import Badge
@@ -16,6 +15,7 @@ from tomotheca.web.placed import DRAWABLE, Placed, placed
 from tomotheca.web.recordparts import FILES, to
 from tomotheca.web.standing import DAMAGED
 from tomotheca.web.values import MISSING, NONE, Grid, Section, Value, field, plain
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -99,20 +99,20 @@ def lineage(asked: Asked, kind: str, row: Row) -> tuple[Crumb, ...]:
     series = alignment["tiltseries_id"] if alignment else None
     frames = catalog.count("frame", asked.viewer, {"run_id": {"_eq": row["run_id"]}})
     tab = f"{links.page('run', row['run_id'])}?table-tab=frames"
-    steps = [Crumb(formats.plural(frames, "frame"), tab) if frames else Crumb("Frames: not submitted")]
+    steps = [Crumb(formats.plural(frames, "frame"), tab) if frames else Crumb(say("Frames: not submitted"))]
     steps.append(
-        Crumb(f"Tilt series {asked.name('tiltseries', series)}", links.page("tiltseries", series))
+        Crumb(say("Tilt series {}", asked.name("tiltseries", series)), links.page("tiltseries", series))
         if series
-        else Crumb("Tilt series: not recorded")
+        else Crumb(say("Tilt series: not recorded"))
     )
     if kind == "alignment":
-        return (*steps, Crumb(f"Alignment {asked.name('alignment', row['id'])}"))
+        return (*steps, Crumb(say("Alignment {}", asked.name("alignment", row["id"]))))
     steps.append(
-        Crumb(f"Alignment {asked.name('alignment', alignment['id'])}", links.page("alignment", alignment["id"]))
+        Crumb(say("Alignment {}", asked.name("alignment", alignment["id"])), links.page("alignment", alignment["id"]))
         if alignment
-        else Crumb("Alignment: not recorded")
+        else Crumb(say("Alignment: not recorded"))
     )
-    return (*steps, Crumb(f"Tomogram {asked.name('tomogram', row['id'])}"))
+    return (*steps, Crumb(say("Tomogram {}", asked.name("tomogram", row["id"]))))
 
 
 def problems(parts: Sequence[Section]) -> tuple[Badge, ...]:
@@ -143,7 +143,7 @@ def _valid(asked: Asked, tomogram: Row) -> Section:
     rest = [a for a in made if a.alignments and a not in fit]
     fields = [field("Fit this tomogram", _linked(asked, tomogram["run_id"], fit) or NONE)]
     if rest:
-        why = plain("Made under another alignment: they would lie in the wrong place here.", style="missing")
+        why = plain(say("Made under another alignment: they would lie in the wrong place here."), style="missing")
         fields.append(field("Need a transform", [*_linked(asked, tomogram["run_id"], rest), why]))
     return Section("Annotations", tuple(fields))
 
@@ -153,7 +153,7 @@ def _linked(asked: Asked, run: int, found: Sequence[Placed]) -> list[Value]:
     shown = [to(asked, "annotation", a.id, a.object_name) for a in found[:MOST_LINKS]]
     if len(found) > MOST_LINKS:
         more = f"{links.page('run', run)}?table-tab=annotations"
-        shown.append(plain(f"{formats.count(len(found) - MOST_LINKS)} more", href=more))
+        shown.append(plain(say("{} more", formats.count(len(found) - MOST_LINKS)), href=more))
     return shown
 
 
@@ -162,7 +162,7 @@ def _levels(tomogram: Row) -> tuple[Section, ...]:
     rows = tuple(
         (
             plain(str(n)), plain(formats.vector([level["size"][a] for a in "xyz"], "px")), plain(formats.quantity(level["spacing"]["x"], "Å")),
-            plain(formats.size(level["bytes"]), help=f"{formats.count(level['bytes'])} bytes"),
+            plain(formats.size(level["bytes"]), help=say("{} bytes", formats.count(level["bytes"]))),
         )
         for n, level in enumerate(previews.levels_of(tomogram))
     )  # fmt: skip
@@ -183,7 +183,9 @@ def _shapes(asked: Asked, annotation: Row) -> Section:
         ))  # fmt: skip
     heads = ("Shape", "File", "Size", "Voxel spacing", "Alignment")
     return (
-        Section("Shapes", grid=Grid(heads, tuple(rows))) if rows else Section("Shapes", note="No files are registered.")
+        Section("Shapes", grid=Grid(heads, tuple(rows)))
+        if rows
+        else Section("Shapes", note=say("No files are registered."))
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tomotheca.web import format as formats
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -28,11 +29,11 @@ class LeftOut:
     def words(self) -> str:
         """Say which, by their angles."""
         if not self.sections:
-            return "None"
+            return say("None")
         angles = [formats.quantity(s["raw_angle"], "°") for s in self.sections]
-        more = [f"{len(angles) - MOST_ANGLES} more"] if len(angles) > MOST_ANGLES else []
+        more = [say("{} more", formats.count(len(angles) - MOST_ANGLES))] if len(angles) > MOST_ANGLES else []
         which = ", ".join([*angles[:MOST_ANGLES], *more])
-        return f"{formats.count(len(angles))} of {formats.plural(self.total, 'section')}: {which}"
+        return say("{} of {}: {}", formats.count(len(angles)), formats.plural(self.total, "section"), which)
 
 
 def first_alignment(found: Sequence[Row]) -> Row | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 from tomotheca.web import ascode, drawers, orders
 from tomotheca.web import format as formats
@@ -15,6 +15,7 @@ from tomotheca.web.page import Asked, Context, Crumb, Moved
 from tomotheca.web.pages.common import TABLE, over, unknown
 from tomotheca.web.panel import Filtered, Panel, canonical, filtered, make_panel
 from tomotheca.web.tables import Column, Order, Table, heads, make_pager, read_order, slice_page
+from tomotheca.web.words import say
 
 R = TypeVar("R")
 CHUNK = 200
@@ -63,6 +64,7 @@ class Framed(TypedDict):
 class Browse(Context):
     """A listing page."""
 
+    shows_files: ClassVar[bool] = True
     listing: Listing
 
 
@@ -152,7 +154,7 @@ def tabs_of(asked: Asked, current: str, shown: int) -> tuple[Crumb, ...]:
     schema, found = asked.portal.catalog.schema, []
     for kind, path, text in TABS:
         if path == current:
-            found.append(Crumb(f"{text} {formats.count(shown)}", ""))
+            found.append(Crumb(f"{say(text)} {formats.count(shown)}", ""))
             continue
         listing = "annotation" if kind == "object" else kind
         kept = asked.address.at(path).only({f.parameter for f in registry(schema, listing) if f.number not in OWN})
@@ -160,7 +162,7 @@ def tabs_of(asked: Asked, current: str, shown: int) -> tuple[Crumb, ...]:
         if kind != "object":
             scope = Scope(asked.portal, kind, asked.viewer, asked.version)
             number = f" {formats.count(len(matching(scope, filtered(kind, kept, schema).active)))}"
-        found.append(Crumb(text + number, str(kept)))
+        found.append(Crumb(say(text) + number, str(kept)))
     return tuple(found)
 
 
@@ -170,11 +172,11 @@ def _suggestions(asked: Asked, kind: str, active: Sequence[Active]) -> tuple[Sug
     for a in active[:MOST_SUGGESTIONS]:
         rest = [o for o in active if o is not a]
         number = len(matching(Scope(asked.portal, kind, asked.viewer, asked.version), rest))
-        words = " or ".join(a.filter.words(v) for v in a.values)
+        words = say(" or ").join(a.filter.words(v) for v in a.values)
         if number:
             found.append(
                 Suggestion(
-                    f"{a.filter.label}: {words}", str(asked.address.without([a.filter.parameter, "page"])), number
+                    f"{say(a.filter.label)}: {words}", str(asked.address.without([a.filter.parameter, "page"])), number
                 )
             )
     return tuple(sorted(found, key=lambda s: -s.count))
@@ -186,9 +188,9 @@ def _frame(asked: Asked, noun: str, listed: Listed) -> Framed:
     overlay, ignored = over(asked)
     said = ", ".join(f"{a.filter.words(v)}" for a in found.active for v in a.values)[:120]
     return Framed(
-        title=f"{noun}: {said} ({shown})" if said else f"Browse {noun.lower()}",
-        description=f"{formats.count(shown)} {noun.lower()} of cryo-electron tomography.",
-        crumbs=(Crumb("Home", "/"), Crumb(f"All {noun.lower()}")),
+        title=f"{say(noun)}: {said} ({shown})" if said else say("Browse {}", say(noun).lower()),
+        description=say("{} {} of cryo-electron tomography.", formats.count(shown), say(noun).lower()),
+        crumbs=(Crumb(say("Home"), "/"), Crumb(say("All {}", say(noun).lower()))),
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})),
         noindex=bool(asked.address.pairs),
         canonical=asked.origin + asked.address.path,

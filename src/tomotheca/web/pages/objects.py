@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import ascode, links
 from tomotheca.web import format as formats
 from tomotheca.web.address import Address
@@ -19,6 +18,7 @@ from tomotheca.web.pages import listing
 from tomotheca.web.pages.common import TABLE, over, unknown
 from tomotheca.web.panel import canonical, filtered, make_panel
 from tomotheca.web.tables import Column, Table, heads, make_pager, rank, read_order, slice_page
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,6 +60,7 @@ class ObjectRow:
 class BrowseObjects(listing.Browse):
     """Browse objects."""
 
+    shows_files: ClassVar[bool] = False
     table: Table[ObjectRow]
 
 
@@ -92,9 +93,9 @@ class Chosen:
         return found
 
     def best(self, name: str) -> NDArray[np.float64]:
-        """Give the largest value for each object."""
+        """Give the largest value for each object; what is recorded of a ground truth, which is compared with nothing, does not count."""
         values = self.floats(name)
-        found, known = np.full(len(self.names), -np.inf), ~np.isnan(values)
+        found, known = np.full(len(self.names), -np.inf), ~np.isnan(values) & (self.floats("ground_truth_status") != 1)
         np.maximum.at(found, self.codes[known], values[known])
         return found
 
@@ -132,7 +133,7 @@ def objects(asked: Asked) -> BrowseObjects | Moved:
     scope = Scope(asked.portal, "annotation", asked.viewer, asked.version, counts="object_name")
     panel = make_panel(scope, found, asked.address)
     return BrowseObjects(
-        title="Browse objects", description=f"{formats.count(len(counted))} annotated objects.", crumbs=(Crumb("Home", "/"), Crumb("All objects")), overlay=overlay,
+        title=say("Browse objects"), description=say("{} annotated objects.", formats.count(len(counted))), crumbs=(Crumb(say("Home"), "/"), Crumb(say("All objects"))), overlay=overlay,
         ignored=(*found.ignored, *ignored, *unknown(asked.address, {*TABLE, *found.parameters})), noindex=bool(asked.address.pairs), canonical=asked.origin + PATH,
         listing=_listing(asked, panel, len(counted), total), table=table, code=ascode.of_table(asked),
     )  # fmt: skip

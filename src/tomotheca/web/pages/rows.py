@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web import links, summaries
 from tomotheca.web.address import Address
 from tomotheca.web.facets import Scope, matching
 from tomotheca.web.people import People, find_people
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.web.page import Asked
@@ -105,8 +105,8 @@ def hidden_note(row: Mapping[str, object]) -> str:
     state = row.get("visibility_state") or "public"
     if state == "embargoed":
         until = str(row.get("visibility_until") or "")
-        return f"Embargoed until {until[:10]}" if until > formats.now() else ""
-    return "Private" if state == "private" else ""
+        return say("Embargoed until {}", until[:10]) if until > formats.now() else ""
+    return say("Private") if state == "private" else ""
 
 
 def _matching(asked: Asked, ids: Sequence[int], found: Filtered | None) -> dict[int, int] | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import ascode, downloads, drawers, links, meta, previews, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.filters import compose
@@ -23,6 +22,7 @@ from tomotheca.web.pages.rows import hidden_note
 from tomotheca.web.panel import filtered
 from tomotheca.web.people import find_people
 from tomotheca.web.tables import Table, natural
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -98,6 +98,7 @@ class ObjectSummary:
 class RunPage(Context):
     """Everything on the page of a run."""
 
+    shows_files: ClassVar[bool] = True
     id: int
     identifier: str
     dataset: Crumb
@@ -170,11 +171,15 @@ def run(asked: Asked) -> RunPage | Moved:
         overlay = replace(overlay, previous=steps[0], next=steps[1])
     else:
         overlay = drawers.beside(asked, overlay, (r.identifier for r in table.rows))
-    alt = f"Central slice of {asked.name('tomogram', best['id'])}, {row['name']}" if best else f"Run {row['name']}"
+    alt = (
+        say("Central slice of {}, {}", asked.name("tomogram", best["id"]), row["name"])
+        if best
+        else say("Run {}", row["name"])
+    )
     picture = summaries.picture(asked, _photo(best), alt, width=summaries.MIDDLE)
     return RunPage(
-        title=row["name"], description=f"Run {row['name']} of {dataset['title']}"[:300],
-        crumbs=(Crumb("All datasets", "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", home), Crumb(f"{asked.name('run', number)} {row['name']}")),
+        title=row["name"], description=say("Run {} of {}", row["name"], dataset["title"])[:300],
+        crumbs=(Crumb(say("All datasets"), "/browse-data/datasets"), Crumb(f"{asked.name('dataset', dataset['id'])} {dataset['title']}", home), Crumb(f"{asked.name('run', number)} {row['name']}")),
         ignored=(*ignored, *misread, *unknown(asked.address, _known(tab, asked) | set(previews.PARAMETERS)), *(preview.ignored if preview else ())), canonical=asked.origin + links.page("run", number), overlay=overlay, id=number,
         identifier=asked.name("run", number), dataset=Crumb(dataset["title"], home), dataset_identifier=asked.name("dataset", dataset["id"]),
         released=formats.date(dataset["release_date"]), hidden=hidden_note(dataset), picture=picture, about=_about(asked, row, dataset, picture), code=code,
@@ -185,7 +190,7 @@ def run(asked: Asked) -> RunPage | Moved:
         size=sum(b.size for b in sizes.values()), files=sum(b.files for b in sizes.values()),
         view=view, preview=preview, download=downloads.link(asked, "run", number), info=drawers.link(asked, "run"), cite=drawers.cite_link(asked, "run"),
         previous=around[0], next=around[1], tabs=_tabs(asked, number, things, sizes), tab=tab, table=table,
-        total=len(things.get(KINDS[tab], ())) or table.total, complete=complete(asked.portal.catalog.masks(asked.viewer, asked.version), [number])[number],
+        total=len(things.get(KINDS[tab], ())) or table.total, complete=complete(asked.portal.catalog.masks(asked.viewer, asked.version), [number], asked.portal.settings.completeness)[number],
         attached=runparts.attached(asked, number) if tab == "frames" else (),
         present=runparts.present(asked, number, narrowed) if not table.rows else (),
         everything=str(asked.address.without([a.filter.parameter for a in narrowed])) if narrowed and not table.rows else "",
@@ -207,7 +212,7 @@ def _preview(asked: Asked, number: int, best: Row | None, view: str) -> previews
 
 def _about(asked: Asked, row: Row, dataset: Row, picture: summaries.Picture) -> meta.Meta:
     people = find_people(asked, "dataset", [dataset["id"]])[dataset["id"]]
-    words = (f"{row['name']} ({asked.name('run', row['id'])})", f"Run {row['name']} of {dataset['title']}")
+    words = (f"{row['name']} ({asked.name('run', row['id'])})", say("Run {} of {}", row["name"], dataset["title"]))
     return meta.describe(
         asked,
         "run",
@@ -260,7 +265,7 @@ def _neighbours(asked: Asked, row: Row) -> tuple[Crumb | None, Crumb | None]:
 def _series(asked: Asked, number: int, things: Mapping[str, Sequence[Row]]) -> tuple[SeriesSummary, ...]:
     found = left_out(asked, number, things["alignment"]) if things["tiltseries"] else {}
     words = {i: known.words for i, known in found.items()}
-    return tuple(_one_series(asked, s, words.get(s["id"], formats.NOT_RECORDED)) for s in things["tiltseries"])
+    return tuple(_one_series(asked, s, words.get(s["id"], say(formats.NOT_RECORDED))) for s in things["tiltseries"])
 
 
 def _one_series(asked: Asked, s: Row, left_out: str) -> SeriesSummary:
@@ -294,27 +299,27 @@ def _contents(
         where = {"run_id": {"_eq": number}, **clause}
         counts[name] = asked.portal.catalog.count(relations[relation].target, asked.viewer, where)
     truth = sum(bool(a["ground_truth_status"]) for a in things["annotation"])
-    words = formats.count(len(things["annotation"])) + (f" ({truth} ground truth)" if truth else "")
+    words = formats.count(len(things["annotation"])) + (say(" ({} ground truth)", truth) if truth else "")
     first = [
         Content(
-            "Tomograms",
+            say("Tomograms"),
             _sized(formats.count(len(things["tomogram"])), sizes.get("tomogram")),
-            "Reconstructed volumes.",
+            say("Reconstructed volumes."),
             len(things["tomogram"]),
         ),
         Content(
-            "Annotations",
+            say("Annotations"),
             _sized(words, sizes.get("annotation")),
-            "Labels, each for one kind of object.",
+            say("Labels, each for one kind of object."),
             len(things["annotation"]),
         ),
     ]
     for name, (text, meaning) in CONTENTS.items():
         number_of = counts[name]
         shown = (
-            "Not submitted"
+            say("Not submitted")
             if not number_of
-            else f"{formats.count(number_of)} sections"
+            else say("{} sections", formats.count(number_of))
             if name == "ctf"
             else formats.count(number_of)
         )
@@ -330,12 +335,16 @@ def _notes(things: Mapping[str, Sequence[Row]]) -> tuple[str, ...]:
     """Say what is missing, without blaming anyone."""
     notes = []
     if things["tomogram"] and not things["annotation"]:
-        notes.append("No annotations yet. The tomogram is here to be labelled.")
+        notes.append(say("No annotations yet. The tomogram is here to be labelled."))
     if not things["tomogram"]:
-        notes.append("No tomogram was submitted for this run. The tilt series can be downloaded and reconstructed.")
+        notes.append(
+            say("No tomogram was submitted for this run. The tilt series can be downloaded and reconstructed.")
+        )
     if len({t["alignment_id"] for t in things["tomogram"]}) > 1:
         notes.append(
-            "The tomograms of this run were made under different alignments: a point of one is misplaced in another."
+            say(
+                "The tomograms of this run were made under different alignments: a point of one is misplaced in another."
+            )
         )
     return tuple(notes)
 
@@ -350,7 +359,7 @@ def _tabs(
     }
     base = asked.address.without([*drawers.PARAMETERS, *downloads.PARAMETERS])
     return tuple(
-        Crumb(f"{TITLES[tab]} {formats.count(counts[tab])}", str(base.set({"table-tab": tab}))) for tab in TABS
+        Crumb(f"{say(TITLES[tab])} {formats.count(counts[tab])}", str(base.set({"table-tab": tab}))) for tab in TABS
     )
 
 

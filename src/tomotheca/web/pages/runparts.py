@@ -13,6 +13,7 @@ from tomotheca.web.recordparts import to
 from tomotheca.web.standing import Standing
 from tomotheca.web.tables import Column
 from tomotheca.web.values import MISSING, Value, plain
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -41,7 +42,11 @@ def size_cell(name: str = "Size") -> tuple[Column, Callable[[Asked, Row], Value]
     """Give a column of bytes: ``size`` of a row."""
 
     def show(_: Asked, row: Row) -> Value:
-        return plain(formats.size(row["size"]), help=f"{formats.count(row['size'])} bytes") if row["size"] else MISSING
+        return (
+            plain(formats.size(row["size"]), help=say("{} bytes", formats.count(row["size"])))
+            if row["size"]
+            else MISSING
+        )
 
     return Column(name, "size", numeric=True), show, lambda r: r["size"] or None
 
@@ -68,8 +73,8 @@ def tilt_series(asked: Asked, run: int, found: Sequence[Row]) -> Made:
         low, high = r["min_major_defocus"], r["max_major_defocus"]
         if low is None:
             return MISSING
-        text = formats.defocus(low) if low == high else f"{formats.defocus(low)} to {formats.defocus(high)}"
-        return plain(text, help=f"{formats.number(low)} to {formats.quantity(high, 'Å')}")
+        text = formats.defocus(low) if low == high else say("{} to {}", formats.defocus(low), formats.defocus(high))
+        return plain(text, help=say("{} to {}", formats.number(low), formats.quantity(high, "Å")))
 
     def best(_: Asked, r: Row) -> Value:
         value = r["min_max_resolution"]
@@ -130,7 +135,7 @@ def frames(asked: Asked, run: int, found: Sequence[Row]) -> Made:
 
 def _frame_file(asked: Asked, row: Row) -> Value:
     key = summaries.key_of(asked, row["s3_frame_path"])
-    return plain(key.rpartition("/")[2], href=f"/files/{key}") if key else plain("Not submitted", style="missing")
+    return plain(key.rpartition("/")[2], href=f"/files/{key}") if key else plain(say("Not submitted"), style="missing")
 
 
 ATTACHED = (("gain_file", "s3_file_path"), ("frame_acquisition_file", "s3_mdoc_path"))
@@ -186,7 +191,7 @@ def _asks_for_all(asked: Asked) -> bool:
 def kind_of_file(role: str) -> str:
     """Say in words what a file is for."""
     text = role.replace("_", " ")
-    return text[:1].upper() + text[1:]
+    return say(text[:1].upper() + text[1:])
 
 
 def _format(row: Row) -> str | None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import downloads, drawers, links, previews, summaries
 from tomotheca.web import format as formats
 from tomotheca.web.pages.leafparts import BADGES
 from tomotheca.web.pages.plaintables import Actions, Made, Tab
 from tomotheca.web.people import People, find_people
 from tomotheca.web.tables import Column, Order
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Row
@@ -103,7 +103,7 @@ def annotation_table(asked: Asked, run: int, found: Sequence[Row]) -> Made:
     shaped = {s["annotation_id"] for s in shapes}
     rows += [_sortable(a, {"id": -a["id"], "shape_type": None}, ()) for a in found if a["id"] not in shaped]
     truths = sum(bool(r["truth"]) for r in rows)
-    groups = {True: f"{truths} ground truth", False: f"{len(rows) - truths} other"}
+    groups = {True: say("{} ground truth", truths), False: say("{} other", len(rows) - truths)}
 
     def draw(page: Sequence[Any], order: Order) -> list[AnnotationRow]:
         authors = find_people(asked, "annotation", list({r["row"]["id"] for r in page}))
@@ -140,8 +140,8 @@ def _annotation(asked: Asked, run: int, r: Row, around: tuple[People, str]) -> A
     aligned = tuple(links.Piece(asked.name("alignment", n), links.page("alignment", n)) for n in used)
     return AnnotationRow(
         asked.name("annotation", i), links.page("annotation", i), a["object_name"], people, formats.date(a["deposition_date"]), a["object_id"],
-        links.ontology(a["object_id"]), label("annotation_file_shape_type_enum", r["shape-type"]) if r["shape-type"] else formats.NOT_RECORDED,
-        label("annotation_method_type_enum", a["method_type"]) if a["method_type"] else formats.NOT_RECORDED, a["annotation_software"] or "", a["object_count"],
+        links.ontology(a["object_id"]), label("annotation_file_shape_type_enum", r["shape-type"]) if r["shape-type"] else say(formats.NOT_RECORDED),
+        label("annotation_method_type_enum", a["method_type"]) if a["method_type"] else say(formats.NOT_RECORDED), a["annotation_software"] or "", a["object_count"],
         formats.confidence(a["confidence_precision"], ground_truth=truth), formats.confidence(a["confidence_recall"], ground_truth=truth), truth,
         asked.name("deposition", a["deposition_id"]) if a["deposition_id"] else "", links.page("deposition", a["deposition_id"]) if a["deposition_id"] else "", aligned, files,
         Actions(drawers.link(asked, "annotation", i), f"/view/runs/{run}?annotation={asked.name('annotation', i)}", downloads.link(asked, "annotation", i)), group,
@@ -199,7 +199,7 @@ def _tomogram(asked: Asked, run: int, r: Row, people: People) -> TomogramRow:
     view = f"/view/runs/{run}?tomogram={asked.name('tomogram', i)}" if t["s3_omezarr_dir"] else ""
     return TomogramRow(
         asked.name("tomogram", i), links.page("tomogram", i), t["name"] or asked.name("tomogram", i),
-        summaries.picture(asked, t["key_photo_url"] or t["key_photo_thumbnail_url"], f"Central slice of {asked.name('tomogram', i)}, {t['name']}"),
+        summaries.picture(asked, t["key_photo_url"] or t["key_photo_thumbnail_url"], say("Central slice of {}, {}", asked.name('tomogram', i), t['name'])),
         tuple(b for n, b in BADGES.items() if t[n]), people, formats.date(t["deposition_date"]), asked.name("alignment", t["alignment_id"]) if t["alignment_id"] else "",
         links.page("alignment", t["alignment_id"]) if t["alignment_id"] else "", formats.quantity(t["voxel_spacing"], "Å"),
         formats.vector((t["size_x"], t["size_y"], t["size_z"]), "px"), label("tomogram_reconstruction_method_enum", t["reconstruction_method"]),

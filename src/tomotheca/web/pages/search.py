@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 from starlette.responses import Response
@@ -16,11 +16,12 @@ from tomotheca.search.marking import Piece
 from tomotheca.web.address import Address
 from tomotheca.web.bundled import pages_of
 from tomotheca.web.hits import Hit, Maker
-from tomotheca.web.page import Asked, Context, Page, ask, guard
+from tomotheca.web.page import Asked, Context, Page, ask, guard, spoken
 from tomotheca.web.pages.common import unknown
 from tomotheca.web.resolving import Place, numbered
 from tomotheca.web.suggesting import suggest
 from tomotheca.web.tables import Pager, make_pager, page_number, page_size
+from tomotheca.web.words import say, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,7 @@ class Way:
 class Results(Context):
     """Everything on the page."""
 
+    shows_files: ClassVar[bool] = True
     query: str
     total: int
     tabs: tuple[Tab, ...] = ()
@@ -110,7 +112,7 @@ def search(asked: Asked) -> Results:
     """Make the page."""
     address = asked.address
     text = address.first("q")
-    title = f"Search: {text}" if text else "Search"
+    title = say("Search: {}", text) if text else say("Search")
     ignored = unknown(address, PARAMETERS)
     if not text:
         return Results(title=title, ignored=ignored, noindex=True, query="", total=0)
@@ -183,7 +185,8 @@ def routes(portal: Portal, pages: Sequence[Page]) -> list[Route]:
 
     def suggestions(request: Request) -> Response:
         asked = ask(portal, request)
-        body = orjson.dumps({"query": asked.address.first("q"), "groups": suggest(asked, asked.address.first("q"))})
+        with speaking(spoken(portal, request)):
+            body = orjson.dumps({"query": asked.address.first("q"), "groups": suggest(asked, asked.address.first("q"))})
         return guard(Response(body, media_type="application/json"))
 
     return [Route("/search/suggest", suggestions)]

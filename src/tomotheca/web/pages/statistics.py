@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import format as formats
 from tomotheca.web.address import Address
 from tomotheca.web.page import Asked, Context, Crumb
 from tomotheca.web.pages.common import unknown
 from tomotheca.web.values import title
+from tomotheca.web.words import current, label, say
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,10 +127,10 @@ class Counted:
 def statistics(asked: Asked) -> Statistics:
     """Make the page."""
     masks = _masks(asked)
-    question = ("statistics", masks.viewer.curator, masks.hidden)
+    question = ("statistics", current().language, masks.viewer.curator, masks.hidden)
     c = masks.world.keep(question, lambda: _counted(asked))
     return Statistics(
-        title="Statistics", description="How much there is of what, since when, and how well it is described.", crumbs=(Crumb("Statistics"),),
+        title=say("Statistics"), description=say("How much there is of what, since when, and how well it is described."), crumbs=(Crumb(say("Statistics")),),
         ignored=unknown(asked.address, ()), canonical=asked.origin + PATH, totals=c.totals, months=c.months, wide=c.wide, charts=c.charts,
         filled=c.filled, storage=c.storage, downloads=_downloads(asked),
     )  # fmt: skip
@@ -235,13 +235,13 @@ def _chart(asked: Asked, identifier: str, kind: str, name: str) -> Chart:
     lines = tuple(_line(column, v, n, most, parameter) for n, v in ordered)
     entity = asked.portal.catalog.schema.kinds[kind].title.lower()
     text = "Object" if name == "object_name" else title(column)
-    return Chart(identifier, text, entity if entity.endswith("s") else f"{entity}s", lines[:SHOWN], lines[SHOWN:])
+    return Chart(identifier, text, say(entity if entity.endswith("s") else f"{entity}s"), lines[:SHOWN], lines[SHOWN:])
 
 
 def _line(column: Column, value: Any, number: int, most: int, parameter: str) -> Line:
     share = round(FULL * number / most, 2)
     if value is None:
-        return Line(NOT_RECORDED, number, formats.count(number), share)
+        return Line(say(NOT_RECORDED), number, formats.count(number), share)
     text = label(column.enum, value) if column.enum else str(value)
     href = str(Address(DATASETS, ((parameter, str(value)),))) if parameter else ""
     return Line(text, number, formats.count(number), share, href)
@@ -257,7 +257,11 @@ def _filled(asked: Asked, kind: str) -> Chart:
         shown = 0.1 if 0 < share < 0.1 else round(share, 1)  # noqa: PLR2004 - what is there is never shown as nothing
         lines.append(
             Line(
-                title(column), number, f"{shown:g} %", shown, note=f"{formats.count(number)} of {formats.count(total)}"
+                title(column),
+                number,
+                f"{shown:g} %",
+                shown,
+                note=say("{} of {}", formats.count(number), formats.count(total)),
             )
         )
     lines.sort(key=lambda line: (-line.share, line.label))
@@ -265,7 +269,7 @@ def _filled(asked: Asked, kind: str) -> Chart:
     return Chart(
         f"filled-{kind}",
         entity if entity.endswith("s") else f"{entity}s",
-        "recorded",
+        say("recorded"),
         tuple(lines[:SHOWN]),
         tuple(lines[SHOWN:]),
     )
@@ -301,12 +305,12 @@ def _storage(asked: Asked) -> Chart:
     names = asked.portal.catalog.schema.kinds
     lines = tuple(
         Line(
-            names[r.kind].title if r.kind in names else str(r.kind).replace("_", " ").capitalize(), int(r.size or 0), formats.size(int(r.size or 0)),
-            round(FULL * int(r.size or 0) / most, 2), note=f"{formats.count(int(r.files or 0))} files",
+            names[r.kind].title if r.kind in names else say(str(r.kind).replace("_", " ").capitalize()), int(r.size or 0), formats.size(int(r.size or 0)),
+            round(FULL * int(r.size or 0) / most, 2), note=formats.plural(int(r.files or 0), "file"),
         )
         for r in found
     )  # fmt: skip
-    return Chart("storage", "Storage", "size", lines, ())
+    return Chart("storage", "Storage", say("size"), lines, ())
 
 
 def _downloads(asked: Asked) -> Line | None:
@@ -315,4 +319,4 @@ def _downloads(asked: Asked) -> Line | None:
     if desk is None:
         return None
     total = desk.downloads.total()
-    return Line("Downloads", total.times, formats.count(total.times), 0.0, note=formats.size(total.size))
+    return Line(say("Downloads"), total.times, formats.count(total.times), 0.0, note=formats.size(total.size))

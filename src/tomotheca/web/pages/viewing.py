@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tomotheca.schema.vocabulary import label
 from tomotheca.web import assets, downloads, drawers, layers, links, previews, summaries, viewer
 from tomotheca.web import format as formats
 from tomotheca.web.address import Address
 from tomotheca.web.page import Asked, Context, Crumb, Moved, ask, guard
 from tomotheca.web.pages.common import identifier, over, prefixed, unknown
+from tomotheca.web.words import label, say
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -56,6 +56,7 @@ class Shown:
 class View(Context):
     """Everything on the viewer's page."""
 
+    shows_files: ClassVar[bool] = True
     identifier: str
     run: Crumb
     dataset: Crumb
@@ -142,10 +143,10 @@ def _view(asked: Asked, number: int, tomogram: int | None) -> View:
     overlay, misread = over(asked, ("run", number))
     name, alt = (
         asked.name("run", number),
-        f"Central slice of {asked.name('tomogram', current['id'])}, {run['name']}" if current else run["name"],
+        say("Central slice of {}, {}", asked.name("tomogram", current["id"]), run["name"]) if current else run["name"],
     )
     return View(
-        title=f"Viewer: {run['name']}", crumbs=(), ignored=(*ignored, *misread, *unknown(asked.address, (*PARAMETERS, *previews.PARAMETERS)), *(preview.ignored if preview else ())), overlay=overlay, noindex=True, identifier=name,
+        title=say("Viewer: {}", run['name']), crumbs=(), ignored=(*ignored, *misread, *unknown(asked.address, (*PARAMETERS, *previews.PARAMETERS)), *(preview.ignored if preview else ())), overlay=overlay, noindex=True, identifier=name,
         run=Crumb(run["name"], links.page("run", number)), dataset=Crumb(dataset["title"], links.page("dataset", dataset["id"])),
         frame=assets.viewer_url(state) if current and assets.is_built() else "", state=state, built=assets.is_built(), choices=tuple(_choice(asked, number, t, current) for t in found),
         picture=summaries.picture(asked, _photo(current), alt, width=summaries.MIDDLE), preview=preview, layers=shown, only=_only(asked, want), reset=f"/view/runs/{number}",
@@ -175,7 +176,7 @@ def _choice(asked: Asked, run: int, t: Row, current: Row | None) -> Choice:
     name = asked.name("tomogram", t["id"])
     note = f"{label('tomogram_reconstruction_method_enum', t['reconstruction_method'])}, {formats.vector((t['size_x'], t['size_y'], t['size_z']), 'px')}"
     if current and t["alignment_id"] != current["alignment_id"]:
-        note += ", another alignment"
+        note += say(", another alignment")
     href = str(asked.address.at(f"/view/runs/{run}").only(PARAMETERS).set({"tomogram": name}))
     return Choice(
         name,
@@ -188,8 +189,8 @@ def _choice(asked: Asked, run: int, t: Row, current: Row | None) -> Choice:
 
 def _only(asked: Asked, want: viewer.Wanted) -> str:
     if want.annotation is not None:
-        return f"annotation {asked.name('annotation', want.annotation)}"
-    return f"deposition {asked.name('deposition', want.deposition)}" if want.deposition is not None else ""
+        return say("annotation {}", asked.name("annotation", want.annotation))
+    return say("deposition {}", asked.name("deposition", want.deposition)) if want.deposition is not None else ""
 
 
 def state_routes(portal: Portal) -> list[Route]:

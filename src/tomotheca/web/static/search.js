@@ -9,7 +9,7 @@ class Suggestions {
     this.name = `suggestions-${(boxes += 1)}`;
     this.list = Object.assign(document.createElement("div"), { id: this.name, className: "suggestions", hidden: true });
     this.list.setAttribute("role", "listbox");
-    this.list.setAttribute("aria-label", "Suggestions");
+    this.list.setAttribute("aria-label", document.body.dataset.suggestions);
     this.status = Object.assign(document.createElement("span"), { className: "visually-hidden" });
     this.status.setAttribute("role", "status");
     input.form.classList.add("suggested");
@@ -60,7 +60,7 @@ class Suggestions {
       }),
     );
     this.open = number > 0;
-    this.status.textContent = number ? `${number} suggestion${number === 1 ? "" : "s"}` : "No suggestions";
+    this.status.textContent = number ? `${document.body.dataset.suggestions}: ${number}` : document.body.dataset.unsuggested;
   }
 
   option({ text, detail, href }, number) {

@@ -146,7 +146,7 @@ document.addEventListener("click", (event) => {
 async function copyText(button) {
   await navigator.clipboard.writeText(button.dataset.copy);
   const label = button.firstChild.textContent;
-  button.firstChild.textContent = "Copied";
+  button.firstChild.textContent = document.body.dataset.copied;
   setTimeout(() => (button.firstChild.textContent = label), 1500);
 }
 
@@ -204,7 +204,7 @@ function prepare(within) {
 }
 
 function addUnfold(fold) {
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "unfold", textContent: "Show all" });
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "unfold", textContent: document.body.dataset.unfold });
   button.addEventListener("click", () => {
     fold.classList.add("unfolded");
     button.remove();
@@ -237,8 +237,8 @@ for (const problem of ["htmx:sendError", "htmx:responseError"]) document.addEven
 /** What is on the page stays; the address that failed can be tried again as a page. */
 function sayFailed({ target, pathInfo }) {
   failed = pathInfo.requestPath;
-  const text = Object.assign(document.createElement("p"), { textContent: "This could not be loaded. " });
-  text.append(Object.assign(document.createElement("a"), { href: failed, textContent: "Try again" }));
+  const text = Object.assign(document.createElement("p"), { textContent: `${document.body.dataset.failed} ` });
+  text.append(Object.assign(document.createElement("a"), { href: failed, textContent: document.body.dataset.again }));
   const notice = Object.assign(document.createElement("div"), { id: "failure", className: "notice", role: "alert" });
   notice.append(text);
   (find("dialog .inside", target) ?? find("#rows") ?? find("#main")).prepend(notice);
@@ -248,6 +248,6 @@ prepare(document);
 showOverlay();
 const frame = find("[data-viewer]");
 if (frame) {
-  find("[data-viewer-status]").textContent = "Opening the viewer …";
+  find("[data-viewer-status]").textContent = document.body.dataset.opening;
   frame.contentWindow?.postMessage({ type: "ready?" }, location.origin);
 }

@@ -29,8 +29,9 @@ function attach(box) {
   function show() {
     const index = Number(slider.value);
     wanted = address(index);
-    output.textContent = `${box.dataset.noun} ${index + 1} of ${last() + 1}`;
-    image.alt = image.alt.replace(/^\S+ \d+ of \d+/, output.textContent);
+    const before = output.textContent;
+    output.textContent = box.dataset.said.replace("{}", index + 1).replace("{}", last() + 1);
+    image.alt = image.alt.replace(before, output.textContent).replace(/^\S+ \d+ of \d+/, output.textContent);
     slider.setAttribute("aria-valuetext", output.textContent);
     load();
   }
