@@ -142,7 +142,8 @@ def _form(settings: "Settings", version: str | None) -> "Form":
         message = f"{version} is none of {', '.join(VERSIONS)}"
         raise typer.BadParameter(message, param_hint="--zarr")
     codec = next((known for known in CODECS if known == settings.zarr_codec), None)
-    return Form(wanted, settings.zarr_chunk, codec, settings.zarr_level)
+    chunk = int(settings.zarr_chunk) if settings.zarr_chunk else None
+    return Form(wanted, chunk, codec, settings.zarr_level)
 
 
 def _elsewhere(bucket: list[str] | None, fetched: Path | None) -> "Elsewhere":

@@ -18,7 +18,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    field_validator,
 )
 
 from tomotheca.errors import SettingsError
@@ -124,8 +123,8 @@ class Settings(BaseModel):
     zarr: str = Field("0.4", pattern=r"^0\.[45]$", coerce_numbers_to_str=True)
     """Version of OME-Zarr that ingest writes: `0.4`, which every client reads, or `0.5`, with several chunks in a file (`ingest --zarr`)."""
 
-    zarr_chunk: int | None = Field(None, ge=16, le=256)
-    """Edge of the chunks of volumes in voxels, a power of 2. Default: 128 in 0.4, 64 in 0.5."""
+    zarr_chunk: str | None = Field(None, pattern="^(16|32|64|128|256)$", coerce_numbers_to_str=True)
+    """Edge of the chunks of volumes in voxels: 16, 32, 64, 128 or 256. Default: 128 in 0.4, 64 in 0.5."""
 
     zarr_codec: str | None = Field(None, pattern="^(lz4|zstd)$")
     """Compressor of OME-Zarr: `lz4` (Blosc, shuffled bit by bit) or `zstd`. Default: lz4, for single bytes zstd in Blosc."""
@@ -174,15 +173,6 @@ class Settings(BaseModel):
 
     mail_from: str | None = None
     """Address that e-mails come from; it is needed to send any."""
-
-    @field_validator("zarr_chunk")
-    @classmethod
-    def power_of_two(cls, given: int | None) -> int | None:
-        """Check that chunks of a level are made of whole ones of the level below."""
-        if given is not None and given & (given - 1):
-            message = "give a power of 2: 16, 32, 64, 128 or 256"
-            raise ValueError(message)
-        return given
 
     @property
     def contribute_link(self) -> str:
