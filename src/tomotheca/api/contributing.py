@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
-from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -17,9 +16,9 @@ from starlette.routing import Route
 
 from tomotheca.api.errors import problems
 from tomotheca.api.limit import RateLimit
-from tomotheca.api.login import same_origin
+from tomotheca.api.login import form, same_origin
 from tomotheca.desk.submissions import CONTRIBUTOR, MOVES
-from tomotheca.errors import NotFoundError, QueryError, StorageError
+from tomotheca.errors import NotFoundError, StorageError
 from tomotheca.web.assets import PAGE_CSP
 from tomotheca.web.contribution import mail, typed
 from tomotheca.web.contribution.asking import repeated
@@ -174,7 +173,7 @@ class Desk:
     async def post(self, request: Request) -> Response:
         """Take a form."""
         same_origin(request)
-        pairs = await _pairs(request)
+        pairs = tuple(await form(request, LONGEST_BODY, MOST_FIELDS))
         return await run_in_threadpool(self._take, request, pairs)
 
     @in_language
@@ -320,18 +319,3 @@ def _closed(response: Response, *, private: bool = True) -> Response:
         response.headers["x-robots-tag"] = "noindex"
         response.headers["referrer-policy"] = "same-origin"
     return response
-
-
-async def _pairs(request: Request) -> tuple[tuple[str, str], ...]:
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LONGEST_BODY:
-            message = "The form is too long."
-            raise QueryError(message)
-    try:
-        found = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError as error:
-        message = "The form has too many fields."
-        raise QueryError(message) from error
-    return tuple(found)

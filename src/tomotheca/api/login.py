@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tomotheca.api.portal import Portal
 
-LONGEST_BODY = 10_000
+LONGEST_BODY, MOST_FIELDS = 10_000, 20
 SLOW_DOWN = 0.5
 """Seconds that a wrong token costs."""
 
@@ -28,7 +28,7 @@ def routes(portal: Portal, identity: Identity) -> list[Route]:
 
     async def login(request: Request) -> Response:
         same_origin(request)
-        fields = await _fields(request)
+        fields = dict(await form(request, LONGEST_BODY, MOST_FIELDS))
         if not identity.is_token(fields.get("token", "").strip()):
             await asyncio.sleep(SLOW_DOWN)
             message = "This token is not valid here."
@@ -65,14 +65,25 @@ def same_origin(request: Request) -> None:
         raise AccessError(message)
 
 
-async def _fields(request: Request) -> dict[str, str]:
+async def form(request: Request, longest: int, most: int) -> list[tuple[str, str]]:
+    """Read a form that was sent.
+
+    Raises
+    ------
+    QueryError
+        If it has more bytes than `longest`, or more fields than `most`.
+    """
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > LONGEST_BODY:
+        if len(body) > longest:
             message = "The form is too long."
             raise QueryError(message)
-    return {name: values[-1] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    try:
+        return parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=most)
+    except ValueError as error:
+        message = "The form has too many fields."
+        raise QueryError(message) from error
 
 
 def _inside(address: str) -> str:

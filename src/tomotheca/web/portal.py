@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tomotheca import __version__
+from tomotheca.export.derived import Site
 
 if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Catalog
@@ -44,20 +45,8 @@ class Graves(Protocol):
         """What the doctor found."""
 
 
-class Served(Protocol):
-    """What a running server has open."""
-
-    @property
-    def catalog(self) -> Catalog:
-        """The open catalogue."""
-
-    @property
-    def settings(self) -> Settings:
-        """The settings."""
-
-    @property
-    def files(self) -> Any:
-        """The archive."""
+class Served(Site, Protocol):
+    """What a running server has open, as far as pages need it."""
 
     @property
     def desk(self) -> Any:
