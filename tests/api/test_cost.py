@@ -6,12 +6,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import orjson
 import pytest
-from tests.api.many import PARENTS
+from tests.api.many import LIMIT, PARENTS
 from tests.api.serving import TOKEN
 
+from tomotheca.api.graphql import GraphQL
 from tomotheca.catalog.build import note
 from tomotheca.catalog.catalog import Catalog
+from tomotheca.catalog.reading import Reading
 from tomotheca.catalog.viewer import ANONYMOUS, CURATOR
 from tomotheca.settings import load
 
@@ -114,6 +117,30 @@ def test_hidden_rows_are_not_told_by_an_estimate(small: Running) -> None:
     assert "about 3,100 nodes, 60 of them" in sentence(
         small, "{ " + " ".join(f"r{n}: runs {{ id }}" for n in range(51)) + " }"
     )
+
+
+def test_a_few_rows_of_a_large_catalogue_cost_no_count_of_all(small: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all rows would exceed and one row does not: only that row is counted, whatever the request's values are."""
+    asked = list[str]()
+    execute = Reading.execute
+
+    def listening(reading: Reading, text: str, parameters: Any = ()) -> Any:
+        asked.append(text)
+        return execute(reading, text, parameters)
+
+    monkeypatch.setattr(Reading, "execute", listening)
+    settings = load(root=small.world.root).model_copy(update={"max_rows": LIMIT})
+    catalog = Catalog(settings.catalog_database)
+    service = GraphQL(catalog, settings)
+    query = "query Q($id: Int) { runs(where: {id: {_eq: $id}}) { tomograms { edges { node { run { dataset { runs { edges { node { id } } } } } } } } } }"
+    for number in (1, 2, 3):
+        asked.clear()
+        told = service.handle({"query": query, "variables": {"id": number}}, ANONYMOUS)
+        assert "errors" not in orjson.loads(told)
+    counts = [text for text in asked if "count(" in text]
+    assert len(counts) == 1
+    assert "WHERE" in counts[0]
+    catalog.close()
 
 
 def test_counts_follow_the_catalogue(small: Running) -> None:

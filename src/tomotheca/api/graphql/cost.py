@@ -113,6 +113,9 @@ class Weight:
     lists: tuple[tuple[Any, float, float], ...]
     """Limit, rows and nodes for each row of every root list."""
 
+    counted: dict[int, Statement] = field(default_factory=dict)
+    """Statements that count what root lists let through, by the place of the root, once they have been wanted."""
+
     def nodes(self, values: Values) -> float:
         """Give the most nodes that a request can make."""
         total = self.fixed
@@ -127,7 +130,8 @@ class Costs:
     """Refuses queries that would make too many nodes.
 
     Rows are counted at most once for each kind and state of the catalogue. A query that passes with all rows of each kind, whoever may see them,
-    needs nothing more; only for one that does not are the rows counted that the viewer sees and that its filters let through.
+    needs nothing more. For one that does not, the rows of its root lists are counted that the viewer sees and that their filters let through;
+    only if it does not pass with these either, those of all lists.
     """
 
     most: int
@@ -157,7 +161,11 @@ class Costs:
         """
         if weight.nodes(values) <= self.most:
             return
-        if _total(Estimate(_Totals(self._totals, reading), values).shares(plan)) <= self.most:
+        totals = _Totals(self._totals, reading)
+        if _total(Estimate(totals, values).shares(plan)) <= self.most:
+            return
+        queries = [root.level.query for root in plan.roots if isinstance(root, Listed)]
+        if _total(Estimate(_Roots(queries, weight.counted, totals, values), values).shares(plan)) <= self.most:
             return
         shares = list(Estimate(_Seen(values, reading), values).shares(plan))
         if (total := _total(shares)) > self.most:
@@ -187,6 +195,25 @@ class _Totals:
             statement = sa.select(sa.func.count()).select_from(query.compiler.tables.kinds[query.kind])
             found = self.known[query.kind] = _number(compiled(statement, query.dialect), (), self.reading)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Roots:
+    """Counts the rows of root lists as a viewer sees them, and all rows of every other list."""
+
+    queries: Sequence[Query]
+    counted: dict[int, Statement]
+    totals: _Totals
+    values: Values
+
+    def __call__(self, query: Query) -> float:
+        place = next((place for place, root in enumerate(self.queries) if root is query), None)
+        if place is None or not query.where:
+            return self.totals(query)
+        statement = self.counted.get(place)
+        if statement is None:
+            statement = self.counted[place] = query.count()
+        return _number(statement, self.values, self.totals.reading)
 
 
 @dataclass(frozen=True, slots=True)
