@@ -116,12 +116,13 @@ class Weight:
     counted: dict[int, Statement] = field(default_factory=dict)
     """Statements that count what root lists let through, by the place of the root, once they have been wanted."""
 
-    def nodes(self, values: Values) -> float:
-        """Give the most nodes that a request can make."""
+    def nodes(self, values: Values, let_through: Sequence[float] = ()) -> float:
+        """Give the most nodes that a request can make, with all rows or with those that the filters of its root lists let through."""
         total = self.fixed
-        for limit, rows, each in self.lists:
+        for place, (limit, rows, each) in enumerate(self.lists):
+            most = let_through[place] if let_through else rows
             given = limit.read(values) if isinstance(limit, Later) else limit
-            total += each * (rows if given is None or given < 0 else min(rows, given))
+            total += each * (most if given is None or given < 0 else min(most, given))
         return total
 
 
@@ -161,11 +162,9 @@ class Costs:
         """
         if weight.nodes(values) <= self.most:
             return
-        totals = _Totals(self._totals, reading)
-        if _total(Estimate(totals, values).shares(plan)) <= self.most:
+        if weight.nodes(values, _let_through(plan, weight, values, reading)) <= self.most:
             return
-        queries = [root.level.query for root in plan.roots if isinstance(root, Listed)]
-        if _total(Estimate(_Roots(queries, weight.counted, totals, values), values).shares(plan)) <= self.most:
+        if _total(Estimate(_Totals(self._totals, reading), values).shares(plan)) <= self.most:
             return
         shares = list(Estimate(_Seen(values, reading), values).shares(plan))
         if (total := _total(shares)) > self.most:
@@ -198,25 +197,6 @@ class _Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class _Roots:
-    """Counts the rows of root lists as a viewer sees them, and all rows of every other list."""
-
-    queries: Sequence[Query]
-    counted: dict[int, Statement]
-    totals: _Totals
-    values: Values
-
-    def __call__(self, query: Query) -> float:
-        place = next((place for place, root in enumerate(self.queries) if root is query), None)
-        if place is None or not query.where:
-            return self.totals(query)
-        statement = self.counted.get(place)
-        if statement is None:
-            statement = self.counted[place] = query.count()
-        return _number(statement, self.values, self.totals.reading)
-
-
-@dataclass(frozen=True, slots=True)
 class _Seen:
     """Counts the rows that a viewer sees and that a list's filter lets through."""
 
@@ -229,6 +209,20 @@ class _Seen:
         if key not in self.known:
             self.known[key] = _number(query.count(), self.values, self.reading)
         return self.known[key]
+
+
+def _let_through(plan: Plan, weight: Weight, values: Values, reading: Reading) -> list[float]:
+    """Count the rows of every root list that a viewer sees and that its filter lets through; all rows where it has none."""
+    found, roots = [], [root.level.query for root in plan.roots if isinstance(root, Listed)]
+    for place, (query, (_, rows, _)) in enumerate(zip(roots, weight.lists, strict=True)):
+        if not query.where:
+            found.append(rows)
+            continue
+        statement = weight.counted.get(place)
+        if statement is None:
+            statement = weight.counted[place] = query.count()
+        found.append(_number(statement, values, reading))
+    return found
 
 
 def _number(statement: Statement, values: Values, reading: Reading) -> float:
