@@ -21,7 +21,10 @@ from tomotheca.web.grammar import TRI
 from tomotheca.web.values import title
 
 WEB = Path(words.__file__).parent
-SOURCES = [*sorted(WEB.rglob("*.py")), *(WEB.parent / "api" / name for name in ("contributing.py", "errors.py", "login.py"))]
+SOURCES = [
+    *sorted(WEB.rglob("*.py")),
+    *(WEB.parent / "api" / name for name in ("contributing.py", "errors.py", "login.py")),
+]
 TEMPLATE = WEB / "locale" / f"{words.DOMAIN}.pot"
 HUMAN = re.compile(r"\W*[A-Z][a-z]|.*[a-z]{2} [a-z{]|\d+ [a-z]", re.DOTALL)
 MACHINE = re.compile(r"[\\$<=|*]|^ {4}|https?:|^/|default-src|[a-z]+/[a-z]+;")
