@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import signal
@@ -10,11 +11,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import zarr
@@ -27,6 +29,7 @@ from tomotheca.settings import Settings
 from tomotheca.store import documents, layout, manifest
 from tomotheca.store.files import LocalFiles
 
+T = TypeVar("T")
 TOKEN = "a secret of the curator's own"
 MARKER = "ada@example.org"
 """E-mail address that must be nowhere."""
@@ -181,6 +184,12 @@ def wait(url: str, process: subprocess.Popen[str], seconds: float = 120) -> None
             time.sleep(0.05)
     message = f"{url} does not answer"
     raise TimeoutError(message)
+
+
+def in_its_own_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Do asynchronous work in a loop of its own, whatever other tests have left in this thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work)).result()
 
 
 def run_cli(*words: str | Path, check: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,6 +35,7 @@ from tests.api.serving import (
     Running,
     World,
     clean,
+    in_its_own_loop,
     volume,
 )  # fmt: skip
 from tests.conftest import REPOSITORY
@@ -228,9 +228,7 @@ def test_many_at_once(server: Running, world: World) -> None:
     async def go() -> list[Any]:
         return await asyncio.gather(*(obstore.get_range_async(store, MRC, start=s, length=70_000) for s in starts))
 
-    with ThreadPoolExecutor(1) as thread:  # a loop of its own, whatever other tests have left in this thread
-        parts = thread.submit(lambda: asyncio.run(go())).result()
-    assert [bytes(part) for part in parts] == [stored[s : s + 70_000] for s in starts]
+    assert [bytes(part) for part in in_its_own_loop(go())] == [stored[s : s + 70_000] for s in starts]
 
 
 def test_a_document_has_the_same_bytes_by_every_way(server: Running) -> None:

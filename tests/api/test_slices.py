@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 from tests.api import volumes
+from tests.api.serving import in_its_own_loop
 from tests.api.volumes import ANNOTATION, BOX, HIDDEN, MASK, POINTS, SECTIONS, SERIES, SHAPE, TOMOGRAM, volume
 from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, ShardingCodec
 
@@ -330,8 +329,7 @@ def planes_of(root: Path, tmp_path: Path, values: Any, options: dict[str, Any], 
         async def ask() -> Any:
             return await planes.plane(await planes.open("image.zarr/", "1", ANONYMOUS), 0, axis, index)
 
-        with ThreadPoolExecutor(1) as thread:  # a loop of its own, whatever other tests have left in this thread
-            return thread.submit(lambda: asyncio.run(ask())).result()
+        return in_its_own_loop(ask())
 
     return read
 

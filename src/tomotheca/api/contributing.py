@@ -23,10 +23,9 @@ from tomotheca.web.assets import PAGE_CSP
 from tomotheca.web.contribution import mail, typed
 from tomotheca.web.contribution.asking import repeated
 from tomotheca.web.contribution.checking import Problem
-from tomotheca.web.links import leading
-from tomotheca.web.page import Context, ask, guard, shell, spoken, to_html, to_json
+from tomotheca.web.page import Context, ask, attending, guard, shell, to_html, to_json
 from tomotheca.web.pages import contribute as pages
-from tomotheca.web.words import say, speaking
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -78,7 +77,7 @@ def in_language(
     """Let a page be made in the language of whoever asks."""
 
     def made(desk: Desk, request: Request, /, *args: P.args, **more: P.kwargs) -> Response:
-        with speaking(spoken(desk.site, request)), leading(desk.settings.links):
+        with attending(desk.site, request):
             return answer(desk, request, *args, **more)
 
     return made

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -175,8 +176,7 @@ class Shell:
 def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
         as_json = json or _prefers_json(request)
-        words = language.ENGLISH if as_json else spoken(portal, request)
-        with language.speaking(words), leading(portal.settings.links):
+        with attending(portal, request, as_json=as_json):
             return respond(request, as_json=as_json)
 
     def respond(request: Request, *, as_json: bool) -> Response:
@@ -233,9 +233,13 @@ def ask(portal: Portal, request: Request, *, json: bool = False) -> Asked:
     return Asked(portal, Address(path, tuple(pairs)), viewer, request.path_params, origin, version)
 
 
-def spoken(portal: Portal, request: Request) -> language.Words:
-    """Give the language of the page that answers a request; data that go with it are in English for all."""
-    return language.choose(portal.settings, request.headers.get("accept-language", ""))
+@contextmanager
+def attending(portal: Portal, request: Request, *, as_json: bool = False) -> Iterator[None]:
+    """Speak the language of whoever asks, and let identifiers lead where the settings say; data are in English for all."""
+    accept = request.headers.get("accept-language", "")
+    words = language.ENGLISH if as_json else language.choose(portal.settings, accept)
+    with language.speaking(words), leading(portal.settings.links):
+        yield
 
 
 def _prefers_json(request: Request) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from tomotheca.errors import FormatError
 from tomotheca.formats import aretomo, ctf, imod, mdoc, mrc, rawtlt, warp
@@ -22,6 +24,7 @@ ALIGNED: tuple[Part, ...] = ("aln", "xf", "tlt", "xtilt", "com")
 """Files of alignments of IMOD and AreTomo."""
 
 TERMS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
+T = TypeVar("T")
 LONGEST = 24
 """Parts of a name in which names of runs are looked for."""
 
@@ -59,12 +62,18 @@ class _Surveyor:
     def _role(self, *roles: str) -> Iterator[File]:
         return (f for f in self.files.values() if f.said.role in roles)
 
+    def _opened(self, file: File, read: Callable[[Path], T]) -> T | None:
+        """Read a file; one that cannot be read is left, and gives None."""
+        try:
+            return read(self.listing.local(file.path))
+        except FormatError as error:
+            file.leave(f"cannot be read: {error.reason}")
+            return None
+
     def _read_mdocs(self) -> None:
         for file in self._role("mdoc"):
-            try:
-                read = mdoc.read(self.listing.local(file.path))
-            except FormatError as error:
-                file.leave(f"cannot be read: {error.reason}")
+            read = self._opened(file, mdoc.read)
+            if read is None:
                 continue
             if len(read.images) < FEWEST:
                 file.leave(f"records {len(read.images)} images: it is that of a movie or a map, not of a tilt series")
@@ -179,10 +188,8 @@ class _Surveyor:
             if run.stage if stage else run.refined:
                 file.leave("a second list of the same angles")
                 continue
-            try:
-                angles = rawtlt.read(self.listing.local(file.path))
-            except FormatError as error:
-                file.leave(f"cannot be read: {error.reason}")
+            angles = self._opened(file, rawtlt.read)
+            if angles is None:
                 continue
             if stage:
                 run.stage, file.part = angles, "rawtilt"
@@ -195,10 +202,8 @@ class _Surveyor:
             if run.tilts if is_list else run.warp:
                 file.leave("a second file of Warp of the same kind")
                 continue
-            try:
-                read = warp.read(self.listing.local(file.path))
-            except FormatError as error:
-                file.leave(f"cannot be read: {error.reason}")
+            read = self._opened(file, warp.read)
+            if read is None:
                 continue
             if is_list:
                 run.tilts, file.part = read, "tomostar"
@@ -233,10 +238,9 @@ class _Surveyor:
             if run.aln is not None:
                 file.leave("a second alignment of AreTomo: name it in an entry of its own, with another method_type")
                 continue
-            try:
-                run.aln, file.part = aretomo.read(self.listing.local(file.path)), "aln"
-            except FormatError as error:
-                file.leave(f"cannot be read: {error.reason}")
+            run.aln = self._opened(file, aretomo.read)
+            if run.aln is not None:
+                file.part = "aln"
         for file in sorted((f for f in run.files if f.said.role in {"xf", "xtilt", "com"}), key=lambda f: f.path):
             self._decide_imod(run, file)
         self._prefer_warp(run)
@@ -275,10 +279,8 @@ class _Surveyor:
             if taken:
                 file.leave(f"a second list of CTF parameters: {taken} is taken")
                 continue
-            try:
-                ctf.read(self.listing.local(file.path), "CTFFIND" if file.said.role == "ctf" else "IMOD")
-            except FormatError as error:
-                file.leave(f"cannot be read: {error.reason}")
+            form = "CTFFIND" if file.said.role == "ctf" else "IMOD"
+            if self._opened(file, partial(ctf.read, form=form)) is None:
                 continue
             taken, file.part = file.path, "ctf" if file.said.role == "ctf" else "ctf_imod"
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tomotheca.web.page import Context, Crumb, Page, ask, guard, shell, spoken, to_html
-from tomotheca.web.words import say, speaking
+from tomotheca.web.page import Context, Crumb, Page, ask, attending, guard, shell, to_html
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -56,7 +56,7 @@ def catalogue_files(portal: Portal, request: Request, files: Sequence[Listed], v
         State of the catalogue that they hold.
     """
     asked = ask(portal, request)
-    with speaking(spoken(portal, request)):
+    with attending(portal, request):
         context = CatalogueFiles(
             title=say("The catalogue as files"),
             description=say("Everything that can be seen here as SQLite, Parquet and NDJSON."),

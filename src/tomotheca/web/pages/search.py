@@ -16,12 +16,12 @@ from tomotheca.search.marking import Piece
 from tomotheca.web.address import Address
 from tomotheca.web.bundled import pages_of
 from tomotheca.web.hits import Hit, Maker
-from tomotheca.web.page import Asked, Context, Page, ask, guard, spoken
+from tomotheca.web.page import Asked, Context, Page, ask, attending, guard
 from tomotheca.web.pages.common import unknown
 from tomotheca.web.resolving import Place, numbered
 from tomotheca.web.suggesting import suggest
 from tomotheca.web.tables import Pager, make_pager, page_number, page_size
-from tomotheca.web.words import say, speaking
+from tomotheca.web.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,7 +185,7 @@ def routes(portal: Portal, pages: Sequence[Page]) -> list[Route]:
 
     def suggestions(request: Request) -> Response:
         asked = ask(portal, request)
-        with speaking(spoken(portal, request)):
+        with attending(portal, request):
             body = orjson.dumps({"query": asked.address.first("q"), "groups": suggest(asked, asked.address.first("q"))})
         return guard(Response(body, media_type="application/json"))
 
