@@ -11,6 +11,9 @@ from hypothesis import settings
 from tests import databases
 
 REPOSITORY = Path(__file__).parent.parent
+LONG = {"browser", "cli", "clients", "ingest"}
+"""Folders of tests that start browsers, servers and commands."""
+
 IS_CI = os.environ.get("CI", "") not in {"", "0", "false"}
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -42,6 +45,12 @@ def refuse_skip(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"{report.nodeid} was skipped, which CI=true forbids: {reason}"
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take minutes before the many that take seconds: processes that share them out end together."""
+    items.sort(key=lambda item: item.path.relative_to(REPOSITORY / "tests").parts[0] not in LONG)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Coroutine, Iterator
@@ -21,7 +20,9 @@ from typing import Any, TypeVar
 import numpy as np
 import zarr
 from PIL import Image
+from tests import warm
 from tests.catalog.archive import put_dataset, put_deposition
+from tests.warm import Child
 
 from tomotheca.catalog.build import Indexer
 from tomotheca.desk import Desk
@@ -126,7 +127,7 @@ class Running:
 
     url: str
     world: World
-    process: subprocess.Popen[str]
+    process: Child
 
     @property
     def s3(self) -> str:
@@ -137,26 +138,20 @@ class Running:
 @contextmanager
 def serving(world: World, *options: str, **environment: str) -> Iterator[Running]:
     """Run ``tomotheca serve`` until the block ends."""
+    with answering(world.root, *options, **environment) as (url, process):
+        yield Running(url, world, process)
+
+
+@contextmanager
+def answering(root: Path, *options: str, **environment: str) -> Iterator[tuple[str, Child]]:
+    """Run ``tomotheca serve`` on a folder until the block ends; give its address and its process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    words = [
-        sys.executable,
-        "-m",
-        "tomotheca",
-        "serve",
-        "--root",
-        str(world.root),
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        *options,
-    ]
-    env = {**clean(), "TOMOTHECA_CURATOR_TOKEN": TOKEN, **environment}
-    with subprocess.Popen(words, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    words = ["serve", "--root", root, "--port", str(port), "--workers", "1", *options]
+    with Child(words, env={**clean(), "TOMOTHECA_CURATOR_TOKEN": TOKEN, **environment}) as process:
         try:
             wait(f"http://127.0.0.1:{port}/healthz", process)
-            yield Running(f"http://127.0.0.1:{port}", world, process)
+            yield f"http://127.0.0.1:{port}", process
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -170,18 +165,19 @@ def clean() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("TOMOTHECA_", "AWS_", "BOTO_"))}
 
 
-def wait(url: str, process: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait(url: str, process: subprocess.Popen[str] | Child, seconds: float = 120) -> None:
     """Wait until an address answers."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
-            message = f"the server ended: {process.stderr.read() if process.stderr else ''}"
+            told = process.said[1] if isinstance(process, Child) else process.stderr and process.stderr.read()
+            message = f"the server ended: {told}"
             raise RuntimeError(message)
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
         except OSError:
-            time.sleep(0.05)
+            time.sleep(0.02)
     message = f"{url} does not answer"
     raise TimeoutError(message)
 
@@ -192,7 +188,8 @@ def in_its_own_loop(work: Coroutine[Any, Any, T]) -> T:
         return thread.submit(lambda: asyncio.run(work)).result()
 
 
-def run_cli(*words: str | Path, check: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
+def run_cli(
+    *words: str | Path, check: bool = False, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``tomotheca`` as a user does."""
-    command = [sys.executable, "-m", "tomotheca", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=120, env={**clean(), **options})
+    return warm.run(*words, env={**clean(), **environment}, cwd=cwd, check=check)

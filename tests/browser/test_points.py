@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+from tests.api.serving import run_cli
 from tests.browser.portal import served
 from tests.formats import picks
 from tests.ingest.conftest import Lab, annotation
@@ -83,7 +82,7 @@ def portal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "1",
         request.param,
     ]
-    done = subprocess.run([sys.executable, "-m", "tomotheca", *words], check=False, capture_output=True, text=True)
+    done = run_cli(*words)
     assert done.returncode == 0, done.stderr
     with served(root) as address:
         yield address

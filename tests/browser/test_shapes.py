@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from scipy.spatial.transform import Rotation
+from tests.api.serving import run_cli
 from tests.browser.portal import served
 from tests.browser.test_points import PIXELS, PLACE, READY, middle, open_layer
 from tests.formats import picks
@@ -77,7 +76,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     prepare(lab)
     root = lab.folder / "root"
     words = ["ingest", str(lab.save()), "--source", str(lab.folder / "source"), "--root", str(root), "--workers", "1"]
-    done = subprocess.run([sys.executable, "-m", "tomotheca", *words], check=False, capture_output=True, text=True)
+    done = run_cli(*words)
     assert done.returncode == 0, done.stderr
     with served(root) as address:
         yield address

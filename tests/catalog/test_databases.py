@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import databases
+from tests.api.serving import run_cli
 
 from tomotheca.api.graphql import GraphQL
 from tomotheca.catalog import postgres, swap
@@ -84,10 +84,8 @@ def test_every_command_says_that_the_server_does_not_answer(
     words: list[str], setting: str, tmp_path: Path, free_port: int
 ) -> None:
     (tmp_path / "archive").mkdir()
-    env = {**os.environ, setting: f"postgresql://ada:{SECRET}@127.0.0.1:{free_port}/x", "TOMOTHECA_ROOT": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "tomotheca", *words], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    env = {setting: f"postgresql://ada:{SECRET}@127.0.0.1:{free_port}/x", "TOMOTHECA_ROOT": str(tmp_path)}
+    done = run_cli(*words, cwd=tmp_path, **env)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert SECRET not in done.stderr + done.stdout

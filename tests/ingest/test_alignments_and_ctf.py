@@ -1,12 +1,11 @@
 """Alignments of AreTomo and IMOD and CTF parameters, from the lab's files to the documents."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.api.serving import run_cli
 from tests.ingest.conftest import write_series
 
 RUN = "10900/TS_1"
@@ -200,12 +199,9 @@ def test_ctfs_reach_the_catalogue_through_the_command(lab: Any) -> None:
     ctf(lab, "CTFFIND", CTFFIND)
     aretomo(lab)
     root = lab.folder / "portal"
-    command = [sys.executable, "-m", "tomotheca", "ingest", str(lab.save()), "--source", str(lab.folder / "source")]
-    subprocess.run([*command, "--root", str(root)], check=True, capture_output=True)
+    run_cli("ingest", lab.save(), "--source", lab.folder / "source", "--root", root, check=True)
     dump = lab.folder / "dump"
-    subprocess.run(
-        [sys.executable, "-m", "tomotheca", "dump", str(dump), "--root", str(root)], check=True, capture_output=True
-    )
+    run_cli("dump", dump, "--root", root, check=True)
     rows = (dump / "per_section_parameters.ndjson").read_text()
     assert '"major_defocus":20004.0' in rows.replace(" ", "")
     sections = (dump / "per_section_alignment_parameters.ndjson").read_text().splitlines()

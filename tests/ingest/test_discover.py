@@ -3,12 +3,11 @@
 import glob
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.api.serving import run_cli
 
 from tomotheca.ingest.listing import Listing
 from tomotheca.ingest.plan import plan
@@ -106,17 +105,8 @@ def test_a_plan_lists_what_each_source_found_and_what_is_left_over(lab: Any) -> 
     lab.config["runs"][0]["sources"][0]["exclude"] = ["TS_2"]
     (lab.root / "notes.txt").write_text("x")
     lab.save()
-    command = [
-        sys.executable,
-        "-m",
-        "tomotheca",
-        "ingest",
-        str(lab.path),
-        "--source",
-        str(lab.folder / "source"),
-        "--plan",
-    ]
-    done = subprocess.run([*command, "--root", str(lab.folder / "r")], capture_output=True, text=True, check=True)
+    command = ["ingest", lab.path, "--source", lab.folder / "source", "--plan", "--root", lab.folder / "r"]
+    done = run_cli(*command, check=True)
     lines = done.stdout.splitlines()
     series = next(i for i, text in enumerate(lab.path.read_text().splitlines(), 1) if "{run_name}/*.st" in text) - 1
     assert f"{lab.path}:{series}: 1 found, TS_1/TS_1.st" in lines
@@ -124,9 +114,7 @@ def test_a_plan_lists_what_each_source_found_and_what_is_left_over(lab: Any) -> 
     assert "not named: notes.txt" in lines
     assert "not named: TS_2/TS_2.st" in lines
     assert not any("not named: TS_1/" in line for line in lines)
-    told = json.loads(
-        subprocess.run([*command, "--root", str(lab.folder / "r"), "--json"], capture_output=True, check=True).stdout
-    )
+    told = json.loads(run_cli(*command, "--json", check=True).stdout)
     assert told["skipped"] == ["run TS_2: exclude leaves it out"]
     assert told["matched"][f"{lab.path}:{series}"] == ["TS_1/TS_1.st"]
     assert not (lab.folder / "r").exists()

@@ -35,6 +35,8 @@ folder, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 workers.WORTH_A_PROCESS = 0
 with Desk.open(folder / "desk.sqlite") as desk:
     print("go", flush=True)
+    if count > 1:
+        workers.get_ready()
     options = IngestOptions(folder / name, folder / "source", workers=count)
     ingest(options, files=LocalFiles(folder / "archive"), desk=desk)
 print("done", flush=True)

@@ -1,13 +1,12 @@
 """Identified objects, and depositions that add to datasets that are there already."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.api.serving import run_cli
 
 from tomotheca.catalog.catalog import Catalog
 from tomotheca.catalog.files import entries
@@ -30,9 +29,7 @@ def objects(lab: Any, text: str = TABLE, **metadata: str) -> None:
 
 
 def tomotheca(*words: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tomotheca", *map(str, words)], capture_output=True, text=True, check=False
-    )
+    done = run_cli(*map(str, words))
     assert "Traceback" not in done.stderr
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -1,8 +1,6 @@
 """Key photos from elsewhere: a bucket's copy, a web address, and neither."""
 
 import http.server
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from tests.api.serving import run_cli
 
 SNAPSHOT = "10900/Images/snapshot.png"
 
@@ -47,8 +46,10 @@ def photo(lab: Any, address: str) -> None:
 
 
 def ingest(lab: Any, *words: object, code: int = 0) -> str:
-    command = [sys.executable, "-m", "tomotheca", "ingest", lab.save(), "--source", lab.folder / "source", "--no-index"]
-    done = subprocess.run([*map(str, (*command, "--root", lab.folder / "portal", *words))], capture_output=True, text=True, check=False)  # fmt: skip
+    root = lab.folder / "portal"
+    done = run_cli(
+        "ingest", lab.save(), "--source", lab.folder / "source", "--no-index", "--root", root, *map(str, words)
+    )
     assert "Traceback" not in done.stderr
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr

@@ -102,26 +102,46 @@ CHILD = """
 import sys
 from pathlib import Path
 from tests.ingest.test_workers import Work, done
+from tomotheca.ingest import workers
 from tomotheca.ingest.work import Input, Step
 
 folder = Path(sys.argv[1])
 source = Input("a.mrc", folder / "a.mrc", 1, 0)
 if __name__ == "__main__":
-    print("go", flush=True)
-    done(folder, [Step("run", f"1/{n}/run_metadata.json", n, Work(folder, n, 0, 3.0), (source,)) for n in "AB"])
+    if sys.argv[2] == "ready":
+        workers.get_ready()
+    for name, came in done(folder, [Step("run", f"1/{n}/run_metadata.json", n, Work(folder, n, int(sys.argv[3]), float(sys.argv[4])), (source,)) for n in "AB"]).items():
+        print(name, came["name"])
 """
 
 
-def test_processes_end_when_the_one_that_gave_the_steps_out_is_killed(tmp_path: Path) -> None:
+@pytest.fixture(params=["ready", "as they come"])
+def child(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Give a function that does two steps by two processes, which are copies of one that is ready or not; each dies so often and takes so long."""
     script = tmp_path / "child.py"
     script.write_text(CHILD)
-    paths = os.pathsep.join(sys.path)
-    with subprocess.Popen(
-        [sys.executable, script, tmp_path], env={**os.environ, "PYTHONPATH": paths}, start_new_session=True
-    ) as child:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return lambda deaths, seconds: subprocess.Popen(
+        [sys.executable, script, tmp_path, request.param, str(deaths), str(seconds)],
+        env=env,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_processes_that_are_ready_do_the_same(child: Any, tmp_path: Path) -> None:
+    with child(1, 0.0) as running:
+        told, _ = running.communicate(timeout=60)
+    assert sorted(told.splitlines()) == ["A A", "B B"]
+    assert {(tmp_path / name).read_text() for name in "AB"} <= {"xx", "xxx"}
+
+
+def test_processes_end_when_the_one_that_gave_the_steps_out_is_killed(child: Any, tmp_path: Path) -> None:
+    with child(0, 3.0) as running:
         wait_for(lambda: (tmp_path / "A").exists() and (tmp_path / "B").exists())
-        child.send_signal(signal.SIGKILL)
-    wait_for(lambda: not alive(child.pid))
+        running.send_signal(signal.SIGKILL)
+    wait_for(lambda: not alive(running.pid))
 
 
 def alive(group: int) -> bool:
@@ -135,6 +155,17 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "worth"), [((300 << 20,), True), ((130 << 20, 130 << 20), True), ((1, 2), False), ((), False)]
+)
+def test_processes_get_ready_where_there_is_work_for_them(sizes: tuple[int, ...], worth: bool, tmp_path: Path) -> None:
+    for number, size in enumerate(sizes):
+        with (tmp_path / str(number)).open("wb") as file:
+            file.truncate(size)
+    assert workers.are_worth_it(tmp_path) == worth
+    assert not workers.are_worth_it(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(("size", "together", "cores"), [(1, 1, 1), (2, 2, 1), (1, 8, 8), (3, 8, 2), (2, 0, 1)])

@@ -86,9 +86,11 @@ def ingest(
     workers: Workers = None, bucket: Bucket = None, fetch: Fetch = False, keep: Keep = False, in_place: InPlace = None, zarr: Zarr = None, dask: Dask = "", slurm: Slurm = None, no_index: NoIndex = False, root: Root = None, json: Json = False,
 ) -> None:  # fmt: skip
     """Take a lab's files in as a configuration says. Run it again to continue or to add; what is unchanged stays as it is."""
+    settings = load(root)
+    if not (plan or dask or slurm) and (workers or settings.workers) > 1:
+        _get_ready(source, config)
     from tomotheca.ingest.plan import IngestOptions  # noqa: PLC0415 - heavy
 
-    settings = load(root)
     words = tuple(part.strip() for part in only.split(",") if part.strip())
     options = IngestOptions(
         config, _source(settings, source, config), words, run, force, private, workers or settings.workers, settings.memory,
@@ -111,6 +113,14 @@ def ingest(
     )
     if code:
         raise typer.Exit(code)
+
+
+def _get_ready(source: str | None, config: Path) -> None:
+    """Have the processes that will do the work loaded while this one plans it, where there is work for several."""
+    from tomotheca.ingest import workers  # noqa: PLC0415 - heavy
+
+    if not (source and "://" in source) and workers.are_worth_it(Path(source) if source else config.parent):
+        workers.get_ready()
 
 
 def _source(settings: "Settings", given: str | None, config: Path) -> Path:

@@ -10,21 +10,33 @@ import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from multiprocessing import forkserver
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, Protocol
 
 from tomotheca.errors import FormatError, StorageError
+from tomotheca.ingest import importers
 from tomotheca.ingest.progress import Counted, Progress
 from tomotheca.ingest.work import Context, Draft, Step
 
 WORTH_A_PROCESS = 256 << 20
 """Bytes below which starting processes takes longer than the work."""
+
+LATE = ("tomotheca.formats.omezarr.bounded", "PIL.PngImagePlugin")
+"""Modules that steps import when they first use them."""
+
+FIRST = 10_000
+"""Files that are looked at to see whether there are so many bytes."""
 
 LOOK = 0.5
 """Seconds between two looks at how far the processes are."""
@@ -97,13 +109,42 @@ class Processes:
     @contextmanager
     def open(self, size: int) -> Iterator[Crew]:
         """Start processes; they end with the block, and when this process dies."""
-        spawn = multiprocessing.get_context("spawn")
-        board = spawn.RawArray(ctypes.c_double, 2 * ahead(size))
-        pool = ProcessPoolExecutor(size, mp_context=spawn, initializer=_ready, initargs=(board,))
+        context = multiprocessing.get_context("forkserver" if _loading.is_set() else "spawn")
+        board = context.RawArray(ctypes.c_double, 2 * ahead(size))
+        pool = ProcessPoolExecutor(size, mp_context=context, initializer=_ready, initargs=(board,))
         try:
             yield Crew(pool, size, board=board)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+_loading = threading.Event()
+"""Set in a process whose teams are copies of one that has loaded what steps need."""
+
+
+def are_worth_it(folder: Path) -> bool:
+    """Look whether the files below a folder are large enough for several processes; a folder that cannot be read is not."""
+    left = WORTH_A_PROCESS
+    files = (os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)  # noqa: PTH118 - for each of thousands
+    for path in islice(files, FIRST):
+        with suppress(OSError):
+            left -= os.stat(path).st_size  # noqa: PTH116
+        if left <= 0:
+            return True
+    return False
+
+
+def get_ready() -> None:
+    """Let a process load what steps need while their plan is still being made: those that do them begin as its copies.
+
+    What is in the environment now is what they will have. Where processes cannot be copied safely, they are started one by one as ever.
+    """
+    if sys.platform != "linux":
+        return
+    found = [module.name for module in iter_modules(importers.__path__, f"{importers.__name__}.")]
+    multiprocessing.set_forkserver_preload([*found, *LATE])
+    forkserver.ensure_running()
+    _loading.set()
 
 
 def ahead(size: int) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +16,7 @@ import orjson
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from tomotheca.catalog.lanes import Pace
 from tomotheca.catalog.vectors import ChangedError
 from tomotheca.catalog.viewer import ANONYMOUS, Viewer
 from tomotheca.errors import GoneError, NotFoundError
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_VALUES = 200
+LONG = 0.2
+"""Seconds of work from which on a page is made beside the others, which would have to wait for it."""
+
 SILENT = frozenset({"from", "enable-feature", "disable-feature", "showTour"})
 """Parameters of older links that mean nothing here; they are neither reported nor copied."""
 
@@ -173,11 +178,19 @@ class Shell:
     """Address of the form for offers; nothing where there is none."""
 
 
-def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Response]:
-    def endpoint(request: Request) -> Response:
-        as_json = json or _prefers_json(request)
-        with attending(portal, request, as_json=as_json):
-            return respond(request, as_json=as_json)
+def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Awaitable[Response]]:
+    pace = Pace(limit=LONG)
+
+    async def endpoint(request: Request) -> Response:
+        return await portal.lanes.run(pace, partial(attend, request))
+
+    def attend(request: Request) -> Response:
+        began, as_json = time.thread_time(), json or _prefers_json(request)
+        try:
+            with attending(portal, request, as_json=as_json):
+                return respond(request, as_json=as_json)
+        finally:
+            pace.note(time.thread_time() - began)
 
     def respond(request: Request, *, as_json: bool) -> Response:
         asked = ask(portal, request, json=json)

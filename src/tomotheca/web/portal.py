@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tomotheca import __version__
+from tomotheca.catalog.lanes import Lanes
 from tomotheca.export.derived import Site
 
 if TYPE_CHECKING:
@@ -92,6 +94,12 @@ class Portal:
 
     software: str = __version__
     memory: Memory = field(default_factory=Memory)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Threads in which pages are made."""
+        near = self.catalog.watch.near and not self.settings.archive_is_remote
+        return Lanes("pages", near=near, alone=near and self.catalog.engine.dialect.name == "sqlite")
 
 
 def portal_of(served: Served) -> Portal:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tomotheca.api.graphql.lanes import Pace
+from tomotheca.catalog.lanes import Pace
 
 if TYPE_CHECKING:
     from tomotheca.api.graphql.cost import Weight

@@ -17,8 +17,8 @@ from tomotheca.api.fresh import stamp_of
 from tomotheca.api.graphql.answer import Ready
 from tomotheca.api.graphql.asked import BadRequestError, in_address, is_text, is_whole, posted, rest_of
 from tomotheca.api.graphql.kept import LARGEST, Answers, Key
-from tomotheca.api.graphql.lanes import NEW, Lanes
 from tomotheca.api.graphql.service import GraphQL
+from tomotheca.catalog.lanes import NEW, Lanes
 from tomotheca.catalog.viewer import ANONYMOUS
 from tomotheca.errors import QueryTimeoutError
 
@@ -75,7 +75,7 @@ class Door:
         settings = portal.settings
         self.service = service or GraphQL(portal.catalog, settings)
         self.watch = portal.catalog.watch
-        self.lanes = Lanes(near=self.watch.near)
+        self.lanes = Lanes("graphql", near=self.watch.near)
         self.answers = Answers(settings.response_cache_bytes if settings.response_cache else 0)
         self._under_way: dict[Key, asyncio.Future[bytes | None]] = {}
 

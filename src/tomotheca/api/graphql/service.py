@@ -15,7 +15,6 @@ from graphql import GraphQLError, OperationType
 from tomotheca.api.graphql.answer import Answer, Operation, Planned, Ready
 from tomotheca.api.graphql.cost import Costs
 from tomotheca.api.graphql.documents import Document, Documents, FieldError, RequestError, UnliftableError, described
-from tomotheca.api.graphql.lanes import Pace
 from tomotheca.api.graphql.plan import Plan, Run
 from tomotheca.api.graphql.planner import Planner
 from tomotheca.api.graphql.selection import Collector
@@ -23,6 +22,7 @@ from tomotheca.api.graphql.statements import positional
 from tomotheca.api.graphql.types import build
 from tomotheca.api.graphql.values import Shape, Variables, scope
 from tomotheca.api.graphql.wire import Wire
+from tomotheca.catalog.lanes import Pace
 from tomotheca.catalog.viewer import ANONYMOUS, Viewer, now
 from tomotheca.errors import QueryError, QueryTimeoutError, StorageError
 

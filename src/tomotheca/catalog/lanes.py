@@ -1,10 +1,11 @@
-"""Where a request is worked on: at once, or in a thread; see docs/design/004-requests.md."""
+"""Where a request that asks the catalogue is worked on: at once, or in a thread; see docs/design/004-requests.md."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,6 +26,8 @@ class Pace:
     """How long the runs of one plan keep a processor busy: the longest of late. Time that a thread waits for its turn does not count."""
 
     seconds: float | None = None
+    limit: float = SLOW
+    """Seconds from which on it is slow."""
 
     def note(self, seconds: float) -> None:
         """Take the time of one run."""
@@ -39,7 +42,7 @@ class Pace:
     @property
     def slow(self) -> bool:
         """Known to take long."""
-        return self.seconds is not None and self.seconds >= SLOW
+        return self.seconds is not None and self.seconds >= self.limit
 
 
 NEW = Pace()
@@ -51,15 +54,20 @@ class Lanes:
 
     Parameters
     ----------
+    name : str
+        What they are called.
     near : bool
         The database works on this machine, in the threads themselves or in processes beside them. Then they are few, because more would only
         fight for the interpreter; threads that wait for another machine do not.
+    alone : bool
+        The threads do all the work themselves, and much of it for each request: one after the other, none takes longer than it must.
     """
 
-    def __init__(self, *, near: bool) -> None:
-        few, many = (2, 4) if near else (8, 8)
-        self._common, self._slow = ThreadPoolExecutor(few, "graphql"), ThreadPoolExecutor(many, "graphql-slow")
+    def __init__(self, name: str, *, near: bool, alone: bool = False) -> None:
+        few, many = (1, 2) if alone else (2, 4) if near else (8, 8)
+        self._common, self._slow = ThreadPoolExecutor(few, name), ThreadPoolExecutor(many, f"{name}-slow")
 
     async def run(self, pace: Pace, work: Callable[[], T]) -> T:
         """Do some work in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._slow if pace.slow else self._common, work)
+        pool = self._slow if pace.slow else self._common
+        return await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, work)
