@@ -23,7 +23,7 @@ test-setup:
 	@scripts/clients.sh || echo "The tests of clients in environments of their own are skipped."
 
 test: test-setup ## Run the tests, one process more than cores, since many wait for servers (ARGS= goes to pytest)
-	@$(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: test-setup ## Everything that CI runs: format, lint, types, docs, licences, then the tests
 	@$(BIN)/ruff format --check $(wildcard $(SOURCES))

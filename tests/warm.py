@@ -208,6 +208,7 @@ def become(order: dict[str, Any]) -> None:
     os.environ.update(order["env"])
     time.tzset()
     os.chdir(order["cwd"])
+    sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["tomotheca", *order["words"]]
     runpy.run_module("tomotheca", run_name="__main__", alter_sys=True)
 
