@@ -1,4 +1,4 @@
-"""Every route under axe: light and wide, dark and narrow."""
+"""Every route under axe: in light and dark, wide and narrow."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-LOOKS = (("light", 1440, 900), ("dark", 360, 800))
-"""Colours do not depend on the width, nor places on the colours."""
+LOOKS = (("light", 1440, 900), ("dark", 1440, 900), ("dark", 360, 800), ("light", 360, 800))
 
 PAGES = (
     "/", "/browse-data/datasets", "/browse-data/depositions", "/browse-data/runs", "/browse-data/objects", "/browse-data/runs?object=nothing-like-it", "/search?q=ribosome", "/search?q=ribosme", "/datasets/10001", "/runs/1",

@@ -13,6 +13,7 @@ from tomotheca.catalog.database import connect
 from tomotheca.catalog.masks import Masks
 from tomotheca.catalog.query import Clause, Compiler
 from tomotheca.catalog.reading import Reading, reading
+from tomotheca.catalog.together import current, together
 from tomotheca.catalog.vectors import World
 from tomotheca.catalog.viewer import Viewer, anything_hidden, hidden_now, now
 from tomotheca.catalog.watch import Watch
@@ -98,6 +99,10 @@ class Catalog:
         hidden = world.keep(("hidden", stamp.removesuffix("c")), lambda: hidden_now(self.tables, self.rows))
         return Masks(world, viewer, hidden)
 
+    def together(self) -> AbstractContextManager[None]:
+        """Let every statement of a block, in this thread, see one state of the catalogue; each has the time that a statement has."""
+        return together(self.engine)
+
     def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
         """Run one statement and give its rows.
 
@@ -106,6 +111,8 @@ class Catalog:
         QueryTimeoutError
             If it takes too long.
         """
+        if (shared := current.get()) is not None and shared.engine is self.engine:
+            return shared.rows(statement)
         with (
             self.engine.begin() as connection
         ):  # the end is a commit: after a rollback the driver forgets prepared statements

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from tomotheca.catalog.piped import Pipe
+from tomotheca.catalog.together import ONE_STATE
 from tomotheca.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def prepare(engine: sa.Engine, seconds: float) -> None:
 
     @event.listens_for(engine, "begin")
     def begun(connection: sa.Connection) -> None:
-        connection.info[SESSION].begin(connection.connection.driver_connection)
+        opening = READING if connection.get_execution_options().get(ONE_STATE) else "BEGIN"
+        connection.info[SESSION].begin(connection.connection.driver_connection, (opening,))
 
     @event.listens_for(engine, "checkout")
     def taken(connection: psycopg.Connection[Any], record: Any, _: Any) -> None:

@@ -224,8 +224,9 @@ def by_content(response: Response, request: Request, asked: Asked) -> Response:
 
 
 def _answer(page: Page, asked: Asked) -> Context | Moved:
-    elsewhere = legacy.moved(asked)
-    return Moved(elsewhere) if elsewhere else page.answer(asked)
+    with asked.portal.catalog.together():
+        elsewhere = legacy.moved(asked)
+        return Moved(elsewhere) if elsewhere else page.answer(asked)
 
 
 def _twin(location: str) -> str:

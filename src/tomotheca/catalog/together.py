@@ -1,0 +1,64 @@
+"""Several questions in one transaction: they see one state of the catalogue, and the database is told once where they begin and end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+ONE_STATE = "one_state"
+"""Execution option of connections whose transactions see one state."""
+
+
+class Together:
+    """A transaction that begins with its first statement.
+
+    Parameters
+    ----------
+    engine : Engine
+        The catalogue's.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self._open = ExitStack()
+        self._connection: sa.Connection | None = None
+
+    def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+        """Run a statement and give its rows; after one that fails the next begins a new transaction."""
+        try:
+            if self._connection is None:
+                self._connection = self._open.enter_context(self.engine.execution_options(**{ONE_STATE: True}).begin())
+            return self._connection.execute(statement).all()
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """End the transaction, as it ends where an error is on its way."""
+        self._connection = None
+        self._open.__exit__(*sys.exc_info())
+
+
+current: ContextVar[Together | None] = ContextVar("together", default=None)
+"""The transaction of whoever asks now."""
+
+
+@contextmanager
+def together(engine: sa.Engine) -> Iterator[None]:
+    """Let all statements of a block that go to an engine share a transaction; a block within a block shares that of the outer one."""
+    if (outer := current.get()) is not None and outer.engine is engine:
+        yield
+        return
+    shared = Together(engine)
+    token = current.set(shared)
+    try:
+        yield
+    finally:
+        current.reset(token)
+        shared.end()
