@@ -103,6 +103,7 @@ def test_an_unexpected_error_goes_to_a_file(capsys: pytest.CaptureFixture[str]) 
 
 def test_version_and_settings(tmp_path: Path) -> None:
     assert run_cli("version", check=True).stdout.startswith("tomotheca ")
+    assert run_cli("--version", check=True).stdout == run_cli("version", check=True).stdout
     found = json.loads(
         run_cli("settings", "--json", "--root", tmp_path, check=True, TOMOTHECA_CURATOR_TOKEN="hush").stdout
     )

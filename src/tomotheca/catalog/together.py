@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -29,12 +29,12 @@ class Together:
         self._open = ExitStack()
         self._connection: sa.Connection | None = None
 
-    def rows(self, statement: sa.Executable) -> Sequence[sa.Row[Any]]:
+    def rows(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
         """Run a statement and give its rows; after one that fails the next begins a new transaction."""
         try:
             if self._connection is None:
                 self._connection = self._open.enter_context(self.engine.execution_options(**{ONE_STATE: True}).begin())
-            return self._connection.execute(statement).all()
+            return self._connection.execute(statement, values).all()
         except BaseException:
             self.end()
             raise

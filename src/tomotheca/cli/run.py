@@ -40,7 +40,7 @@ EXIT_CODES: Mapping[type[BaseException], int] = {
 """Exit code of each error; the first class in an error's ancestry counts. 0 is success, 2 also a wrong command line, 130 Ctrl-C."""
 
 UNEXPECTED, INTERRUPTED = 70, 130
-DEBUG = "--debug"
+DEBUG, VERSION = "--debug", "--version"
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +59,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = DEBUG in words
     words = [word for word in words if word != DEBUG] or ["--help"]
+    if words[0] == VERSION:
+        words[0] = "version"
     try:
         code = int(app(words, prog_name="tomotheca", standalone_mode=False) or 0)
     except typer.Exit as done:

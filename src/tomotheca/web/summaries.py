@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from tomotheca.catalog.catalog import VALUES
 from tomotheca.catalog.totals import OWNERS
 from tomotheca.web.words import say
 
@@ -116,12 +117,18 @@ def group(asked: Asked, kind: str, key: str, ids: Sequence[int], *selected: str 
     """
     if not ids:
         return []
-    row, visible = asked.portal.catalog.seen(kind, asked.viewer)
-    plain = [row.c[s] for s in selected if isinstance(s, str)]
-    made = [_aggregate(row, *s) for s in selected if isinstance(s, tuple)]
-    owner = row.c[key]
-    statement = sa.select(owner.label("owner"), *plain, *made).where(owner.in_(ids), *visible).group_by(owner, *plain)
-    return asked.portal.catalog.execute(statement)
+    catalog = asked.portal.catalog
+
+    def make() -> sa.Select[Any]:
+        row, visible = catalog.seen(kind, asked.viewer)
+        plain = [row.c[s] for s in selected if isinstance(s, str)]
+        made = [_aggregate(row, *s) for s in selected if isinstance(s, tuple)]
+        owner = row.c[key]
+        wanted = owner.in_(sa.bindparam(VALUES, expanding=True))
+        return sa.select(owner.label("owner"), *plain, *made).where(wanted, *visible).group_by(owner, *plain)
+
+    statement = catalog.kept(("group", kind, key, selected, asked.viewer.curator), make)
+    return catalog.execute(statement, {VALUES: list(ids)})
 
 
 def _aggregate(row: Any, function: str, name: str) -> sa.ColumnElement[Any]:
