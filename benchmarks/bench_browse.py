@@ -119,7 +119,7 @@ def serve(port: int) -> None:
     from tomotheca.settings import load
 
     server = Granian(
-        "tomotheca", address="127.0.0.1", port=port, interface=Interfaces.ASGI, workers=2, websockets=False, log_level=LogLevels.warning,
+        "tomotheca", address="127.0.0.1", port=port, interface=Interfaces.ASGI, workers=2, websockets=False, log_level=LogLevels.warning, workers_kill_timeout=20,
     )  # fmt: skip
     server.serve(target_loader=partial(application, load()), wrap_loader=False)
 

@@ -61,3 +61,27 @@ def test_a_thread_knows_for_whom_it_works() -> None:
         return await asyncio.gather(*(work(who) for who in "abc"))
 
     assert in_its_own_loop(all_of_them()) == ["a", "b", "c"]
+
+
+def test_a_handler_that_takes_long_waits_with_its_like() -> None:
+    lanes, go, began = Lanes("test", near=True, alone=True), threading.Event(), threading.Event()
+
+    def answer(wanted: str) -> str:
+        if wanted == "long":
+            time.sleep(1.0)
+        if wanted == "longest":
+            began.set()
+            go.wait(WAITS)
+        return wanted
+
+    slow, quick = lanes.taking(answer), lanes.taking(answer)
+
+    async def work() -> list[str]:
+        assert await slow("long") == "long"
+        held = asyncio.create_task(slow("longest"))
+        await asyncio.to_thread(began.wait, WAITS)
+        found = [await quick("quick") for _ in range(3)]
+        go.set()
+        return [*found, await held]
+
+    assert in_its_own_loop(work()) == ["quick"] * 3 + ["longest"]

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 QUICK = 0.002
 """Seconds of work for which a change of thread does not pay, and for which other requests may wait."""
 
 SLOW = 0.05
 """Seconds of work from which on a request waits with its like, not with requests that nothing is known of."""
+
+LONG = 0.2
+"""The same for handlers that do much in one answer."""
+
+WAITING = 4
+"""Seconds of waiting, for the interpreter or for a database server, that count as one of work."""
 
 FORGETS = 0.8
 """Share of an old figure in the new one, when it was the larger."""
@@ -71,3 +80,19 @@ class Lanes:
         """Do some work in a thread."""
         pool = self._slow if pace.slow else self._common
         return await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, work)
+
+    def taking(self, work: Callable[[R], T]) -> Callable[[R], Awaitable[T]]:
+        """Give a handler of requests that has its work done in these threads; whether it is slow is known by what it took of late."""
+        pace = Pace(limit=LONG)
+
+        def timed(request: R) -> T:
+            busy, began = time.thread_time(), time.monotonic()
+            try:
+                return work(request)
+            finally:
+                pace.note(max(time.thread_time() - busy, (time.monotonic() - began) / WAITING))
+
+        async def handle(request: R) -> T:
+            return await self.run(pace, partial(timed, request))
+
+        return handle

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +15,6 @@ import orjson
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tomotheca.catalog.lanes import Pace
 from tomotheca.catalog.vectors import ChangedError
 from tomotheca.catalog.viewer import ANONYMOUS, Viewer
 from tomotheca.errors import GoneError, NotFoundError
@@ -40,9 +38,6 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_VALUES = 200
-LONG = 0.2
-"""Seconds of work from which on a page is made beside the others, which would have to wait for it."""
-
 SILENT = frozenset({"from", "enable-feature", "disable-feature", "showTour"})
 """Parameters of older links that mean nothing here; they are neither reported nor copied."""
 
@@ -179,18 +174,10 @@ class Shell:
 
 
 def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], Awaitable[Response]]:
-    pace = Pace(limit=LONG)
-
-    async def endpoint(request: Request) -> Response:
-        return await portal.lanes.run(pace, partial(attend, request))
-
-    def attend(request: Request) -> Response:
-        began, as_json = time.thread_time(), json or _prefers_json(request)
-        try:
-            with attending(portal, request, as_json=as_json):
-                return respond(request, as_json=as_json)
-        finally:
-            pace.note(time.thread_time() - began)
+    def endpoint(request: Request) -> Response:
+        as_json = json or _prefers_json(request)
+        with attending(portal, request, as_json=as_json):
+            return respond(request, as_json=as_json)
 
     def respond(request: Request, *, as_json: bool) -> Response:
         asked = ask(portal, request, json=json)
@@ -207,7 +194,7 @@ def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], 
         response = guard(to_json(found) if as_json else to_html(page.template, found, shell(asked, page)))
         return by_content(response, request, asked) if asked.beyond else response
 
-    return endpoint
+    return portal.lanes.taking(endpoint)
 
 
 def by_content(response: Response, request: Request, asked: Asked) -> Response:

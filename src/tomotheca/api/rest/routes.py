@@ -20,6 +20,7 @@ from tomotheca.api.rest.names import Names, kebab, quoted
 from tomotheca.api.rest.openapi import document
 from tomotheca.api.rest.plans import Plans
 from tomotheca.api.rest.query import CONTROLS, Query, Reader, found_in
+from tomotheca.catalog.lanes import Lanes
 from tomotheca.catalog.writers import WRITERS
 from tomotheca.errors import NotFoundError, QueryError
 from tomotheca.web.address import Address
@@ -252,4 +253,5 @@ def routes(site: Portal) -> list[Route]:
     ]
     found += ((related + WRITERS[form].extension, _in_format(rest.related, form)) for form in LISTS)
     found.append((related, rest.related))
-    return [Route(path, _handled(handler), methods=METHODS) for path, handler in found]
+    lanes = Lanes("rest", near=site.catalog.watch.near)
+    return [Route(path, lanes.taking(_handled(handler)), methods=METHODS) for path, handler in found]

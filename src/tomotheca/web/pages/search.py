@@ -185,8 +185,8 @@ def routes(portal: Portal, pages: Sequence[Page]) -> list[Route]:
 
     def suggestions(request: Request) -> Response:
         asked = ask(portal, request)
-        with attending(portal, request):
+        with attending(portal, request), portal.catalog.together():
             body = orjson.dumps({"query": asked.address.first("q"), "groups": suggest(asked, asked.address.first("q"))})
         return guard(Response(body, media_type="application/json"))
 
-    return [Route("/search/suggest", suggestions)]
+    return [Route("/search/suggest", portal.lanes.taking(suggestions))]
