@@ -69,7 +69,7 @@ class Lanes:
         The database works on this machine, in the threads themselves or in processes beside them. Then they are few, because more would only
         fight for the interpreter; threads that wait for another machine do not.
     alone : bool
-        The threads do all the work themselves, and much of it for each request: one after the other, none takes longer than it must.
+        The threads do most of the work themselves, and much of it for each request: one after the other, none takes longer than it must.
     """
 
     def __init__(self, name: str, *, near: bool, alone: bool = False) -> None:

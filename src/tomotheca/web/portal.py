@@ -99,7 +99,7 @@ class Portal:
     def lanes(self) -> Lanes:
         """Threads in which pages are made."""
         near = self.catalog.watch.near and not self.settings.archive_is_remote
-        return Lanes("pages", near=near, alone=near and self.catalog.engine.dialect.name == "sqlite")
+        return Lanes("pages", near=near, alone=near)
 
 
 def portal_of(served: Served) -> Portal:
