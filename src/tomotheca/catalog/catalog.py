@@ -30,6 +30,9 @@ Row = dict[str, Any]
 VALUES = "values"
 """Parameter of statements that find rows by values of a column."""
 
+MANY = 500
+"""Values above which they travel as one."""
+
 BEYOND = 1 << 31
 """First whole number that no identifier can be."""
 
@@ -172,7 +175,9 @@ class Catalog:
             return None
         ((operator, given),) = test.items()
         values = [given] if operator == "_eq" else given if operator == "_in" else None
-        if not isinstance(values, list) or not all(type(v) is int and abs(v) < BEYOND for v in values):
+        if not isinstance(values, list) or len(values) > MANY:
+            return None
+        if not all(type(v) is int and abs(v) < BEYOND for v in values):
             return None
         return name, values
 
