@@ -127,6 +127,11 @@ def spend(server: Running, address: str, times: int, path: str = "/catalog/versi
     return [httpx.get(server.url + path, headers={"x-forwarded-for": address}) for _ in range(times)]
 
 
+def is_spent(answers: list[httpx.Response]) -> bool:
+    """Say whether a share was used up; the last answer may have come when a part of it was back."""
+    return 429 in {answer.status_code for answer in answers}
+
+
 def test_n8_all_processes_count_together_and_say_when_to_come_back(limited: Running) -> None:
     answers = spend(limited, "192.0.2.1", 30)
     passed = [a for a in answers if a.status_code == 200]
@@ -142,28 +147,28 @@ def test_n8_all_processes_count_together_and_say_when_to_come_back(limited: Runn
 
 
 def test_clients_have_their_own_share(limited: Running) -> None:
-    assert spend(limited, "192.0.2.2", 40)[-1].status_code == 429
+    assert is_spent(spend(limited, "192.0.2.2", 40))
     assert spend(limited, "192.0.2.3", 1)[0].status_code == 200
-    assert spend(limited, "2001:db8::1", 40)[-1].status_code == 429
+    assert is_spent(spend(limited, "2001:db8::1", 40))
     neighbour = spend(limited, "2001:db8::2", int(LIMITED))
-    assert 429 in {a.status_code for a in neighbour}  # one client has the whole network
+    assert is_spent(neighbour)  # one client has the whole network
     assert spend(limited, "2001:db8:1::1", 1)[0].status_code == 200
 
 
 def test_what_a_client_says_of_itself_is_not_believed(limited: Running) -> None:
     answers = [spend(limited, f"198.51.100.{n}, 192.0.2.4, 10.1.2.3", 1)[0] for n in range(40)]
-    assert answers[-1].status_code == 429
+    assert is_spent(answers)
 
 
 def test_health_is_not_counted(limited: Running) -> None:
-    assert spend(limited, "192.0.2.5", 40)[-1].status_code == 429
+    assert is_spent(spend(limited, "192.0.2.5", 40))
     for path in ("/healthz", "/readyz"):
         assert spend(limited, "192.0.2.5", 1, path)[0].status_code == 200
 
 
 def test_graphql_and_pages_count(limited: Running) -> None:
     for number, path in enumerate(("/graphql?query={__typename}", "/", "/api/v1/datasets")):
-        assert spend(limited, f"192.0.2.{10 + number}", 40, path)[-1].status_code == 429
+        assert is_spent(spend(limited, f"192.0.2.{10 + number}", 40, path))
 
 
 def test_a_client_behind_no_proxy_cannot_choose_its_address(world: World) -> None:
