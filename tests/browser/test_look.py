@@ -179,3 +179,16 @@ def test_t9_a_row_is_a_card_with_labels_on_a_small_screen(page: Page, portal: st
         assert labelled.evaluate("(one) => getComputedStyle(one, '::before').content").strip(
             '"'
         ) == labelled.get_attribute("data-label")
+
+
+@pytest.mark.parametrize("kind", ["datasets", "runs", "depositions"])
+def test_n14_on_a_narrow_screen_the_name_of_a_card_stands_below_its_picture(page: Page, portal: str, kind: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{portal}/browse-data/{kind}")
+    picture, name = (
+        page.locator(f"table.list tbody tr >> nth=0 >> .{part}").bounding_box() for part in ("preview", "name")
+    )
+    assert picture
+    assert name
+    assert abs(picture["x"] - name["x"]) < 1
+    assert name["y"] >= picture["y"] + picture["height"] - 1

@@ -97,6 +97,7 @@ def test_five_tasks_take_at_most_four_clicks_each(page: Page, page_log: PageLog,
         expect(page.get_by_role("dialog")).to_contain_text("Example, Ada (2024).")
         expect(page.get_by_role("dialog")).to_contain_text("@misc{AN-")
 
+    page.wait_for_load_state("networkidle")
     with clicks.task("say which tilts are bad"):
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).not_to_be_visible()
