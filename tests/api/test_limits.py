@@ -18,6 +18,8 @@ from tomotheca.api.who import Identity
 from tomotheca.settings import Settings
 
 LIMITED = "12"
+BACK = 5
+"""Parts of a share that may come back while a test runs: one in five seconds."""
 
 
 def error(server: Running, query: str, **more: Any) -> dict[str, Any]:
@@ -128,8 +130,8 @@ def spend(server: Running, address: str, times: int, path: str = "/catalog/versi
 
 
 def is_spent(answers: list[httpx.Response]) -> bool:
-    """Say whether a share was used up; the last answer may have come when a part of it was back."""
-    return 429 in {answer.status_code for answer in answers}
+    """Say whether a share was used up: no more passed than it has, and the few parts of it that came back meanwhile."""
+    return sum(answer.status_code != 429 for answer in answers) <= int(LIMITED) + BACK
 
 
 def test_n8_all_processes_count_together_and_say_when_to_come_back(limited: Running) -> None:
@@ -137,9 +139,8 @@ def test_n8_all_processes_count_together_and_say_when_to_come_back(limited: Runn
     passed = [a for a in answers if a.status_code == 200]
     refused = [a for a in answers if a.status_code == 429]
     assert len(passed) + len(refused) == 30
-    assert (
-        int(LIMITED) <= len(passed) <= int(LIMITED) + 5
-    )  # a share comes back while the test runs: one in five seconds
+    assert int(LIMITED) <= len(passed)
+    assert is_spent(answers)
     wait = int(refused[-1].headers["retry-after"])
     assert 0 < wait <= 60
     assert refused[-1].json()["error"].startswith("Too many requests; try again in ")
@@ -151,7 +152,7 @@ def test_clients_have_their_own_share(limited: Running) -> None:
     assert spend(limited, "192.0.2.3", 1)[0].status_code == 200
     assert is_spent(spend(limited, "2001:db8::1", 40))
     neighbour = spend(limited, "2001:db8::2", int(LIMITED))
-    assert is_spent(neighbour)  # one client has the whole network
+    assert 429 in {a.status_code for a in neighbour}  # one client has the whole network
     assert spend(limited, "2001:db8:1::1", 1)[0].status_code == 200
 
 

@@ -360,7 +360,7 @@ def test_a_load_that_is_killed_leaves_the_old_or_the_new(lite: Portal, tmp_path:
     draw = random.Random(3)
     words = [sys.executable, "-m", "tomotheca", "load", str(folder), "--root", str(lite.root)]
     seen = set()
-    for _ in range(4):
+    for _ in range(6):
         with subprocess.Popen(
             words, env={**clean(), "TOMOTHECA_CATALOG_URL": lite.url}, stderr=subprocess.DEVNULL
         ) as process:

@@ -20,7 +20,7 @@ from tomotheca.settings import Settings
 from tomotheca.store import documents, tree
 from tomotheca.store.files import LocalFiles
 
-KILLS = int(os.environ.get("TOMOTHECA_KILLS", "3"))
+KILLS = int(os.environ.get("TOMOTHECA_KILLS", "4"))
 DEMO = ("--runs", "2", "--size", "32,96,96", "--offline")
 
 

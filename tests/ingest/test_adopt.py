@@ -341,7 +341,7 @@ print("go", flush=True)
 World(Path({str(world.folder)!r})).adopt("copy")
 """
     moments = random.Random(seed := random.randrange(1 << 32))
-    for _ in range(int(os.environ.get("TOMOTHECA_KILLS", "3"))):
+    for _ in range(int(os.environ.get("TOMOTHECA_KILLS", "5"))):
         child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None
         child.stdout.readline()

@@ -20,7 +20,7 @@ from tomotheca.store import layout, manifest, tree
 from tomotheca.store.objects import ObjectFiles
 from tomotheca.store.verify import verify
 
-KILLS = int(os.environ.get("TOMOTHECA_KILLS", "3"))
+KILLS = int(os.environ.get("TOMOTHECA_KILLS", "4"))
 
 SCRIPT = """
 import sys

@@ -17,7 +17,7 @@ from tomotheca.desk.desk import Desk
 from tomotheca.store import documents, layout, manifest, tree
 from tomotheca.store.verify import verify
 
-KILLS = int(os.environ.get("TOMOTHECA_KILLS", "6"))
+KILLS = int(os.environ.get("TOMOTHECA_KILLS", "10"))
 """How often; the figure that is asked for is 20."""
 
 ANNOTATIONS = configuration()["annotations"]

@@ -102,4 +102,4 @@ def test_schemathesis_finds_nothing(server: Running, described: Path) -> None:
     assert "No issues found" in run(server, described, "--phases", "fuzzing", "--max-examples", "1", "--workers", "2")
     own = [f"/api/v1/{SMALLEST}", f"/api/v1/{SMALLEST}/{{id}}"]
     paths = [word for path in own for word in ("--include-path", path)]
-    assert "No issues found" in run(server, described, "--phases", "examples,coverage,fuzzing", "--max-examples", "4", *paths)  # fmt: skip
+    assert "No issues found" in run(server, described, "--phases", "examples,coverage,fuzzing", "--max-examples", "8", *paths)  # fmt: skip
