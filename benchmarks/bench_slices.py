@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -124,26 +126,35 @@ def main() -> None:
         report(root, shape, base)
 
 
-def report(root: Path, shape: tuple[int, int, int], base: dict[str, float]) -> None:
-    """Ask a new server for pictures."""
+@contextmanager
+def serving(root: Path, *options: str) -> Iterator[tuple[str, int]]:
+    """Serve a folder; gives the address and the process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    words = [sys.executable, "-m", "tomotheca", "serve", "--root", str(root), "--port", str(port), "--workers", "1"]
+    words = [sys.executable, "-m", "tomotheca", "serve", "--root", str(root), "--port", str(port), *options]
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until(f"http://127.0.0.1:{port}/tomograms/{TOMOGRAM}")
-        idle, draw, found = memory(server.pid), random.Random(1), {}
+        until(f"http://127.0.0.1:{port}/healthz")
+        yield f"http://127.0.0.1:{port}", server.pid
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def report(root: Path, shape: tuple[int, int, int], base: dict[str, float]) -> None:
+    """Ask a new server for pictures."""
+    with serving(root, "--workers", "1") as (url, pid):
+        until(f"{url}/tomograms/{TOMOGRAM}")
+        idle, draw, found = memory(pid), random.Random(1), {}
         for axis, length in zip("zyx", shape, strict=True):
             indices = [length // 2, *draw.sample(range(length), 40)]
-            times = [
-                timed(f"http://127.0.0.1:{port}/tomograms/{TOMOGRAM}/slice.webp?axis={axis}&index={i}") for i in indices
-            ]
-            worked = processor(server.pid)
+            times = [timed(f"{url}/tomograms/{TOMOGRAM}/slice.webp?axis={axis}&index={i}") for i in indices]
+            worked = processor(pid)
             near = [
-                timed(f"http://127.0.0.1:{port}/tomograms/{TOMOGRAM}/slice.webp?axis={axis}&index={i}&contrast=soft")
+                timed(f"{url}/tomograms/{TOMOGRAM}/slice.webp?axis={axis}&index={i}&contrast=soft")
                 for i in range(length // 2, length // 2 + 40, 2)
             ]
-            worked = processor(server.pid) - worked
+            worked = processor(pid) - worked
             rest = sorted(times[1:])
             found[axis] = {
                 "first_ms": round(times[0], 1), "anywhere_p50_ms": round(statistics.median(rest), 1), "anywhere_p95_ms": round(rest[int(0.95 * len(rest))], 1),
@@ -158,13 +169,10 @@ def report(root: Path, shape: tuple[int, int, int], base: dict[str, float]) -> N
                     "whole_level": base,
                     "axes": found,
                     "idle_mib": idle,
-                    "peak_mib": memory(server.pid, "VmHWM"),
+                    "peak_mib": memory(pid, "VmHWM"),
                 }
             )
         )
-    finally:
-        server.terminate()
-        server.wait(20)
 
 
 def timed(address: str) -> float:

@@ -9,18 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench_slices import TOMOGRAM, build, memory, until
+from bench_slices import TOMOGRAM, build, memory, serving
 from tomotheca.formats.omezarr import Form
 
 if TYPE_CHECKING:
@@ -34,22 +31,7 @@ PATIENCE = 120_000
 """Milliseconds that a visit may take."""
 
 READY = "() => document.querySelector('iframe')?.contentDocument?.documentElement.dataset.ready === 'true'"
-PLANE = (512, 1024, 1024)
-
-
-@contextmanager
-def serving(root: Path) -> Iterator[tuple[str, int]]:
-    """Serve a folder; gives the address and the process."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    words = [sys.executable, "-m", "tomotheca", "serve", "--root", str(root), "--port", str(port)]
-    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until(f"http://127.0.0.1:{port}/healthz")
-        yield f"http://127.0.0.1:{port}", server.pid
-    finally:
-        server.terminate()
-        server.wait(20)
+SHAPE = (512, 1024, 1024)
 
 
 def visit(browser: Browser, address: str, *, ready: str = "") -> float:
@@ -78,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         large, demo = Path(name, "large"), Path(name, "demo")
         large.mkdir()
-        build(large, PLANE, Form("0.4"))
+        build(large, SHAPE, Form("0.4"))
         subprocess.run(
             [sys.executable, "-m", "tomotheca", "demo", "--offline", "--root", demo], check=True, capture_output=True
         )

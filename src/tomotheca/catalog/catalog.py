@@ -13,7 +13,7 @@ from tomotheca.catalog.database import connect
 from tomotheca.catalog.masks import Masks
 from tomotheca.catalog.query import Clause, Compiler
 from tomotheca.catalog.reading import Reading, reading
-from tomotheca.catalog.together import current, together
+from tomotheca.catalog.together import shared_by, together
 from tomotheca.catalog.vectors import World
 from tomotheca.catalog.viewer import Viewer, anything_hidden, hidden_now, now
 from tomotheca.catalog.watch import Watch
@@ -110,7 +110,7 @@ class Catalog:
         return Masks(world, viewer, hidden)
 
     def together(self) -> AbstractContextManager[None]:
-        """Let every statement of a block, in this thread, see one state of the catalogue; each has the time that a statement has."""
+        """Let every statement of a block, in this thread, see one state of the catalogue."""
         return together(self.engine)
 
     def rows(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
@@ -121,7 +121,7 @@ class Catalog:
         QueryTimeoutError
             If it takes too long.
         """
-        if (shared := current.get()) is not None and shared.engine is self.engine:
+        if (shared := shared_by(self.engine)) is not None:
             return shared.rows(statement, values)
         with (
             self.engine.begin() as connection
@@ -184,12 +184,15 @@ class Catalog:
     def count(self, kind: str, viewer: Viewer, where: Clause | None = None) -> int:
         """Count the rows of a kind that a viewer sees and for which the clause holds."""
         row, visible = self.seen(kind, viewer)
-        counted = sa.select(sa.func.count()).select_from(row).where(*visible)
+
+        def counted(*terms: sa.ColumnElement[bool]) -> sa.Select[Any]:
+            return sa.select(sa.func.count()).select_from(row).where(*visible, *terms)
+
         if (named := self._named(kind, where)) is not None:
             name, values = named
-            statement = self.kept(("count", kind, name, viewer.curator), lambda: counted.where(_is_one_of(row, name)))
+            statement = self.kept(("count", kind, name, viewer.curator), lambda: counted(_is_one_of(row, name)))
             return int(self.rows(statement, {VALUES: values})[0][0])
-        return int(self.rows(counted.where(*self.compiler(viewer).joined(kind, row, where)))[0][0])
+        return int(self.rows(counted(*self.compiler(viewer).joined(kind, row, where)))[0][0])
 
     def get(self, kind: str, identifier: int, viewer: Viewer) -> Row:
         """Give one row.

@@ -49,10 +49,16 @@ current: ContextVar[Together | None] = ContextVar("together", default=None)
 """The transaction of whoever asks now."""
 
 
+def shared_by(engine: sa.Engine) -> Together | None:
+    """Give the transaction that statements to an engine share now."""
+    found = current.get()
+    return found if found is not None and found.engine is engine else None
+
+
 @contextmanager
 def together(engine: sa.Engine) -> Iterator[None]:
     """Let all statements of a block that go to an engine share a transaction; a block within a block shares that of the outer one."""
-    if (outer := current.get()) is not None and outer.engine is engine:
+    if shared_by(engine) is not None:
         yield
         return
     shared = Together(engine)
