@@ -1,5 +1,8 @@
+import os
 import struct
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import permutations
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tomotheca.errors import FormatError, StorageError
+from tomotheca.formats import files as formats_files
 from tomotheca.formats import mrc
 from tomotheca.formats.mrc.writer import write_layout
 
@@ -272,3 +276,42 @@ def test_labels_of_the_source_are_kept_and_ours_is_added_once(tmp_path):
     write_layout(tmp_path / "a.mrc", np.ones((1, 1, 1), np.float32), layout)
     kept = mrc.read_header(tmp_path / "a.mrc").labels
     assert kept == (*(f"label {i}" for i in range(9)), mrc.label())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is in its page cache")
+def test_what_is_in_memory_is_read_without_giving_the_turn_away(tmp_path: Path) -> None:
+    """A copy out of the page cache is work; only what has to come from the disk is waited for. Either way the voxels are the same."""
+    volume = some_volume((9, 40, 50), "f4")
+    mrc.write(tmp_path / "a.mrc", volume, voxel_size=1.0)
+    waited: list[int] = []
+
+    @contextmanager
+    def aside() -> Iterator[None]:
+        waited.append(1)
+        yield
+
+    box = (slice(2, 8), slice(0, 40), slice(0, 50))
+    with mrc.Reader(tmp_path / "a.mrc") as opened:
+        with opened.giving(aside):
+            np.testing.assert_array_equal(opened.read(box), volume[box])
+            assert waited == []  # what was written is still in memory
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(formats_files, "NOWAIT", None)  # a system that cannot say
+                np.testing.assert_array_equal(opened.read(box), volume[box])
+            assert waited == [1]
+        np.testing.assert_array_equal(opened.read(box), volume[box])
+        assert waited == [1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is in its page cache")
+def test_a_file_that_is_half_in_memory_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = some_volume((9, 40, 50), "f4")
+    mrc.write(tmp_path / "a.mrc", volume, voxel_size=1.0)
+    whole = os.preadv
+
+    def little(descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
+        return whole(descriptor, [buffers[0][:777]] if flags else buffers, offset, flags)
+
+    monkeypatch.setattr(os, "preadv", little)
+    with mrc.Reader(tmp_path / "a.mrc") as opened:
+        np.testing.assert_array_equal(opened.read((slice(0, 9), slice(0, 40), slice(0, 50))), volume)

@@ -11,9 +11,10 @@ import ctypes
 import mmap
 import os
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from tomotheca.formats.files import write_all
+from tomotheca.formats.files import Aside, write_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +63,11 @@ def reopen(path: Path, flags: int) -> int:
         return -1
 
 
-def write_whole(path: Path, descriptor: int, data: memoryview) -> None:
-    """Write all of a new, empty file that is open as ``descriptor``: directly when it is large enough to be worth it."""
+def write_whole(path: Path, descriptor: int, data: memoryview, *, aside: Aside = nullcontext) -> None:
+    """Write all of a new, empty file that is open as ``descriptor``: directly when it is large enough to be worth it.
+
+    ``aside`` is entered while the data is on its way to the disk.
+    """
     unit = alignment(descriptor) if len(data) >= WORTH_IT else 0
     direct = reopen(path, os.O_WRONLY) if unit else -1
     if direct < 0:
@@ -73,8 +77,9 @@ def write_whole(path: Path, descriptor: int, data: memoryview) -> None:
         padded = -(-len(data) // unit) * unit
         memory = scratch(padded)
         memory[: len(data)] = data
-        write_all(direct, memory[:padded], 0)
-        os.ftruncate(direct, len(data))
+        with aside():
+            write_all(direct, memory[:padded], 0)
+            os.ftruncate(direct, len(data))
     finally:
         os.close(direct)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,7 @@ from tomotheca.store.files import LocalFiles
 if TYPE_CHECKING:
     from obstore.store import S3Store
 
+    from tomotheca.formats.files import Aside
     from tomotheca.store.files import Files
 
 BUFFER = 1 << 20
@@ -192,12 +194,13 @@ class _Stretches(io.RawIOBase):
         self.offset += got
         return got
 
-    def fill(self, buffer: memoryview, offset: int) -> int:
-        """Fill a buffer from a place in the file; give the number of bytes, fewer at its end."""
+    def fill(self, buffer: memoryview, offset: int, aside: Aside = nullcontext) -> int:
+        """Fill a buffer from a place in the file; give the number of bytes, fewer at its end. ``aside`` is entered while that waits."""
         got, end = 0, min(offset + len(buffer), self.size)
         while offset + got < end:
             stop = min(offset + got + PIECE, end)
-            data = self._fetch(offset + got, stop)
+            with aside():
+                data = self._fetch(offset + got, stop)
             buffer[got : got + len(data)] = data
             got += len(data)
         return got

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from tomotheca.errors import FormatError
 from tomotheca.formats import mrc, omezarr
+from tomotheca.ingest import pyramid
 
 SLAB = 40
 """Sections of level 0 that are averaged."""
@@ -78,32 +80,26 @@ class Slab:
     """Sections of level 0 in the tomogram."""
 
 
-def photos(
-    zarr: Path, *, spacing: float, overlays: Sequence[Overlay] = (), level0: Path | None = None
-) -> dict[str, bytes]:
+def photos(slab: Slab, overlays: Sequence[Overlay] = ()) -> dict[str, bytes]:
     """Make the four pictures of a tomogram.
 
     Parameters
     ----------
-    zarr
-        Its OME-Zarr directory.
-    spacing
-        Edge of a voxel in Å.
+    slab
+        What they show; see `slab_of_zarr` and `slab_of_source`.
     overlays
         Points to draw, those within the slab.
-    level0
-        MRC file that is level 0, where the directory only describes it.
 
     Returns
     -------
     dict
         PNG files by size: original (uncropped), snapshot, thumbnail, expanded.
     """
-    slab = _slab(zarr, spacing, level0)
     plain = _upscaled(Image.fromarray(contrast(slab.image)))
     scale = plain.width / slab.image.shape[1] / slab.factor
     drawn = _with_points(plain.convert("RGB"), overlays, slab, scale)
-    return {"original": _png(_with_bar(drawn, scale / spacing * 10)), **_cropped(drawn, scale / spacing * 10)}
+    pixels_per_nm = scale / slab.spacing * 10
+    return {"original": _png(_with_bar(drawn, pixels_per_nm)), **_cropped(drawn, pixels_per_nm)}
 
 
 def from_picture(path: Path) -> dict[str, bytes]:
@@ -151,13 +147,24 @@ def contrast(image: Grey) -> npt.NDArray[np.uint8]:
     return np.asarray(np.clip((np.nan_to_num(image, nan=float(low)) - low) / span, 0, 1) * 255, np.uint8)
 
 
-def _slab(zarr: Path, spacing: float, level0: Path | None) -> Slab:
+def slab_of_zarr(zarr: Path, spacing: float) -> Slab:
+    """Read the slab from an OME-Zarr directory; ``spacing`` is the edge of a voxel in Å."""
     with omezarr.Reader(zarr) as volume:
         depth, height, width = volume.shape
     number, factor = level(height, width)
-    if number == 0 and level0 is not None:
-        return Slab(mrc.central_slab(level0, depth=SLAB), factor, spacing, depth)
     return Slab(omezarr.central_slab(zarr, level=number, depth=SLAB), factor, spacing, depth)
+
+
+def slab_of_source(source: Path, spacing: float) -> Slab | None:
+    """Read the slab from the file that became level 0, plane by plane; None where it is no such MRC file, or a coarser level is shown."""
+    if not isinstance(source, Path):
+        return None
+    with closing(pyramid.open_source(source)) as opened:
+        depth, height, width = opened.shape
+        number, factor = level(height, width)
+        if number or pyramid.hindrance(opened):
+            return None
+    return Slab(mrc.central_slab(source, depth=SLAB), factor, spacing, depth)
 
 
 def level(height: int, width: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tomotheca.errors import FormatError
-from tomotheca.formats.files import ranges
+from tomotheca.formats.files import Aside, ranges
 from tomotheca.formats.mrc.header import ByteSign, Header, read_header
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Reader:
         self._logical = (3 - maps, 3 - mapr, 3 - mapc)
         self._file = ranges(path)
         self._opened = self._file.stamp()
+        self._aside: Aside = nullcontext
 
     def __enter__(self) -> Reader:
         return self
@@ -64,6 +66,15 @@ class Reader:
     def descriptor(self) -> int:
         """The open file, for who wants its bytes as they stand; -1 where it is not on this machine."""
         return self._file.descriptor
+
+    @contextmanager
+    def giving(self, aside: Aside) -> Iterator[None]:
+        """Enter ``aside`` whenever voxels are on their way from the disk, until the block ends."""
+        self._aside = aside
+        try:
+            yield
+        finally:
+            self._aside = nullcontext
 
     def check_unchanged(self) -> None:
         """Make sure that nobody wrote to the file since it was opened.
@@ -154,7 +165,7 @@ class Reader:
 
     def _pread(self, buffer: memoryview, offset: int) -> None:
         """Read exactly the buffer's bytes, ``offset`` counted from the first voxel."""
-        if self._file.fill(buffer, self.header.data_offset + offset) < len(buffer):
+        if self._file.fill(buffer, self.header.data_offset + offset, self._aside) < len(buffer):
             raise FormatError(self.path, "became shorter while it was read: keep the source still and run again.")
 
 

@@ -158,7 +158,7 @@ class Writer:
             run, count = height * width * item, 1
         else:
             run, count = len(data), 1
-        with writing(self.path), self.aside():
+        with writing(self.path), self.aside() if self._direct >= 0 else nullcontext():
             for i in range(len(data) // run if run else 0):
                 z, y = planes.start + i // count, rows.start + i % count
                 at = self._offset + ((z * ny + y) * nx + columns.start) * item

@@ -126,8 +126,7 @@ class Writer:
         self._members.append(Member(name, len(data), hashlib.sha256(data).hexdigest()))
 
     def _write_whole(self, path: Path, descriptor: int, data: memoryview) -> None:
-        with self.aside():
-            write_whole(path, descriptor, data)
+        write_whole(path, descriptor, data, aside=self.aside)
 
     def stored_bytes(self, level: Level) -> int:
         """Bytes of the level's chunks on the disk so far."""

@@ -87,10 +87,16 @@ class TomogramWork:
             made = render.from_picture(picture.local)
         else:
             drawn = [render.Overlay(o.read(memory=context.memory, bare=True).locations) for o in overlays]
-            level0 = self.volume.source.local if isinstance(self.volume, inplace.InPlace) else None
-            with middle(context.files, self.volume.zarr) as zarr:
-                made = render.photos(zarr, spacing=self.volume.spacing[0], overlays=drawn, level0=level0)
+            made = render.photos(self._slab(context), drawn)
         return put(context.files, {key: made[size] for size, key in keys.items()}, "image")
+
+    def _slab(self, context: Context) -> render.Slab:
+        """Read the slab that pictures show, from the source where that can be: no chunk has to be fetched and decoded then."""
+        spacing = self.volume.spacing[0]
+        if slab := render.slab_of_source(self.volume.source.local, spacing):
+            return slab
+        with middle(context.files, self.volume.zarr) as zarr:
+            return render.slab_of_zarr(zarr, spacing)
 
 
 def _stamp(source: Input | None) -> list[Any] | None:

@@ -88,7 +88,9 @@ class Job:
         """Read every voxel once and write every chunk; what is known of all voxels comes out."""
         self.progress = progress
         top = self.levels[-1]
-        with self.turns.computing():
+        read = self.source.source if isinstance(self.source, Resampled) else self.source
+        file = read if isinstance(read, mrc.Reader) else None
+        with self.turns.computing(), file.giving(self.turns.waiting) if file else nullcontext():
             for index in grid(top.shape, self._block(top)):
                 self._node(top, index)
             while self._groups:
@@ -97,9 +99,8 @@ class Job:
         if total.skipped:
             text = f"{total.skipped} voxels are not finite; the statistics leave them out."
             self.notes.append(Finding("warning", str(self.source.path), text))
-        read = self.source.source if isinstance(self.source, Resampled) else self.source
-        if isinstance(read, mrc.Reader):
-            read.check_unchanged()
+        if file:
+            file.check_unchanged()
         return total
 
     def _pyramid(self, total: Moments) -> Pyramid:
@@ -160,8 +161,7 @@ class Job:
             nbytes = math.prod(min(b, n) for b, n in zip(self._block(level), level.shape, strict=True))
             self._buffers.append(direct.buffer(nbytes * self.source.dtype.itemsize))
         self._buffers.rotate(1)
-        with self.turns.waiting() if isinstance(self.source, mrc.Reader) else nullcontext():
-            block = self.source.read(box, out=self._buffers[0])
+        block = self.source.read(box, out=self._buffers[0])
         block = choices.converted(block, self.source, self.recipe, self.dtype)
         self._store(level, box, block)
         self._submit(self._measure, box, block)
