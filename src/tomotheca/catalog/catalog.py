@@ -140,6 +140,14 @@ class Catalog:
             found = self._statements[name] = make()
         return found
 
+    def one_of(self, column: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        """Give the condition that a whole number is one of the `VALUES` of a kept statement."""
+        if (
+            self.engine.dialect.name == "postgresql"
+        ):  # one text, and so one prepared statement, for lists of every length
+            return column == sa.any_(sa.bindparam(VALUES, type_=sa.ARRAY(column.type)))
+        return column.in_(sa.bindparam(VALUES, expanding=True))
+
     def seen(self, kind: str, viewer: Viewer) -> tuple[sa.FromClause, Sequence[sa.ColumnElement[bool]]]:
         """Give a kind's table under a name of its own, and the conditions under which the viewer sees a row; both are made once."""
         if (kind, viewer.curator) not in self._seen:
@@ -160,7 +168,7 @@ class Catalog:
 
         if not (order or offset) and limit is None and (named := self._named(kind, where)) is not None:
             name, values = named
-            statement = self.kept(("find", kind, name, viewer.curator), lambda: found(_is_one_of(row, name)))
+            statement = self.kept(("find", kind, name, viewer.curator), lambda: found(self.one_of(row.c[name])))
             return [self.shown(kind, r) for r in self.execute(statement, {VALUES: values})]
         statement = found(*c.joined(kind, row, where)).limit(limit).offset(offset or None)
         return [self.shown(kind, r) for r in self.execute(statement)]
@@ -190,7 +198,7 @@ class Catalog:
 
         if (named := self._named(kind, where)) is not None:
             name, values = named
-            statement = self.kept(("count", kind, name, viewer.curator), lambda: counted(_is_one_of(row, name)))
+            statement = self.kept(("count", kind, name, viewer.curator), lambda: counted(self.one_of(row.c[name])))
             return int(self.rows(statement, {VALUES: values})[0][0])
         return int(self.rows(counted(*self.compiler(viewer).joined(kind, row, where)))[0][0])
 
@@ -235,7 +243,3 @@ class Catalog:
         """Version of the catalogue; it rises whenever what visitors see changes."""
         found = self.execute(sa.select(self.tables.meta.c.value).where(self.tables.meta.c.name == "version"))
         return int(found[0]["value"]) if found else 0
-
-
-def _is_one_of(row: sa.FromClause, name: str) -> sa.ColumnElement[bool]:
-    return row.c[name].in_(sa.bindparam(VALUES, expanding=True))

@@ -78,11 +78,9 @@ class Masks:
         return found
 
     def holds(self, kind: str, clause: Clause | None) -> NDArray[np.bool_]:
-        """Mark the rows for which a clause holds, whoever looks."""
-        found = np.ones(len(self.world.ids(kind)), bool)
-        for name, value in (clause or {}).items():
-            found &= self._term(kind, name, value)
-        return found
+        """Mark the rows for which a clause holds, whoever looks. The marks may be kept for others: they must not be changed."""
+        terms = [self._term(kind, name, value) for name, value in (clause or {}).items()]
+        return reduce(np.logical_and, terms) if terms else self._all(kind)
 
     def count(self, relation: Relation, kind: str, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Count the marked related rows of each row of a kind."""
@@ -91,7 +89,7 @@ class Masks:
 
     def _term(self, kind: str, name: str, value: Any) -> NDArray[np.bool_]:
         if name == "_and":
-            return reduce(np.logical_and, (self.holds(kind, c) for c in value), self._all(kind))
+            return reduce(np.logical_and, (self.holds(kind, c) for c in value)) if value else self._all(kind)
         if name == "_or":
             return reduce(np.logical_or, (self.holds(kind, c) for c in value), ~self._all(kind))
         if name == "_not":

@@ -232,6 +232,37 @@ def pairs_of(owners: Sequence[NDArray[np.int64]], columns: Sequence[Coded]) -> P
 
 
 @dataclass(frozen=True)
+class Grouped:
+    """The rows that belong to each place, one place after the other: those of a few places are found without looking at all."""
+
+    first: NDArray[np.int64]
+    """Where the rows of each place begin."""
+
+    many: NDArray[np.int64]
+    """How many they are."""
+
+    order: NDArray[np.int64] | None
+    """The rows in that order; None where they stand in it."""
+
+    def rows(self, marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Give the rows of the marked places."""
+        places = np.flatnonzero(marked)
+        many = self.many.take(places)
+        ends = np.cumsum(many)
+        found = np.arange(ends[-1] if len(ends) else 0)
+        found += np.repeat(self.first.take(places) - ends + many, many)
+        return found if self.order is None else self.order.take(found)
+
+
+def grouped(at: NDArray[np.int64], number: int) -> Grouped:
+    """Group rows by the place that each belongs to, of so many places; rows at -1 belong to none."""
+    is_ascending = bool((at[1:] >= at[:-1]).all())
+    order = None if is_ascending else np.argsort(at, kind="stable")
+    many = np.bincount(at + 1, minlength=number + 1)
+    return Grouped(np.cumsum(many)[:-1], many[1:], order)
+
+
+@dataclass(frozen=True)
 class Pairs:
     """Pairs of an owner and a value: which pair each row is, and the value of each pair."""
 
@@ -243,13 +274,13 @@ class Pairs:
     owner_of: NDArray[np.int64]
 
     def seen(self, rows: NDArray[Any]) -> NDArray[np.bool_]:
-        """Mark the pairs that stand in some rows, which are marked or given by their places."""
+        """Mark the pairs that stand in the rows at some places."""
         found = np.zeros(len(self.value_of), bool)
-        found[rows if self.pair is None else self.pair[rows]] = True
+        found[rows if self.pair is None else self.pair.take(rows)] = True
         return found
 
     def count(self, rows: NDArray[Any]) -> Iterator[tuple[Any, int]]:
         """Count the owners of each value among some rows."""
         seen = rows if self.pair is None else np.flatnonzero(self.seen(rows))
-        counts = np.bincount(self.value_of[seen], minlength=len(self.values))
+        counts = np.bincount(self.value_of.take(seen), minlength=len(self.values))
         return ((self.values[n], int(counts[n])) for n in np.flatnonzero(counts).tolist())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from tomotheca.catalog.vectors import pairs_of
+from tomotheca.catalog.vectors import Grouped, grouped, pairs_of
 from tomotheca.web.filters import Active, apart, compose, group_terms
 from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.knowing import resolved
@@ -77,6 +77,9 @@ class Scope:
 
     def group_at(self, kind: str) -> Places:
         """Give the place of each row's group; -1 for a row that has none."""
+        return self.masks.world.keep(("group_at", self.group, kind), lambda: self._group_at(kind))
+
+    def _group_at(self, kind: str) -> Places:
         world, group = self.masks.world, self.group
         if kind == group:
             return np.arange(len(world.ids(kind)))
@@ -84,8 +87,22 @@ class Scope:
             return carried(self.group_at("annotation"), world.places(kind, "annotation_id", "annotation"))
         return world.places(kind, f"{group}_id", group)
 
+    def of_groups(self, kind: str) -> Grouped:
+        """Give the rows of each group."""
+        world, number = self.masks.world, len(self.masks.world.ids(self.group))
+        return world.keep(("of_groups", self.group, kind), lambda: grouped(self.group_at(kind), number))
+
+    def of_owners(self, kind: str) -> Grouped:
+        """Give the rows of each listed row."""
+        world, number = self.masks.world, len(self.listed)
+        question = ("of_owners", self.listing, self.counts, kind)
+        return world.keep(question, lambda: grouped(self.owner_at(kind), number))
+
     def owner_at(self, kind: str) -> Places:
         """Give the place of the listed row that each row of a kind counts for."""
+        return self.masks.world.keep(("owner_at", self.listing, self.counts, kind), lambda: self._owner_at(kind))
+
+    def _owner_at(self, kind: str) -> Places:
         if self.counts:
             codes = self.masks.world.column(self.listing, self.counts).codes.astype(np.int64)
             return carried(codes, self.group_at(kind))
@@ -104,8 +121,7 @@ V = TypeVar("V", "NDArray[np.bool_]", "NDArray[np.int64]")
 def carried(values: V, at: Places) -> V:
     """Give the value at each place; false, or no place, where the place is -1."""
     nothing = np.array([False if values.dtype == np.bool_ else -1], values.dtype)
-    found: V = np.concatenate([values, nothing])[at]
-    return found
+    return np.concatenate([values, nothing]).take(at)
 
 
 def matching(scope: Scope, active: Sequence[Active]) -> Places:
@@ -161,49 +177,51 @@ class _Counting:
         owners = self.once("owners", left, answer=lambda: _owners(scope, others))
         if f.parameter == "files":
             chosen = next((a.values for a in self.active if a.filter.parameter == "files"), ())
-            return _count_files(scope, _groups(scope, others) & _belonging(scope, owners), chosen)
+            return _count_files(scope, _groups(scope, others) & self._belonging(left, owners), chosen)
         if f.level in LISTED:
             if any(a.filter.level not in LISTED for a in others):
                 owners = self.once("held", left, answer=lambda: owners & _holding(scope, _groups(scope, others)))
             if f.level != scope.listing:
-                return _of_parents(scope, f, owners)
-            rows = self.once(
-                "rows", left, f.kind, answer=lambda: _at(scope, f.kind, carried(owners, scope.owner_at(f.kind)))
-            )
+                return _of_parents(scope, f, self.once("places", left, answer=lambda: np.flatnonzero(owners)))
+            rows = self.once("rows", left, f.kind, answer=lambda: _seen(scope, f.kind, owners, scope.of_owners(f.kind)))
             return _tally(scope, f.column, {f.kind: rows})
         groups = self.once(
-            "groups", left, f.level, answer=lambda: _groups(scope, others, skip=f.level) & _belonging(scope, owners)
+            "groups",
+            left,
+            f.level,
+            answer=lambda: _groups(scope, others, skip=f.level) & self._belonging(left, owners),
         )
         sets = apart([a for a in others if a.filter.level == f.level], others)
         if len(sets) > 1:
             return _shared(scope, f, groups, sets)
-        own = self.once(
-            "rows", left, f.level, f.kind, answer=lambda: _at(scope, f.kind, _own_of(scope, f, groups, others))
-        )
+        own = self.once("rows", left, f.level, f.kind, answer=lambda: _own(scope, f, groups, others))
         parts = {f.kind: own}
         if f.identified and scope.group == "run" and not any(a.filter.level == f.level for a in others):
             kind = "identified_object"
             parts[kind] = self.once(
-                "rows", left, f.level, kind, answer=lambda: _at(scope, kind, carried(groups, scope.group_at(kind)))
+                "rows", left, f.level, kind, answer=lambda: _seen(scope, kind, groups, scope.of_groups(kind))
             )
         return _tally(scope, f.column, parts)
 
-
-def _own_of(scope: Scope, f: Filter, groups: Mask, others: Sequence[Active]) -> Mask:
-    """Mark the rows of marked groups that meet the other filters of their own level."""
-    return carried(groups, scope.group_at(f.kind)) & _own(scope, f, others)
-
-
-def _at(scope: Scope, kind: str, rows: Mask) -> Places:
-    """Give the places of the marked rows that the viewer sees."""
-    return np.flatnonzero(rows & scope.masks.visible(kind))
+    def _belonging(self, left: str, owners: Mask) -> Mask:
+        """Mark the groups of marked rows."""
+        scope = self.scope
+        if scope.group == scope.listing:
+            return owners
+        return self.once("belonging", left, answer=lambda: carried(owners, scope.owner_at(scope.group)))
 
 
-def _of_parents(scope: Scope, f: Filter, owners: Mask) -> Counts:
+def _seen(scope: Scope, kind: str, marked: Mask, members: Grouped) -> Places:
+    """Give the places of the rows that the viewer sees and that belong to something marked."""
+    rows = members.rows(marked)
+    return rows[scope.masks.visible(kind).take(rows)]
+
+
+def _of_parents(scope: Scope, f: Filter, owners: Places) -> Counts:
     """Count listed rows by a value of the row that each belongs to."""
     world = scope.masks.world
-    coded, at = world.column(f.kind, f.column), world.places(scope.listing, f"{f.level}_id", f.level)
-    counts = np.bincount(coded.codes[at[owners & (at >= 0)]], minlength=len(coded.values))
+    coded, at = world.column(f.kind, f.column), world.places(scope.listing, f"{f.level}_id", f.level).take(owners)
+    counts = np.bincount(coded.codes.take(at[at >= 0]), minlength=len(coded.values))
     return {v: int(n) for v, n in zip(coded.values, counts, strict=True) if n}
 
 
@@ -211,11 +229,6 @@ def _owners(scope: Scope, active: Sequence[Active]) -> Mask:
     """Mark the listed rows that the filters on them leave."""
     here = [a for a in active if a.filter.level in LISTED]
     return scope.listed & scope.masks.holds(scope.listing, compose(scope.listing, here)) if here else scope.listed
-
-
-def _belonging(scope: Scope, owners: Mask) -> Mask:
-    """Mark the groups of marked rows."""
-    return owners if scope.group == scope.listing else carried(owners, scope.owner_at(scope.group))
 
 
 def _holding(scope: Scope, groups: Mask) -> Mask:
@@ -241,22 +254,24 @@ def _shared(scope: Scope, f: Filter, groups: Mask, sets: Sequence[Sequence[Activ
     pairs = world.keep(
         ("shared", scope.listing, f.kind, f.column), lambda: pairs_of([at], [world.column(f.kind, f.column)])
     )
-    rows = carried(groups, at)
-    seen = np.logical_and.reduce([pairs.seen(rows & _own(scope, f, chosen)) for chosen in sets])
+    seen = np.logical_and.reduce([pairs.seen(_own(scope, f, groups, chosen)) for chosen in sets])
     owners = scope.owner_at(scope.group)[pairs.owner_of[seen]]
     wide = max(len(pairs.values), 1)
     counts = np.bincount(np.unique(owners * wide + pairs.value_of[seen]) % wide, minlength=wide)
     return {v: int(n) for v, n in zip(pairs.values, counts, strict=False) if n}
 
 
-def _own(scope: Scope, f: Filter, active: Sequence[Active]) -> Mask:
-    """Mark the rows that the viewer sees and that meet the other filters of their own level."""
+def _own(scope: Scope, f: Filter, groups: Mask, active: Sequence[Active]) -> Places:
+    """Give the places of the rows of marked groups that the viewer sees and that meet the other filters of their own level."""
     masks = scope.masks
+    rows = _seen(scope, f.kind, groups, scope.of_groups(f.kind))
     here = [a.filter.clause(a.values) for a in active if a.filter.level == f.level]
-    if f.kind == f.level or not here:
-        return masks.where(f.kind, {"_and": here})
+    if not here:
+        return rows
     wanted = masks.where(f.level, {"_and": here})
-    return masks.visible(f.kind) & carried(wanted, masks.world.places(f.kind, f"{f.level}_id", f.level))
+    if f.kind == f.level:
+        return rows[wanted.take(rows)]
+    return rows[carried(wanted, masks.world.places(f.kind, f"{f.level}_id", f.level).take(rows))]
 
 
 def _tally(scope: Scope, column: str, rows: Mapping[str, Places]) -> Counts:
@@ -266,20 +281,29 @@ def _tally(scope: Scope, column: str, rows: Mapping[str, Places]) -> Counts:
         ("pairs", scope.listing, scope.counts, kinds, column),
         lambda: pairs_of([scope.owner_at(k) for k in kinds], [world.column(k, column) for k in kinds]),
     )
+    if len(kinds) == 1:
+        return dict(pairs.count(rows[kinds[0]]))
     before = np.cumsum([0, *(len(world.ids(k)) for k in kinds)])
-    places = [rows[k] + start if start else rows[k] for k, start in zip(kinds, before.tolist(), strict=False)]
-    return dict(pairs.count(np.concatenate(places) if len(places) > 1 else places[0]))
+    return dict(pairs.count(np.concatenate([rows[k] + start for k, start in zip(kinds, before, strict=False)])))
 
 
 def _count_files(scope: Scope, groups: Mask, chosen: Sequence[str]) -> Counts:
     """Count the rows that one more required data type would leave."""
-    having = held(scope.masks)
-    for name in chosen:
-        groups = groups & having[name]
-    at = scope.owner_at(scope.group)
-    return Counter({name: int(_marked(at[groups & having[name]], len(scope.listed)).sum()) for name in DATA_TYPES})
+    having, at = held(scope.masks), scope.owner_at(scope.group)
+    rows = np.flatnonzero(np.logical_and.reduce([groups, *(having[name] for name in chosen)]))
+
+    def owners(places: Places) -> int:
+        if scope.group == scope.listing:
+            return len(places)
+        return int(np.count_nonzero(_marked(at.take(places), len(scope.listed))))
+
+    return Counter({name: owners(rows[having[name].take(rows)]) for name in DATA_TYPES})
 
 
 def held(masks: Masks) -> dict[str, Mask]:
     """Mark, for each type of data, the runs that have it."""
-    return {name: masks.holds("run", {relation: clause}) for name, (_, relation, clause) in DATA_TYPES.items()}
+
+    def answer() -> dict[str, Mask]:
+        return {name: masks.holds("run", {relation: clause}) for name, (_, relation, clause) in DATA_TYPES.items()}
+
+    return masks.world.term(("held", masks.viewer.curator, masks.hidden), answer)

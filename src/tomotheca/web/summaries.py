@@ -124,8 +124,8 @@ def group(asked: Asked, kind: str, key: str, ids: Sequence[int], *selected: str 
         plain = [row.c[s] for s in selected if isinstance(s, str)]
         made = [_aggregate(row, *s) for s in selected if isinstance(s, tuple)]
         owner = row.c[key]
-        wanted = owner.in_(sa.bindparam(VALUES, expanding=True))
-        return sa.select(owner.label("owner"), *plain, *made).where(wanted, *visible).group_by(owner, *plain)
+        wanted = (catalog.one_of(owner), *visible)
+        return sa.select(owner.label("owner"), *plain, *made).where(*wanted).group_by(owner, *plain)
 
     statement = catalog.kept(("group", kind, key, selected, asked.viewer.curator), make)
     return catalog.execute(statement, {VALUES: list(ids)})
@@ -195,19 +195,20 @@ def file_sizes(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, Bytes]:
 
 def file_roles(asked: Asked, key: str, ids: Sequence[int]) -> dict[int, dict[str, Bytes]]:
     """Sum the files of each owner by what they are for."""
-    t = asked.portal.catalog.tables.file_total
-    c = asked.portal.catalog.compiler(asked.viewer)
-    owner, sums = (
-        t.c.owner_id.label("owner"),
-        (sa.func.sum(t.c.size).label("size"), sa.func.sum(t.c.files).label("files")),
-    )
-    statement = (
-        sa.select(owner, t.c.role, *sums)
-        .where(t.c.owner_kind == OWNERS[key], t.c.owner_id.in_(ids), *c.visible("file", t))
-        .group_by(t.c.owner_id, t.c.role)
-    )
+    catalog = asked.portal.catalog
+
+    def make() -> sa.Select[Any]:
+        t, visible = catalog.tables.file_total, catalog.compiler(asked.viewer).visible
+        sums = sa.func.sum(t.c.size).label("size"), sa.func.sum(t.c.files).label("files")
+        return (
+            sa.select(t.c.owner_id.label("owner"), t.c.role, *sums)
+            .where(t.c.owner_kind == OWNERS[key], catalog.one_of(t.c.owner_id), *visible("file", t))
+            .group_by(t.c.owner_id, t.c.role)
+        )
+
     found: dict[int, dict[str, Bytes]] = defaultdict(dict)
-    for r in asked.portal.catalog.execute(statement) if ids else []:
+    statement = catalog.kept(("file roles", key, asked.viewer.curator), make)
+    for r in catalog.execute(statement, {VALUES: list(ids)}) if ids else []:
         found[r["owner"]][r["role"]] = Bytes(int(r["size"]), int(r["files"]))
     return found
 
@@ -225,25 +226,32 @@ def find_in_order(asked: Asked, kind: str, ids: Sequence[int]) -> list[Row]:
     return [found[i] for i in ids if i in found]
 
 
+CHOSEN_BY = (
+    "id",
+    "run_id",
+    "name",
+    "voxel_spacing",
+    "is_visualization_default",
+    "is_portal_standard",
+    "is_author_submitted",
+    "key_photo_thumbnail_url",
+    "key_photo_url",
+)
+"""What is read of tomograms to choose one, and to show it."""
+
+
 def best_tomograms(asked: Asked, runs: Sequence[int]) -> dict[int, Row]:
     """Give the tomogram that stands for each run: default, portal standard, author's, smallest voxel, lowest id."""
-    c = asked.portal.catalog.compiler(asked.viewer)
-    row = c.table("tomogram")
-    names = (
-        "id",
-        "run_id",
-        "name",
-        "voxel_spacing",
-        "is_visualization_default",
-        "is_portal_standard",
-        "is_author_submitted",
-        "key_photo_thumbnail_url",
-        "key_photo_url",
-    )
-    statement = sa.select(*(row.c[n] for n in names)).where(row.c.run_id.in_(runs), *c.visible("tomogram", row))
+    catalog = asked.portal.catalog
+
+    def make() -> sa.Select[Any]:
+        row, visible = catalog.seen("tomogram", asked.viewer)
+        return sa.select(*(row.c[n] for n in CHOSEN_BY)).where(catalog.one_of(row.c.run_id), *visible)
+
     found: dict[int, Row] = {}
-    for r in asked.portal.catalog.execute(statement) if runs else []:
-        shown = asked.portal.catalog.shown("tomogram", _padded(r, asked))
+    statement = catalog.kept(("best tomograms", asked.viewer.curator), make)
+    for r in catalog.execute(statement, {VALUES: list(runs)}) if runs else []:
+        shown = catalog.shown("tomogram", _padded(r, asked))
         if r["run_id"] not in found or preference(shown) < preference(found[r["run_id"]]):
             found[r["run_id"]] = shown
     return found
