@@ -10,6 +10,8 @@ import httpx
 import pytest
 from tests.api.many import CHILDREN, FRAMES, PARENTS
 
+from tomotheca.catalog import lanes
+
 if TYPE_CHECKING:
     from tests.api.serving import Running
 
@@ -71,3 +73,25 @@ def test_small_queries_do_not_wait_for_large_ones(small: Running, form: str) -> 
         for thread in threads:
             thread.join()
     assert sorted(waits)[len(waits) // 2] < max(took)
+
+
+def test_a_crowd_is_asked_to_connect_anew_and_one_visitor_is_not(small: Running) -> None:
+    """Another process may be free; whoever comes alone keeps the connection."""
+    many = 4 * lanes.CROWD
+    begin, answers = threading.Barrier(many), []
+
+    def visit(number: int) -> None:
+        with httpx.Client(base_url=small.url, timeout=60) as client:
+            begin.wait()
+            answers.append(client.get("/browse-data/runs", params={"q": number}))
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(1, many + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {200}
+    closed = [answer for answer in answers if answer.headers.get("connection") == "close"]
+    assert 0 < len(closed) < many
+    with httpx.Client(base_url=small.url) as alone:
+        assert {"connection" in alone.get("/browse-data/runs").headers for _ in range(3)} == {False}

@@ -26,6 +26,9 @@ LONG = 0.2
 WAITING = 4
 """Seconds of waiting, for the interpreter or for a database server, that count as one of work."""
 
+CROWD = 8
+"""Requests of one process that may wait before it asks clients to connect anew, perhaps to another process."""
+
 FORGETS = 0.8
 """Share of an old figure in the new one, when it was the larger."""
 
@@ -75,11 +78,21 @@ class Lanes:
     def __init__(self, name: str, *, near: bool, alone: bool = False) -> None:
         few, many = (1, 2) if alone else (2, 4) if near else (8, 8)
         self._common, self._slow = ThreadPoolExecutor(few, name), ThreadPoolExecutor(many, f"{name}-slow")
+        self._waiting = 0
+
+    @property
+    def crowded(self) -> bool:
+        """So many wait that who comes next does better to try another process."""
+        return self._waiting > CROWD
 
     async def run(self, pace: Pace, work: Callable[[], T]) -> T:
         """Do some work in a thread."""
         pool = self._slow if pace.slow else self._common
-        return await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, work)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, work)
+        finally:
+            self._waiting -= 1
 
     def taking(self, work: Callable[[R], T]) -> Callable[[R], Awaitable[T]]:
         """Give a handler of requests that has its work done in these threads; whether it is slow is known by what it took of late."""

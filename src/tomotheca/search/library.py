@@ -10,7 +10,6 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
-import sqlalchemy as sa
 
 from tomotheca.catalog.viewer import hidden_now
 from tomotheca.search import asking, frame
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from tomotheca.catalog.catalog import Catalog
     from tomotheca.catalog.viewer import Viewer
     from tomotheca.search.asking import Query, Word
-    from tomotheca.search.frame import Ask, Frame, View
+    from tomotheca.search.frame import Frame, View
 
 NUMBERED = ("dataset", "run", "deposition")
 """Kinds of documents that are found by their number."""
@@ -79,8 +78,8 @@ class Library:
         Answer
             With partial matches where no document has all words.
         """
-        with self.catalog.engine.begin() as connection:
-            session = _Session(self, connection, viewer)
+        with self.catalog.together():
+            session = _Session(self, viewer)
             search = session.search(asking.parse(text))
             outcome = search.run()
             if outcome.total < ENOUGH and not verbatim and (other := session.corrected(outcome)):
@@ -94,33 +93,32 @@ class Library:
 
     def matching(self, kind: str, text: str, viewer: Viewer) -> list[int]:
         """Give the numbers of the datasets, runs or depositions that match, ascending."""
-        with self.catalog.engine.begin() as connection:
-            outcome = _Session(self, connection, viewer).search(asking.parse(text)).run()
+        with self.catalog.together():
+            outcome = _Session(self, viewer).search(asking.parse(text)).run()
         found: list[int] = outcome.ids(kind).tolist()
         return found
 
     def objects(self, identifier: str, viewer: Viewer) -> list[str]:
         """Give the names of the objects that have an ontology identifier, written as `concepts.normal` does."""
-        with self.catalog.engine.begin() as connection:
-            view = _Session(self, connection, viewer).view
+        with self.catalog.together():
+            view = self.view(viewer)
         docs = np.flatnonzero(view.docs & (view.frame.kinds == CODES["object"]))
         names = (view.frame.names[number] for number in view.frame.ids[docs].tolist())
         return [n.words[0] for n in names if n.key.startswith(f"{identifier}|")]
 
-    def view(self, ask: Ask, viewer: Viewer) -> View:
+    def view(self, viewer: Viewer) -> View:
         """Give the documents that a viewer sees, in the state that the transaction sees."""
-        tables = self.catalog.tables
-        asked = sa.select(tables.meta.c.value).where(tables.meta.c.name == "version")
-        version = next((str(r[0]) for r in ask(asked)), "")
-        hidden = hidden_now(tables, ask)
+        catalog = self.catalog
+        stamp = catalog.stamp(viewer)
+        version = stamp.partition(".")[0]
         with self._lock:
             if self._frame is None or self._frame.version != version:
-                self._frame = frame.load(ask, tables, version, self.pages())
+                self._frame = frame.load(catalog.rows, catalog.tables, version, self.pages())
                 self._views = {}
-            key = (f"{sorted(hidden.datasets)}{sorted(hidden.depositions)}{sorted(hidden.empty)}", viewer.curator)
+            key = (stamp, viewer.curator)
             if key not in self._views:
                 self._views = {k: v for k, v in self._views.items() if k[1] != viewer.curator}
-                self._views[key] = frame.View(self._frame, viewer, hidden)
+                self._views[key] = frame.View(self._frame, viewer, hidden_now(catalog.tables, catalog.rows))
             return self._views[key]
 
 
@@ -142,22 +140,18 @@ def matching(catalog: Catalog, kind: str, text: str, viewer: Viewer) -> list[int
 
 @dataclass
 class _Session:
-    """One transaction."""
+    """One search; whoever begins it holds a transaction."""
 
     library: Library
-    connection: sa.Connection
     viewer: Viewer
-
-    def ask(self, statement: sa.Executable) -> Sequence[sa.Row[tuple[object, ...]]]:
-        return self.connection.execute(statement).all()
 
     @cached_property
     def view(self) -> View:
-        return self.library.view(self.ask, self.viewer)
+        return self.library.view(self.viewer)
 
     def search(self, query: Query) -> Search:
         direct = {w: docs for w in query.words if (docs := self._direct(self.view, w))}
-        return Search(self.view, self.ask, self.library.catalog.tables, query, direct)
+        return Search(self.view, self.library.catalog.rows, self.library.catalog.tables, query, direct)
 
     def _direct(self, view: View, word: Word) -> list[int]:
         *prefix, number = word.tokens
@@ -187,7 +181,7 @@ class _Session:
         if not allowed(token):
             return token
         tables, here = self.library.catalog.tables, self._frequency(view, asking.exact(token))
-        for other in view.frame.vocabulary(self.ask, tables).near(singular(token)):
+        for other in view.frame.vocabulary(self.library.catalog.rows, tables).near(singular(token)):
             there = self._frequency(view, {other: 1.0})
             if there > RARER * here:
                 return other
@@ -195,7 +189,7 @@ class _Session:
 
     def _frequency(self, view: View, terms: Mapping[str, float]) -> int:
         """Count the occurrences of terms that the viewer sees."""
-        found = view.frame.fetch(self.ask, self.library.catalog.tables, terms)
+        found = view.frame.fetch(self.library.catalog.rows, self.library.catalog.tables, terms)
         return int(sum(view.pieces[keys >> LOCAL].sum() for keys in found.values()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 Pairs = tuple[tuple[str, str], ...]
@@ -57,5 +58,11 @@ class Address:
         return Address(path, self.pairs)
 
     def __str__(self) -> str:
-        query = "&".join(f"{quote_plus(k)}={quote_plus(v, safe='/:,')}" for k, v in self.pairs)
+        query = "&".join(f"{_quoted(k, '')}={_quoted(v, '/:,')}" for k, v in self.pairs)
         return quote(self.path, safe="/.-_~:@") + ("?" + query if query else "")
+
+
+@lru_cache(1024)
+def _quoted(text: str, safe: str) -> str:
+    """Quote a name or a value; the links of one page repeat most of them."""
+    return quote_plus(text, safe=safe)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tomotheca.web.address import Address
@@ -137,6 +138,7 @@ def page(kind: str, identifier: int) -> str:
     return f"{PATHS[kind]}/{identifier}"
 
 
+@lru_cache(4096)
 def is_orcid(value: str | None) -> bool:
     """Tell whether the check digit of an ORCID is right."""
     digits = (value or "").replace("-", "").upper()

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_VALUES = 200
+ANEW = frozenset({"1.0", "1.1"})
+"""Versions of HTTP in which an answer can end its connection."""
+
 SILENT = frozenset({"from", "enable-feature", "disable-feature", "showTour"})
 """Parameters of older links that mean nothing here; they are neither reported nor copied."""
 
@@ -194,7 +197,15 @@ def _endpoint(portal: Portal, page: Page, *, json: bool) -> Callable[[Request], 
         response = guard(to_json(found) if as_json else to_html(page.template, found, shell(asked, page)))
         return by_content(response, request, asked) if asked.beyond else response
 
-    return portal.lanes.taking(endpoint)
+    taken = portal.lanes.taking(endpoint)
+
+    async def handle(request: Request) -> Response:
+        response = await taken(request)
+        if portal.lanes.crowded and request.scope["http_version"] in ANEW:
+            response.headers["connection"] = "close"
+        return response
+
+    return handle
 
 
 def by_content(response: Response, request: Request, asked: Asked) -> Response:
