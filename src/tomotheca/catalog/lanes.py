@@ -26,7 +26,7 @@ LONG = 0.2
 WAITING = 4
 """Seconds of waiting, for the interpreter or for a database server, that count as one of work."""
 
-CROWD = 8
+CROWD = 10
 """Requests of one process that may wait before it asks clients to connect anew, perhaps to another process."""
 
 FORGETS = 0.8

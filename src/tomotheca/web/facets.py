@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from tomotheca.catalog.vectors import Grouped, grouped, pairs_of
+from tomotheca.catalog.vectors import Grouped, grouped, pairs_of, place
 from tomotheca.web.filters import Active, apart, compose, group_terms
 from tomotheca.web.filterset import DATA_TYPES
 from tomotheca.web.knowing import resolved
@@ -126,9 +126,21 @@ def carried(values: V, at: Places) -> V:
 
 def matching(scope: Scope, active: Sequence[Active]) -> Places:
     """Give the identifiers of the listed rows that the filters leave."""
-    found = scope.listed & scope.masks.holds(scope.listing, compose(scope.listing, scope.resolved(active)))
-    ids: Places = scope.masks.world.ids(scope.listing)[found]
+    ids: Places = scope.masks.world.ids(scope.listing)[_left(scope, active)]
     return ids
+
+
+def matching_of(scope: Scope, active: Sequence[Active], parent: str, ids: Sequence[int]) -> dict[int, int]:
+    """Count the listed rows that the filters leave of each of some parents."""
+    world = scope.masks.world
+    at, known = world.places(scope.listing, f"{parent}_id", parent), world.ids(parent)
+    counts = np.bincount(at.take(np.flatnonzero(_left(scope, active))) + 1, minlength=len(known) + 1)
+    counts[0] = 0  # those without a parent
+    return dict(zip(ids, counts.take(place(np.array(ids, np.int64), known) + 1).tolist(), strict=True))
+
+
+def _left(scope: Scope, active: Sequence[Active]) -> Mask:
+    return scope.listed & scope.masks.holds(scope.listing, compose(scope.listing, scope.resolved(active)))
 
 
 def count_options(scope: Scope, filters: Sequence[Filter], active: Sequence[Active]) -> dict[str, Counts]:

@@ -150,6 +150,16 @@ class Bar:
     height: int
     """Height of the bar, 0 to 10."""
 
+    @property
+    def text(self) -> str:
+        """What it stands for, after its score."""
+        return f"{self.label}: {self.runs}"
+
+    @property
+    def style(self) -> str:
+        """Height and colour."""
+        return f"h{self.height} q{self.score}"
+
 
 def distribution(scores: dict[int | None, int]) -> tuple[Bar, ...]:
     """Give five bars, from low to excellent."""

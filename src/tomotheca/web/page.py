@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -323,5 +323,6 @@ def environment(words: language.Words = language.ENGLISH) -> jinja2.Environment:
     env.add_extension(Texts)
     env.install_gettext_translations(words.catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     env.filters[FILTER] = words.translate
+    env.filters["urlencode"] = lru_cache(1024)(jinja2.filters.do_urlencode)  # each value of a panel is on many pages
     env.filters.update(count=formats.count, size=formats.size, date=formats.date, number=formats.number)
     return env

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tomotheca.web import format as formats
 from tomotheca.web import links, summaries
 from tomotheca.web.address import Address
-from tomotheca.web.facets import Scope, matching
+from tomotheca.web.facets import Scope, matching_of
 from tomotheca.web.people import People, find_people
 from tomotheca.web.words import label, say
 
@@ -114,10 +112,7 @@ def _matching(asked: Asked, ids: Sequence[int], found: Filtered | None) -> dict[
     if found is None or not found.on_runs:
         return None
     scope = Scope(asked.portal, "run", asked.viewer, asked.version)
-    runs = matching(scope, [a for a in found.active if a.filter.level != "dataset"])
-    world = scope.masks.world
-    owners = world.numbers("run", "dataset_id")[np.searchsorted(world.ids("run"), runs)]
-    return {i: int((owners == i).sum()) for i in ids}
+    return matching_of(scope, [a for a in found.active if a.filter.level != "dataset"], "dataset", ids)
 
 
 def _with_filters(asked: Asked, path: str, found: Filtered | None) -> str:
