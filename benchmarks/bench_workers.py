@@ -68,11 +68,11 @@ def once(folder: Path, workers: int, *sources: str) -> tuple[float, float, float
     return time.perf_counter() - began, peak, processor
 
 
-def main(count_: int, mib: int, rounds: int, folders: Sequence[str]) -> None:
+def main(count: int, mib: int, rounds: int, folders: Sequence[str]) -> None:
     """Measure in every folder."""
     for where in folders or [tempfile.gettempdir(), "/dev/shm"]:
         print(f"{where}:")
-        measure(count_, mib, rounds, where)
+        measure(count, mib, rounds, where)
 
 
 def halves(folder: Path) -> None:

@@ -142,9 +142,8 @@ class Catalog:
 
     def one_of(self, column: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         """Give the condition that a whole number is one of the `VALUES` of a kept statement."""
-        if (
-            self.engine.dialect.name == "postgresql"
-        ):  # one text, and so one prepared statement, for lists of every length
+        if self.engine.dialect.name == "postgresql":
+            # one text, and so one prepared statement, for lists of every length
             return column == sa.any_(sa.bindparam(VALUES, type_=sa.ARRAY(column.type)))
         return column.in_(sa.bindparam(VALUES, expanding=True))
 

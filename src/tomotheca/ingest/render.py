@@ -156,8 +156,8 @@ def slab_of_zarr(zarr: Path, spacing: float) -> Slab:
 
 
 def slab_of_source(source: Path, spacing: float) -> Slab | None:
-    """Read the slab from the file that became level 0, plane by plane; None where it is no such MRC file, or a coarser level is shown."""
-    if not isinstance(source, Path):
+    """Read the slab from the file that became level 0, plane by plane; None where it is no such MRC file of this machine, or a coarser level is shown."""
+    if not isinstance(source, Path):  # it lies in a bucket
         return None
     with closing(pyramid.open_source(source)) as opened:
         depth, height, width = opened.shape

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tomotheca.catalog.viewer import hidden_now
 from tomotheca.search import asking, frame
 from tomotheca.search.engine import Outcome, Search
 from tomotheca.search.fields import CODES, LOCAL
@@ -118,7 +117,7 @@ class Library:
             key = (stamp, viewer.curator)
             if key not in self._views:
                 self._views = {k: v for k, v in self._views.items() if k[1] != viewer.curator}
-                self._views[key] = frame.View(self._frame, viewer, hidden_now(catalog.tables, catalog.rows))
+                self._views[key] = frame.View(self._frame, viewer, catalog.masks(viewer, stamp).hidden)
             return self._views[key]
 
 
@@ -180,8 +179,8 @@ class _Session:
     def _meant(self, view: View, token: str) -> str:
         if not allowed(token):
             return token
-        tables, here = self.library.catalog.tables, self._frequency(view, asking.exact(token))
-        for other in view.frame.vocabulary(self.library.catalog.rows, tables).near(singular(token)):
+        catalog, here = self.library.catalog, self._frequency(view, asking.exact(token))
+        for other in view.frame.vocabulary(catalog.rows, catalog.tables).near(singular(token)):
             there = self._frequency(view, {other: 1.0})
             if there > RARER * here:
                 return other
