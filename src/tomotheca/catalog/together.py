@@ -28,20 +28,29 @@ class Together:
         self.engine = engine
         self._open = ExitStack()
         self._connection: sa.Connection | None = None
+        self._known: dict[tuple[sa.Executable, str], Sequence[sa.Row[Any]]] = {}
+        """Answers to statements with values: in one state, the same question has the same answer."""
 
     def rows(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> Sequence[sa.Row[Any]]:
         """Run a statement and give its rows; after one that fails the next begins a new transaction."""
+        question = (statement, repr(values))
+        if values is not None and question in self._known:
+            return self._known[question]
         try:
             if self._connection is None:
                 self._connection = self._open.enter_context(self.engine.execution_options(**{ONE_STATE: True}).begin())
-            return self._connection.execute(statement, values).all()
+            found = self._connection.execute(statement, values).all()
         except BaseException:
             self.end()
             raise
+        if values is not None:
+            self._known[question] = found
+        return found
 
     def end(self) -> None:
         """End the transaction, as it ends where an error is on its way."""
         self._connection = None
+        self._known = {}
         self._open.__exit__(*sys.exc_info())
 
 
