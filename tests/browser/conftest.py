@@ -1,7 +1,9 @@
 """Fixtures that drive a real chromium: ``chromium``, ``page`` and ``page_log``; and a demo portal to drive it at."""
 
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,13 +59,30 @@ def playwright() -> Iterator[Playwright]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
+def launched(playwright: Playwright, **environment: str) -> Browser:
+    """Start a chromium."""
     executable = next(filter(None, map(shutil.which, EXECUTABLES)), None)
     if executable is None:
         pytest.skip("there is no chromium (apt-get install chromium)")
-    browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+    return playwright.chromium.launch(executable_path=executable, args=list(FLAGS), env={**os.environ, **environment})
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = launched(playwright)
     yield browser
+    browser.close()
+
+
+@pytest.fixture
+def page_in_dejavu(playwright: Playwright, tmp_path: Path) -> Iterator[Page]:
+    """Give a page of a browser on a machine that has no sans-serif but DejaVu Sans."""
+    font = subprocess.run(["fc-match", "-f", "%{file}", "DejaVu Sans"], capture_output=True, text=True, check=True)
+    assert "DejaVuSans" in font.stdout, f"fonts-dejavu-core is not installed: {font.stdout}"
+    folders = f"<dir>{Path(font.stdout).parent}</dir><cachedir>{tmp_path}</cachedir>"
+    (tmp_path / "fonts.conf").write_text(f"<?xml version='1.0'?><fontconfig>{folders}</fontconfig>")
+    browser = launched(playwright, FONTCONFIG_FILE=str(tmp_path / "fonts.conf"))
+    yield browser.new_page(viewport={"width": 1440, "height": 900})
     browser.close()
 
 

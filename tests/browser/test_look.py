@@ -112,7 +112,8 @@ def test_look_two_sizes_in_a_table_and_one_accent_on_a_page(page: Page, portal: 
             assert len(page.evaluate(COLOURS)) == 1, (path, scheme, page.evaluate(COLOURS))
 
 
-def test_look_browse_has_room_for_seven_rows_with_thumbnails(page: Page, portal: str) -> None:
+def seven_rows_fit(page: Page, portal: str) -> None:
+    """Claim that Browse shows seven rows with pictures, and four sections of the panel, at 1440 x 900."""
     page.goto(f"{portal}/browse-data/datasets")
     rows = page.locator("table tbody tr")
     first, second = rows.nth(0).bounding_box(), rows.nth(1).bounding_box()
@@ -127,6 +128,23 @@ def test_look_browse_has_room_for_seven_rows_with_thumbnails(page: Page, portal:
         box = sections.nth(number).bounding_box()
         assert box is not None
         assert box["y"] < 900
+
+
+def test_look_browse_has_room_for_seven_rows_with_thumbnails(page: Page, portal: str) -> None:
+    seven_rows_fit(page, portal)
+
+
+def test_look_is_the_same_where_the_only_font_is_a_wide_one(page: Page, page_in_dejavu: Page, portal: str) -> None:
+    seven_rows_fit(page_in_dejavu, portal)
+    heights = []
+    for one in (page, page_in_dejavu):
+        found = []
+        for path in ("/browse-data/runs", "/datasets/10001", "/runs/1", "/tomograms/1"):
+            one.goto(portal + path)
+            assert one.evaluate(TOO_WIDE) <= 0, path
+            found.append(one.evaluate("document.querySelector('main').getBoundingClientRect().height"))
+        heights.append(found)
+    assert all(0.95 < wide / usual < 1.05 for usual, wide in zip(*heights, strict=True)), heights
 
 
 def test_look_the_first_screen_of_a_run_has_what_people_come_for(page: Page, portal: str) -> None:
