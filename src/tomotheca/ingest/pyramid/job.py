@@ -163,8 +163,8 @@ class Job:
         self._buffers.rotate(1)
         block = self.source.read(box, out=self._buffers[0])
         block = choices.converted(block, self.source, self.recipe, self.dtype)
+        self._submit(self._measure, box, block)  # first: its long write goes on while chunks are compressed
         self._store(level, box, block)
-        self._submit(self._measure, box, block)
         self.progress(math.prod(shape))
         return block
 
