@@ -131,6 +131,39 @@ def test_n1_a_drawer_gives_focus_back_to_what_opened_it(page: Page, portal: str)
     expect(page.locator(".notice")).to_contain_text("AN-77777")
 
 
+def test_n1_escape_holds_while_a_drawer_is_on_its_way(page: Page, portal: str) -> None:
+    held: list[Route] = []
+    page.route(re.compile("metadata=|dl="), lambda route: held.append(route))  # noqa: PLW0108 - playwright marks what it is given
+
+    def let_through() -> None:
+        with page.expect_response(re.compile("metadata=|dl=")) as answer:
+            held.pop(0).continue_()
+        answer.value.finished()
+        page.evaluate("() => new Promise((done) => setTimeout(done, 200))")
+
+    page.goto(f"{portal}/runs/1")
+    opener = page.get_by_role("link", name="View all info")
+    opener.press("Enter")
+    page.keyboard.press("Escape")
+    let_through()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(f"{portal}/runs/1")
+
+    opener.press("Enter")
+    let_through()
+    page.get_by_role("dialog").get_by_role("link", name="How to cite").press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    let_through()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(f"{portal}/runs/1")
+    expect(opener).to_be_focused()
+
+    opener.press("Enter")
+    let_through()
+    expect(page.get_by_role("dialog").get_by_role("heading", level=2)).to_be_focused()
+
+
 def test_t11_rows_stay_while_others_are_fetched_and_focus_stays_where_it_is(page: Page, portal: str) -> None:
     page.goto(f"{portal}/browse-data/runs")
     before = str(page.locator("table tbody tr").count())

@@ -3,6 +3,7 @@ const root = document.documentElement;
 const find = (selector, from = document) => from.querySelector(selector);
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 let opener = null;
+let asked = null;
 
 root.classList.add("script");
 
@@ -53,6 +54,7 @@ function showOverlay() {
 function closeOverlay(dialog) {
   // Whoever came by a link has not opened it here: focus goes to what would open it, else to the page.
   const back = opener ?? all("a[data-overlay]").find((link) => !dialog.contains(link) && link.href === location.href) ?? find("#main");
+  asked = null;
   push(dialog.dataset.close);
   dialog.close();
   find("#overlay").replaceChildren();
@@ -60,17 +62,22 @@ function closeOverlay(dialog) {
   opener = null;
 }
 
+/** Get an overlay, unless another one is asked for, or none, before it comes. */
 function fetchOverlay(url) {
+  asked = url;
   return fetchPart(url, { target: "#overlay", select: "#overlay", swap: "outerHTML" });
 }
 
 /** Get a part of the page of an address, which becomes the address of this page if that worked. */
 function fetchPart(url, how) {
   return htmx.ajax("GET", url, how).then(() => {
-    if (failed !== url) push(url);
-    return failed !== url;
+    const worked = failed !== url && !isUnwanted(how.target, url);
+    if (worked) push(url);
+    return worked;
   });
 }
+
+const isUnwanted = (target, url) => target === "#overlay" && asked !== url;
 
 // --- focus, when what had it is drawn anew
 let kept = null;
@@ -168,6 +175,7 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !find("#overlay dialog")) asked = null;
   if (event.key !== "/" || event.target.closest("input, textarea, select, [contenteditable]")) return;
   event.preventDefault();
   find("#jump").focus();
@@ -223,7 +231,8 @@ document.addEventListener("htmx:afterRequest", () => {
 });
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (detail.target.contains(document.activeElement)) keepFocus();
+  detail.shouldSwap &&= !isUnwanted(`#${detail.target.id}`, detail.pathInfo.requestPath);
+  if (detail.shouldSwap && detail.target.contains(document.activeElement)) keepFocus();
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
