@@ -36,6 +36,12 @@ NEARBY = 0.6
 WHOLE_NAME, EXACT_ID, TRUTH = 20.0, 100.0, 0.05
 """Boosts: the query is the whole name; it is the identifier; share for ground truth."""
 
+EQUAL = 0.001
+"""Scores that differ by less are equally good."""
+
+DAY_BITS = 25
+"""Room for a day of release, as YYYYMMDD, below a score."""
+
 SHOWN = 20
 """Pieces of a document that are looked at to say in which fields something was found."""
 
@@ -84,29 +90,33 @@ class Outcome:
     @cached_property
     def counts(self) -> Mapping[str, int]:
         """Documents by kind."""
-        found = np.bincount(self.view.frame.kinds[self.matched], minlength=len(KINDS))
-        return dict(zip(KINDS, found.tolist(), strict=True))
+        return dict(zip(KINDS, self.view.frame.by_kind(self._found).tolist(), strict=True))
 
     @property
     def total(self) -> int:
         """Number of documents."""
-        return int(self.matched.sum())
+        return len(self._found)
+
+    @cached_property
+    def _found(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.matched)
 
     def best(self, kind: str = "", *, limit: int = 20, offset: int = 0) -> NDArray[np.int64]:
-        """Give documents, the best first; the newest first where they are equally good."""
-        frame = self.view.frame
-        chosen = np.flatnonzero(self.matched & (frame.kinds == CODES[kind]) if kind else self.matched)
-        scores = np.round(self.scores[chosen], 3)
-        if len(chosen) > (end := offset + limit):
-            least = np.partition(scores, len(scores) - end)[len(scores) - end]
-            chosen, scores = chosen[scores >= least], scores[scores >= least]
-        order = np.lexsort((frame.ids[chosen], -frame.released[chosen].astype(np.int64), -scores))
-        return np.asarray(chosen[order][offset : offset + limit])
+        """Give documents, the best first; the newest first where they are equally good, then by kind and number."""
+        frame, end = self.view.frame, offset + limit
+        chosen = frame.of_kind(self._found, kind) if kind else self._found
+        ranks = np.rint(self.scores[chosen] / EQUAL).astype(np.int64) << DAY_BITS | frame.released[chosen]
+        if len(ranks) > end:
+            least = np.partition(ranks, len(ranks) - end)[len(ranks) - end]
+            better = np.flatnonzero(ranks > least)
+            places = np.append(better, np.flatnonzero(ranks == least)[: end - len(better)])
+            chosen, ranks = chosen[places], ranks[places]
+        return chosen[np.lexsort((chosen, -ranks))][offset:end]
 
     def ids(self, kind: str) -> NDArray[np.int64]:
         """Give the numbers of the matching records of a kind, ascending."""
         frame = self.view.frame
-        return np.asarray(frame.ids[self.matched & (frame.kinds == CODES[kind])])
+        return frame.ids[frame.of_kind(self._found, kind)]
 
     @property
     def terms(self) -> frozenset[str]:
@@ -156,7 +166,7 @@ class Search:
             weights, found = self._clause(clause)
             marks = (weights > 0) & allowed
             held.append(marks)
-            scores += np.where(marks, self._worth(weights, marks), 0)
+            self._add_worth(scores, weights, marks)
             finds += found
         matched = np.logical_and.reduce(held) if held else np.zeros(frame.size, bool)
         self._boost(scores, held)
@@ -209,9 +219,9 @@ class Search:
         """Add up where terms stand."""
         weights = np.zeros(self.view.frame.size)
         listed = list(terms)
-        for term, worth in listed:
+        for place, (term, worth) in enumerate(listed):
             docs, found = self._weighed(term, tuple(fields))
-            weights[docs] += worth * found
+            weights[docs] = worth * found + weights[docs] if place else worth * found
         return Finds(weights, [self._postings[t] for t, _ in listed], self._spelt(t for t, _ in listed), fields)
 
     def _spelt(self, terms: Iterable[str]) -> frozenset[str]:
@@ -236,8 +246,7 @@ class Search:
         return Finds(self._weigh(keys, fields) * len(slots), [keys], terms, fields)
 
     def _slot(self, slot: Mapping[str, float]) -> NDArray[np.int64]:
-        listed = [self._postings[t] for t in slot]
-        return listed[0] if len(listed) == 1 else distinct(np.concatenate(listed))
+        return merged([self._postings[t] for t in slot])
 
     def _weigh(self, keys: NDArray[np.int64], fields: Sequence[str]) -> NDArray[np.float64]:
         """Add up by document what occurrences weigh."""
@@ -263,21 +272,33 @@ class Search:
             theirs = np.bincount(datasets[shared], WEIGHTS[DATASET, codes[shared]], frame.size)
             weights[frame.runs] += INHERITED * theirs[frame.parents[frame.runs]]
 
-    def _worth(self, weights: NDArray[np.float64], marks: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Give BM25's worth of a clause; how rare it is counts within each kind."""
-        kinds = self.view.frame.kinds
-        number = np.bincount(kinds[marks], minlength=len(KINDS))
+    def _add_worth(self, scores: NDArray[np.float64], weights: NDArray[np.float64], marks: NDArray[np.bool_]) -> None:
+        """Add BM25's worth of a clause; how rare it is counts within each kind."""
+        docs = np.flatnonzero(marks)
+        number = self.view.frame.by_kind(docs)
         rare = np.log1p((self.view.counts - number + 0.5) / (number + 0.5))
-        norm = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * self.view.norms)
-        return np.asarray(rare[kinds] * weights * (SATURATION + 1) / (weights + norm))
+        found, worth = weights[docs], self.view.norms[docs]
+        worth *= SATURATION * LENGTH_SHARE
+        worth += SATURATION * (1 - LENGTH_SHARE)
+        worth += found
+        np.divide(found, worth, out=worth)
+        worth *= np.repeat(rare * (SATURATION + 1), number)
+        scores[docs] += worth
 
     def _boost(self, scores: NDArray[np.float64], held: Sequence[NDArray[np.bool_]]) -> None:
-        marked, _ = self._weighed(GROUND_TRUTH, ())
-        scores[marked] *= 1 + TRUTH
+        scores *= self._truth()
         self._boost_neighbours(scores)
         self._boost_names(scores)
         for docs in self.direct.values() if len(self.query.words) == 1 else ():
             scores[list(docs)] += EXACT_ID
+
+    def _truth(self) -> NDArray[np.float32]:
+        """Give what the score of each document is multiplied with for its ground truth."""
+        if self.view.truth is None:
+            truth = np.ones(self.view.frame.size, np.float32)
+            truth[self._weigh(self._postings[GROUND_TRUTH], ()) > 0] += TRUTH
+            self.view.truth = truth
+        return self.view.truth
 
     def _boost_neighbours(self, scores: NDArray[np.float64]) -> None:
         """Prefer documents where words follow each other as in the query."""
@@ -307,7 +328,7 @@ class Search:
         tokens = [t for w in self.query.words for t in w.tokens]
         if not tokens or any(w.fields for w in self.query.words):
             return
-        keys = distinct(np.concatenate([self._beginning(t) for t in asking.exact(tokens[0])]))
+        keys = merged([self._beginning(t) for t in asking.exact(tokens[0])])
         for place, token in enumerate(tokens[1:], 1):
             keys = keys[among(keys + place, self._slot(asking.exact(token)))]
         keys = keys[among(keys + len(tokens), self._postings[END])]
@@ -316,10 +337,21 @@ class Search:
 
 
 def among(keys: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which keys are among others; both ascend."""
-    if not len(others):
-        return np.zeros(len(keys), bool)
-    return np.asarray(others[np.minimum(np.searchsorted(others, keys), len(others) - 1)] == keys)
+    """Say which keys are among others; both ascend, and none comes twice."""
+    few, many = sorted((keys, others), key=len)
+    places = np.searchsorted(many, few)
+    there = many[np.minimum(places, len(many) - 1)] == few if len(few) else np.zeros(0, bool)
+    if few is keys:
+        return np.asarray(there)
+    marks = np.zeros(len(keys), bool)
+    marks[places[there]] = True
+    return marks
+
+
+def merged(listed: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Give ascending keys as one ascending list, each once."""
+    listed = [keys for keys in listed if len(keys)] or listed[:1]
+    return listed[0] if len(listed) == 1 else distinct(np.concatenate(listed))
 
 
 def distinct(numbers: NDArray[Any]) -> NDArray[Any]:

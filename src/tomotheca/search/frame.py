@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import numpy as np
 import orjson
@@ -138,6 +138,20 @@ class Frame:
         return len(self.kinds)
 
     @cached_property
+    def _bounds(self) -> NDArray[np.int64]:
+        """First document of each kind, and the number of documents: they are sorted by kind, then by number."""
+        return np.searchsorted(self.kinds, np.arange(len(KINDS) + 1))
+
+    def by_kind(self, docs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Count documents, which ascend, by kind."""
+        return np.diff(np.searchsorted(docs, self._bounds))
+
+    def of_kind(self, docs: NDArray[np.int64], kind: str) -> NDArray[np.int64]:
+        """Give those of some documents, which ascend, that are of a kind."""
+        first, last = np.searchsorted(docs, self._bounds[CODES[kind] :][:2])
+        return docs[first:last]
+
+    @cached_property
     def piece_kind(self) -> NDArray[np.int64]:
         """Kind of document that each piece is of."""
         return self.kinds.astype(np.int64)[self.piece_doc]
@@ -175,8 +189,8 @@ class Frame:
         if not missing:
             return found
         rows: dict[str, list[tuple[int, bytes]]] = {t: [] for t in missing}
-        for row in self._rows(ask, tables, missing):
-            rows[row.term].append((row.part, row.occurrences))
+        for term, part, keys in self._rows(ask, tables, missing):
+            rows[term].append((part, keys))
         for term, listed in rows.items():
             found[term] = self.postings.put(term, self._decode([term], listed))
         return found
@@ -187,14 +201,16 @@ class Frame:
         kept = self.postings.get(name)
         if kept is None:
             words = self.words(ask, tables, start, most)
-            rows = [(row.part, row.occurrences) for row in self._rows(ask, tables, words)] if words else []
+            rows = [(part, keys) for _, part, keys in self._rows(ask, tables, words)] if words else []
             kept = self.postings.put(name, self._decode(words, rows))
         return name, kept
 
     @staticmethod
-    def _rows(ask: Ask, tables: Tables, terms: Sequence[str]) -> Sequence[sa.Row[Any]]:
+    def _rows(ask: Ask, tables: Tables, terms: Sequence[str]) -> Sequence[tuple[str, int, bytes]]:
+        """Give term, part and occurrences; thousands of rows, whose columns cost less by place than by name."""
         posting = tables.search_posting
-        return ask(sa.select(posting.c.term, posting.c.part, posting.c.occurrences).where(posting.c.term.in_(terms)))
+        asked = sa.select(posting.c.term, posting.c.part, posting.c.occurrences).where(posting.c.term.in_(terms))
+        return cast("Sequence[tuple[str, int, bytes]]", ask(asked))
 
     def _decode(self, terms: Sequence[str], rows: list[tuple[int, bytes]]) -> NDArray[np.int64]:
         rows += [(PAGES, self.pages.postings[t].tobytes()) for t in terms if t in self.pages.postings]
@@ -323,6 +339,9 @@ class View:
     )
     """Documents that have a term, and its weight in them."""
 
+    truth: NDArray[np.float32] | None = None
+    """What the score of each document is multiplied with for its ground truth, once that was worked out."""
+
     @cached_property
     def pieces(self) -> NDArray[np.bool_]:
         """Pieces that the viewer sees."""
@@ -351,7 +370,7 @@ class View:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Visible documents by kind."""
-        return np.bincount(self.frame.kinds[self.docs], minlength=len(KINDS))
+        return self.frame.by_kind(np.flatnonzero(self.docs))
 
     @cached_property
     def norms(self) -> NDArray[np.float64]:
