@@ -11,7 +11,9 @@ import ctypes
 import mmap
 import os
 import threading
-from contextlib import nullcontext
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from tomotheca.formats.files import Aside, write_all
@@ -26,7 +28,14 @@ STATX_DIOALIGN = 0x2000
 AT_EMPTY_PATH = 0x1000
 MEMORY_ALIGN, OFFSET_ALIGN = 152, 156
 
-_scratch = threading.local()
+KEPT = 128 << 20
+"""Bytes of memory that wait to be lent again."""
+
+MOST = 2
+"""How many times as much memory as is wanted may be lent."""
+
+_kept: deque[memoryview] = deque()
+_keeping = threading.Lock()
 
 
 def alignment(descriptor: int) -> int:
@@ -47,12 +56,30 @@ def buffer(nbytes: int) -> memoryview:
     return memoryview(mmap.mmap(-1, max(1, -(-nbytes // mmap.PAGESIZE)) * mmap.PAGESIZE))
 
 
-def scratch(nbytes: int) -> memoryview:
-    """Give at least ``nbytes`` of aligned memory that belongs to this thread until its next call."""
-    kept: memoryview | None = getattr(_scratch, "buffer", None)
-    if kept is None or len(kept) < nbytes:
-        kept = _scratch.buffer = buffer(nbytes)
-    return kept
+@contextmanager
+def lent(nbytes: int) -> Iterator[memoryview]:
+    """Lend at least ``nbytes`` of aligned memory, with anything in it.
+
+    What comes back is lent again: the system takes as long to hand out and clear new pages as a disk to write them.
+    """
+    memory = _kept_for(nbytes) or buffer(nbytes)
+    try:
+        yield memory
+    finally:
+        with _keeping:
+            _kept.append(memory)
+            while sum(map(len, _kept)) > KEPT:
+                _kept.popleft()
+
+
+def _kept_for(nbytes: int) -> memoryview | None:
+    """Take memory that came back; not much more than is wanted."""
+    with _keeping:
+        fits = [memory for memory in _kept if nbytes <= len(memory) <= MOST * nbytes]
+        chosen = min(fits, key=len, default=None)
+        if chosen is not None:
+            del _kept[next(place for place, memory in enumerate(_kept) if memory is chosen)]
+        return chosen
 
 
 def reopen(path: Path, flags: int) -> int:
@@ -75,11 +102,11 @@ def write_whole(path: Path, descriptor: int, data: memoryview, *, aside: Aside =
         return
     try:
         padded = -(-len(data) // unit) * unit
-        memory = scratch(padded)
-        memory[: len(data)] = data
-        with aside():
-            write_all(direct, memory[:padded], 0)
-            os.ftruncate(direct, len(data))
+        with lent(padded) as memory:
+            memory[: len(data)] = data
+            with aside():
+                write_all(direct, memory[:padded], 0)
+                os.ftruncate(direct, len(data))
     finally:
         os.close(direct)
 
@@ -91,8 +118,9 @@ def address(data: memoryview) -> int:
 
 def write_aligned(descriptor: int, data: memoryview, offset: int, *, unit: int) -> None:
     """Write at an aligned offset to a file open for direct access, from an aligned copy if the memory is not."""
-    if address(data) % unit:
-        memory = scratch(len(data))
+    if not address(data) % unit:
+        write_all(descriptor, data, offset)
+        return
+    with lent(len(data)) as memory:
         memory[: len(data)] = data
-        data = memory[: len(data)]
-    write_all(descriptor, data, offset)
+        write_all(descriptor, memory[: len(data)], offset)

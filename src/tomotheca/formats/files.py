@@ -121,6 +121,15 @@ def read_cached(descriptor: int, buffer: memoryview, offset: int) -> int:
         return 0
 
 
+def fill(descriptor: int, buffer: memoryview, offset: int, aside: Aside) -> int:
+    """Fill ``buffer`` as `read_all` does; ``aside`` is entered for what is not in memory already."""
+    got = read_cached(descriptor, buffer, offset)
+    if got == len(buffer):
+        return got
+    with aside():
+        return got + read_all(descriptor, buffer[got:], offset + got)
+
+
 class Ranges(Protocol):
     """An open file that gives any stretch of it."""
 
@@ -144,12 +153,8 @@ class LocalRanges:
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def fill(self, buffer: memoryview, offset: int, aside: Aside = nullcontext) -> int:
-        """Fill a buffer; see `read_all`."""
-        got = read_cached(self.descriptor, buffer, offset)
-        if got == len(buffer):
-            return got
-        with aside():
-            return got + read_all(self.descriptor, buffer[got:], offset + got)
+        """Fill a buffer; see `fill`."""
+        return fill(self.descriptor, buffer, offset, aside)
 
     def stamp(self) -> tuple[int, int]:
         """Give size and time of change."""

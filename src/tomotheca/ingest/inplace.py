@@ -109,11 +109,13 @@ def _at(found: Converted) -> set[str | None]:
     return {entry.source for entry in found.brought.entries}
 
 
-def recorded(volume: Volume, past: Past) -> list[dict[str, Any]]:
-    """Record the source of a volume; one that stays in its place is not read again for its hash."""
-    if not isinstance(volume, InPlace):
-        return hashed([volume.source], past)
+def recorded(volume: Volume, past: Past, converted: Converted) -> list[dict[str, Any]]:
+    """Record the source of a volume; one that stays in its place, or was hashed on the way, is not read again for its hash."""
     source = volume.source
+    if converted.source_sha256:
+        return [source.record(converted.source_sha256)]
+    if not isinstance(volume, InPlace):
+        return hashed([source], past)
     return [source.record(past.hashes().get((source.path, source.size, source.mtime)))]
 
 

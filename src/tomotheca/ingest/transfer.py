@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -216,6 +216,9 @@ class Converted:
     labels: int | None = None
     """How many labels a label image has, where it was converted now."""
 
+    source_sha256: str = ""
+    """Of the source, where it was hashed on the way."""
+
 
 def convert(context: Context, volume: Volume) -> Converted:
     """Convert a volume; the files are in their places when this returns.
@@ -242,7 +245,7 @@ def convert(context: Context, volume: Volume) -> Converted:
         made = pyramid.convert(volume.source.local, pyramid.Target(mrc, zarr), recipe, progress=seen)
         if volume.kind in {"mask", "labels"} and not made.statistics.max:
             raise EmptyMaskError(volume.source.path)
-    return _converted(files, volume, made, made.mrc)
+    return replace(_converted(files, volume, made, made.mrc), source_sha256=made.source_sha256)
 
 
 def _convert_far(files: Files, volume: Volume, recipe: pyramid.Recipe, seen: Callable[[int], None]) -> Converted:

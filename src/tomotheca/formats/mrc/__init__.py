@@ -6,7 +6,8 @@ https://bio3d.colorado.edu/imod/doc/mrc_format.txt.
 
 from tomotheca.formats.mrc.header import ByteSign, Header, read_extended, read_header
 from tomotheca.formats.mrc.reader import Reader, central_slab
-from tomotheca.formats.mrc.writer import Layout, Twin, Writer, head, label, storable, write
+from tomotheca.formats.mrc.twin import Twin
+from tomotheca.formats.mrc.writer import Layout, Writer, head, label, storable, write
 
 __all__ = [
     "ByteSign",

@@ -27,6 +27,7 @@ from tomotheca.formats.mrc.header import (
     Triple,
     Vector,
 )
+from tomotheca.formats.mrc.twin import Twin, copy
 from tomotheca.formats.statistics import Moments, moments
 
 if TYPE_CHECKING:
@@ -41,14 +42,6 @@ CACHED = 1 << 18
 
 BLOCK = 4 << 20
 """Bytes read at a time from the disk to be hashed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """An open file whose bytes from ``offset`` to its end are the voxels that were written."""
-
-    descriptor: int
-    offset: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +113,8 @@ class Writer:
     rows
         Promises that every write is of whole rows and begins and ends at multiples of this many (or at the end of a
         plane): then the voxels go past the page cache where the file system offers that.
+    twin
+        A file that holds the same voxels byte for byte: `finish` copies them, and nothing need be given to `write`.
 
     Raises
     ------
@@ -129,10 +124,16 @@ class Writer:
         From every method, if the disk refuses.
     """
 
-    def __init__(self, path: Path, layout: Layout, *, rows: int = 0) -> None:
-        self.path, self.layout = path, layout
+    def __init__(self, path: Path, layout: Layout, *, rows: int = 0, twin: Twin | None = None) -> None:
+        self.path, self.layout, self.twin = path, layout, twin
         self.aside: Aside = nullcontext
         """Entered while voxels are on their way to the disk."""
+
+        self.computing: Aside = nullcontext
+        """Entered by threads that hash."""
+
+        self.twin_sha256 = ""
+        """Of the whole file that voxels were copied from, once that was done."""
 
         if layout.dtype.str[1:] not in MODES:
             raise FormatError(path, f"{layout.dtype} has no MRC mode: convert to {storable(layout.dtype)}.")
@@ -164,24 +165,18 @@ class Writer:
                 at = self._offset + ((z * ny + y) * nx + columns.start) * item
                 self._pwrite(data[i * run : (i + 1) * run], at)
 
-    def finish(self, statistics: Moments, *, twin: Twin | None = None) -> Member:
-        """Write the true header, hash the whole file and close it.
-
-        Parameters
-        ----------
-        twin
-            A file with the same voxel bytes that is likelier to be in memory than this one: they are hashed from there.
-        """
+    def finish(self, statistics: Moments) -> Member:
+        """Write the true header, hash the whole file and close it."""
         header = _header(self.layout, statistics)
         digest = hashlib.sha256(header + self.layout.extended)
         with writing(self.path):
+            if self.twin is not None:
+                _, self.twin_sha256 = copy(self.twin, digest, self._put, computing=self.computing, waiting=self.aside)
             os.ftruncate(self._descriptor, self.size)
             write_all(self._descriptor, memoryview(header), 0)
-            if twin is not None:
-                hash_into(digest, twin.descriptor, twin.offset, memoryview(bytearray(CACHED)))
-            elif self._direct >= 0:
+            if self.twin is None and self._direct >= 0:
                 self._hash_direct(digest)
-            else:
+            elif self.twin is None:
                 hash_into(digest, self._descriptor, self._offset, memoryview(bytearray(CACHED)))
         self.close()
         return Member(self.path.name, self.size, digest.hexdigest())
@@ -194,12 +189,17 @@ class Writer:
         self._descriptor = self._direct = -1
 
     def _aligned_unit(self, rows: int) -> int:
-        """Give the alignment for direct writes, or 0 where a write of ``rows`` whole rows would not keep it."""
-        unit = direct.alignment(self._descriptor) if rows and self.size >= direct.WORTH_IT else 0
+        """Give the alignment for direct writes, or 0 where a write of ``rows`` whole rows, or of a piece of the twin, would not keep it."""
+        unit = direct.alignment(self._descriptor) if (rows or self.twin) and self.size >= direct.WORTH_IT else 0
         _, ny, nx = self.layout.shape
         row = nx * self.stored.itemsize
-        fits = unit and not any(part % unit for part in (self._offset, ny * row, min(rows, ny) * row))
-        return unit if fits else 0
+        parts = (self._offset,) if self.twin else (self._offset, ny * row, min(rows, ny) * row)
+        return unit if unit and not any(part % unit for part in parts) else 0
+
+    def _put(self, memory: memoryview, size: int, at: int) -> None:
+        """Write a piece of the twin; what is written beyond its end is cut off by `finish`."""
+        unit = max(1, self._unit)
+        self._pwrite(memory[: -(-size // unit) * unit], self._offset + at)
 
     def _pwrite(self, data: memoryview, offset: int) -> None:
         """Write one run; either all runs of a file go past the page cache or none does."""
@@ -210,7 +210,8 @@ class Writer:
 
     def _hash_direct(self, digest: Digest) -> None:
         """Hash the voxels as they stand on the disk, without filling the page cache."""
-        hash_into(digest, self._direct, self._offset, direct.buffer(BLOCK))
+        with direct.lent(BLOCK) as memory:
+            hash_into(digest, self._direct, self._offset, memory)
 
 
 def write(path: Path, volume: npt.NDArray[np.generic], *, voxel_size: float | Vector, stack: bool = False) -> Member:

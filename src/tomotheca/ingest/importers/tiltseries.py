@@ -55,7 +55,7 @@ class TiltSeriesWork:
         converted = inplace.bring(context, past, self.volume, recipe)
         copies = tuple(c for c in (self.rawtilt, self.ctf) if c is not None)
         brought = copy(context, copies, past)
-        sources = [*inplace.recorded(self.volume, past), *hashed([c.source for c in copies], past)]
+        sources = [*inplace.recorded(self.volume, past, converted), *hashed([c.source for c in copies], past)]
         document = {
             "deposition_id": self.deposition,
             "run_name": self.run,

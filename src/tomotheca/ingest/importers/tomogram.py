@@ -65,7 +65,7 @@ class TomogramWork:
             "key_photo": {size: place.key_photo(size) for size in ("snapshot", "thumbnail")},
             "neuroglancer_config_path": None,
             "alignment_metadata_path": self.alignment,
-            "provenance": provenance(context.origin, inplace.recorded(self.volume, past), recipes),
+            "provenance": provenance(context.origin, inplace.recorded(self.volume, past, converted), recipes),
         }
         entries = (*converted.brought.entries, *photos.entries)
         written = converted.brought.written + photos.written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -132,13 +133,15 @@ def mrc_layout(source: Source, recipe: Recipe, dtype: np.dtype[Any]) -> tuple[mr
     return kept, notes
 
 
-def twin(source: Source, recipe: Recipe, writer: mrc.Writer) -> mrc.Twin | None:
-    """Give the source if its voxel bytes are those written and memory may still hold them."""
+def twin(source: Source, recipe: Recipe, layout: mrc.Layout) -> mrc.Twin | None:
+    """Give the source if its voxel bytes are those of the MRC file and memory may still hold them once they were read."""
     if not isinstance(source, mrc.Reader) or source.header.axes != (1, 2, 3) or recipe.kind == "mask":
         return None
-    same = source.header.dtype == writer.stored and not source.header.trailing and source.descriptor >= 0
+    stored = layout.dtype.newbyteorder(layout.byte_order)
+    same = source.header.dtype == stored and not source.header.trailing and source.descriptor >= 0
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return mrc.Twin(source.descriptor, source.header.data_offset) if same and writer.size < memory // 2 else None
+    held = math.prod(source.shape) * stored.itemsize < memory // 2
+    return mrc.Twin(source.descriptor, source.header.data_offset) if same and held else None
 
 
 def plan_memory(source: Source, recipe: Recipe, levels: list[Level]) -> tuple[int, list[int]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -48,13 +47,10 @@ class Coarse(Job):
         self.notes = [*source.notes, *self._said()]
 
     def __enter__(self) -> Self:
-        self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="pyramid")
+        self.pool = self._threads()
         self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.stored, in_place=True)
         self.zarr.aside = self.turns.waiting
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self.pool.shutdown(wait=True, cancel_futures=True)
 
     def make(self, progress: Callable[[int], None]) -> Pyramid:
         """Walk the whole tree and finish the OME-Zarr directory; its level 0 counts with the bytes it has where it lies."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -55,13 +54,10 @@ class Far(Job):
         self._total: Moments | None = None
 
     def __enter__(self) -> Self:
-        self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="pyramid")
+        self.pool = self._threads()
         self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.dtype, form=self.recipe.form, put=self._put)
         self.zarr.aside = self.turns.waiting
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self.pool.shutdown(wait=True, cancel_futures=True)
 
     def pyramid(self, progress: Callable[[int], None]) -> Pyramid:
         """Read the source and send every level."""

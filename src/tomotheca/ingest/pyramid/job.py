@@ -12,9 +12,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import fields
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -35,7 +34,7 @@ SAMPLE = 2_000_000
 """Voxels, about, from which the percentiles are taken: every n-th along each axis."""
 
 LARGE = 64 << 20
-"""Bytes from which the disk is made to write while the MRC file is hashed: the caller's sync is then short."""
+"""Bytes from which the disk is made to write while the MRC file is finished: the caller's sync is then short."""
 
 
 class Job:
@@ -61,28 +60,41 @@ class Job:
         self._seen = np.zeros(choices.LABELS if recipe.kind == "labels" else 0, bool)
         self._groups: deque[list[Future[None]]] = deque()
         self._buffers: deque[memoryview] = deque()
+        self._open = ExitStack()
+        self._lent = self._open.enter_context(ExitStack())
 
     def __enter__(self) -> Self:
-        self.pool = ThreadPoolExecutor(self.workers, thread_name_prefix="pyramid")
+        self.pool = self._threads()
         whole_rows = self.widths[0] >= self.source.shape[2]
-        self.mrc = mrc.Writer(self.target.mrc, self.layout, rows=self.chunks[1] if whole_rows else 0)
+        twin = choices.twin(self.source, self.recipe, self.layout)
+        self.mrc = mrc.Writer(self.target.mrc, self.layout, rows=self.chunks[1] if whole_rows else 0, twin=twin)
         self.zarr = omezarr.Writer(self.target.zarr, self.levels, self.dtype, form=self.recipe.form)
         self.mrc.aside = self.zarr.aside = self.turns.waiting
+        self.mrc.computing = self.turns.computing
+        self._lent.callback(self.mrc.close)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.pool.shutdown(wait=True, cancel_futures=True)
-        self.mrc.close()
+        self._open.close()
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """Start the threads; they have ended before the memory that they use is given back."""
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="pyramid")
+        self._open.callback(pool.shutdown, wait=True, cancel_futures=True)
+        return pool
 
     def run(self, progress: Callable[[int], None]) -> Conversion:
         """Walk the whole tree and finish both files."""
         total = self._walk(progress)
-        finish = partial(self.mrc.finish, total, twin=choices.twin(self.source, self.recipe, self.mrc))
-        hashing = self.pool.submit(self.turns.call, finish)
+        finishing = self.pool.submit(self.turns.call, self.mrc.finish, total)
         made = self._pyramid(total)
         if self.mrc.size >= LARGE:
             sync_tree(self.target.zarr)
-        return Conversion(**{f.name: getattr(made, f.name) for f in fields(made)}, mrc=hashing.result())
+        member = finishing.result()
+        if isinstance(self.source, mrc.Reader):
+            self.source.check_unchanged()
+        known = {f.name: getattr(made, f.name) for f in fields(made)}
+        return Conversion(**known, mrc=member, source_sha256=self.mrc.twin_sha256)
 
     def _walk(self, progress: Callable[[int], None]) -> Moments:
         """Read every voxel once and write every chunk; what is known of all voxels comes out."""
@@ -159,7 +171,7 @@ class Job:
         self._groups.append([])
         if len(self._buffers) < TILES:
             nbytes = math.prod(min(b, n) for b, n in zip(self._block(level), level.shape, strict=True))
-            self._buffers.append(direct.buffer(nbytes * self.source.dtype.itemsize))
+            self._buffers.append(self._lent.enter_context(direct.lent(nbytes * self.source.dtype.itemsize)))
         self._buffers.rotate(1)
         block = self.source.read(box, out=self._buffers[0])
         block = choices.converted(block, self.source, self.recipe, self.dtype)
@@ -191,8 +203,9 @@ class Job:
             self._sample.append(share)
 
     def _keep(self, box: Box, block: Array) -> None:
-        """Write a tile of level 0 to the MRC file."""
-        self.mrc.write(box, block)
+        """Write a tile of level 0 to the MRC file, unless all its voxels are copied afterwards."""
+        if self.mrc.twin is None:
+            self.mrc.write(box, block)
 
     def _submit(self, function: Callable[..., None], *arguments: object) -> None:
         self._groups[-1].append(self.pool.submit(self.turns.call, function, *arguments))

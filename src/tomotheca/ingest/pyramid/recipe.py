@@ -113,3 +113,5 @@ class Conversion(Pyramid):
     """An MRC file and an OME-Zarr directory that were written."""
 
     mrc: Member
+    source_sha256: str
+    """Of the source, where all its bytes were read one after the other; else empty."""
