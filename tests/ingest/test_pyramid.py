@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from tomotheca.errors import FormatError, StorageError
 from tomotheca.formats import mrc, omezarr
-from tomotheca.formats.files import Member
+from tomotheca.formats.files import Member, fill
+from tomotheca.formats.mrc import twin
 from tomotheca.formats.mrc.writer import write_layout
 from tomotheca.formats.omezarr import writer
 from tomotheca.ingest.pyramid import Conversion, Recipe, Target, convert, job, sync_tree
@@ -102,6 +103,7 @@ def test_large_files_are_the_same_on_every_file_system(tmp_path, shape, dtype):
         results.append(converted(Path(name), volume, recipe))
         check_members(Path(name), results[1])
     assert results[0] == results[1]
+    assert results[0].source_sha256 == hashlib.sha256((tmp_path / "in.mrc").read_bytes()).hexdigest()
 
 
 def test_a_large_mask_and_other_byte_orders_are_hashed_as_written(tmp_path):
@@ -137,6 +139,23 @@ def test_a_source_that_changes_meanwhile_is_an_error(tmp_path):
 
     with pytest.raises(FormatError, match="changed while it was read"):
         convert(tmp_path / "in.mrc", target(tmp_path), progress=touch)
+
+
+@pytest.mark.parametrize("change", ["longer", "shorter", "other"])
+def test_a_source_that_changes_after_its_levels_were_made_is_an_error(tmp_path, monkeypatch, change):
+    """The voxels of the MRC file are copied when the header is known, so the source is read a second time."""
+    source = tmp_path / "in.mrc"
+    mrc.write(source, noise((40, 50, 60)), voxel_size=1.0)
+
+    def changed(*arguments):
+        with source.open("r+b") as file:
+            file.truncate(5000) if change == "shorter" else file.seek(0 if change == "other" else 2**20)
+            file.write(b"" if change == "shorter" else b"more")
+        return fill(*arguments)
+
+    monkeypatch.setattr(twin, "fill", changed)
+    with pytest.raises(FormatError, match="changed while it was read"):
+        convert(source, target(tmp_path))
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):

@@ -8,6 +8,7 @@ say which alignment they need (network file systems, old kernels) are written as
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 import threading
@@ -105,7 +106,7 @@ def write_whole(path: Path, descriptor: int, data: memoryview, *, aside: Aside =
         with lent(padded) as memory:
             memory[: len(data)] = data
             with aside():
-                write_all(direct, memory[:padded], 0)
+                _write(direct, descriptor, memory[:padded], 0)
                 os.ftruncate(direct, len(data))
     finally:
         os.close(direct)
@@ -116,11 +117,22 @@ def address(data: memoryview) -> int:
     return int(ctypes.addressof(ctypes.c_char.from_buffer(data))) if not data.readonly and len(data) else 1
 
 
-def write_aligned(descriptor: int, data: memoryview, offset: int, *, unit: int) -> None:
-    """Write at an aligned offset to a file open for direct access, from an aligned copy if the memory is not."""
+def write_aligned(direct: int, plain: int, data: memoryview, offset: int, *, unit: int) -> None:
+    """Write at an aligned offset to a file open for direct access, and as usual; from an aligned copy if the memory is not."""
     if not address(data) % unit:
-        write_all(descriptor, data, offset)
+        _write(direct, plain, data, offset)
         return
     with lent(len(data)) as memory:
         memory[: len(data)] = data
-        write_all(descriptor, memory[: len(data)], offset)
+        _write(direct, plain, memory[: len(data)], offset)
+
+
+def _write(direct: int, plain: int, data: memoryview, offset: int) -> None:
+    """Write directly; what the kernel does not take that way, such as what is beyond a limit, goes the usual one, which says what is wrong."""
+    try:
+        done = os.pwrite(direct, data, offset)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        done = 0
+    write_all(plain, data[done:], offset + done)

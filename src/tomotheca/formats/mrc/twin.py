@@ -40,7 +40,7 @@ def copy(twin: Twin, digest: Digest, put: Put, *, computing: Aside, waiting: Asi
     digest
         Gets the voxels.
     put
-        Writes them; its threads need no turn.
+        Writes them, from a thread that has no turn.
 
     Returns
     -------

@@ -199,12 +199,13 @@ class Writer:
     def _put(self, memory: memoryview, size: int, at: int) -> None:
         """Write a piece of the twin; what is written beyond its end is cut off by `finish`."""
         unit = max(1, self._unit)
-        self._pwrite(memory[: -(-size // unit) * unit], self._offset + at)
+        with nullcontext() if self._direct >= 0 else self.computing():
+            self._pwrite(memory[: -(-size // unit) * unit], self._offset + at)
 
     def _pwrite(self, data: memoryview, offset: int) -> None:
         """Write one run; either all runs of a file go past the page cache or none does."""
         if self._direct >= 0:
-            direct.write_aligned(self._direct, data, offset, unit=self._unit)
+            direct.write_aligned(self._direct, self._descriptor, data, offset, unit=self._unit)
         else:
             write_all(self._descriptor, data, offset)
 
