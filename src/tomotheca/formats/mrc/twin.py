@@ -30,7 +30,7 @@ class Twin:
     offset: int
 
 
-def copy(twin: Twin, digest: Digest, put: Put, *, computing: Aside, waiting: Aside) -> tuple[int, str]:
+def copy(twin: Twin, digest: Digest, put: Put, *, computing: Aside, waiting: Aside) -> str:
     """Hand all voxels on, in their order.
 
     The thread that calls this has a turn to compute: it is given away by ``waiting``, and the threads that hash take one by ``computing``.
@@ -44,8 +44,8 @@ def copy(twin: Twin, digest: Digest, put: Put, *, computing: Aside, waiting: Asi
 
     Returns
     -------
-    tuple[int, str]
-        Bytes of the voxels, and the sha256 of the whole twin.
+    str
+        The sha256 of the whole twin.
     """
     head = memoryview(bytearray(twin.offset))
     whole = hashlib.sha256(head[: read_all(twin.descriptor, head, 0)])
@@ -56,10 +56,10 @@ def copy(twin: Twin, digest: Digest, put: Put, *, computing: Aside, waiting: Asi
 
     at = 0
     with waiting(), ExitStack() as stack:
-        lanes = [stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="mrc")) for _ in range(3)]
         free: deque[tuple[memoryview, Sequence[Future[None]]]] = deque(
             (stack.enter_context(direct.lent(PIECE)), ()) for _ in range(AHEAD)
         )
+        lanes = [stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="mrc")) for _ in range(3)]
         with computing():
             while True:
                 memory, users = free.popleft()
@@ -78,7 +78,7 @@ def copy(twin: Twin, digest: Digest, put: Put, *, computing: Aside, waiting: Asi
                 at += got
         for _, users in free:
             _finish(users)
-    return at, whole.hexdigest()
+    return whole.hexdigest()
 
 
 def _finish(users: Sequence[Future[None]]) -> None:

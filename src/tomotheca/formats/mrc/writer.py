@@ -171,7 +171,7 @@ class Writer:
         digest = hashlib.sha256(header + self.layout.extended)
         with writing(self.path):
             if self.twin is not None:
-                _, self.twin_sha256 = copy(self.twin, digest, self._put, computing=self.computing, waiting=self.aside)
+                self.twin_sha256 = copy(self.twin, digest, self._put, computing=self.computing, waiting=self.aside)
             os.ftruncate(self._descriptor, self.size)
             write_all(self._descriptor, memoryview(header), 0)
             if self.twin is None and self._direct >= 0:
