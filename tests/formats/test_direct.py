@@ -1,6 +1,14 @@
 import threading
+from collections import deque
+
+import pytest
 
 from tomotheca.formats import direct
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch):
+    monkeypatch.setattr(direct, "_kept", deque())
 
 
 def test_memory_that_came_back_is_lent_again_and_never_twice_at_once():

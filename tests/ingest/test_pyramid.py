@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 
 from tomotheca.errors import FormatError, StorageError
 from tomotheca.formats import mrc, omezarr
-from tomotheca.formats.files import Member, fill
-from tomotheca.formats.mrc import twin
+from tomotheca.formats.files import Member
 from tomotheca.formats.mrc.writer import write_layout
 from tomotheca.formats.omezarr import writer
 from tomotheca.ingest.pyramid import Conversion, Recipe, Target, convert, job, sync_tree
@@ -128,34 +127,6 @@ def test_a_large_mask_and_other_byte_orders_are_hashed_as_written(tmp_path):
         result = convert(folder / "in.mrc", target(folder / "mask"), Recipe(kind="mask", threshold=60))
         check_members(folder / "mask", result)
         np.testing.assert_array_equal(mrcfile.read(folder / "mask" / "out.mrc"), volume >= 60)
-
-
-def test_a_source_that_changes_meanwhile_is_an_error(tmp_path):
-    mrc.write(tmp_path / "in.mrc", noise((40, 50, 60)), voxel_size=1.0)
-
-    def touch(_: int) -> None:
-        with (tmp_path / "in.mrc").open("ab") as file:
-            file.write(b"more")
-
-    with pytest.raises(FormatError, match="changed while it was read"):
-        convert(tmp_path / "in.mrc", target(tmp_path), progress=touch)
-
-
-@pytest.mark.parametrize("change", ["longer", "shorter", "other"])
-def test_a_source_that_changes_after_its_levels_were_made_is_an_error(tmp_path, monkeypatch, change):
-    """The voxels of the MRC file are copied when the header is known, so the source is read a second time."""
-    source = tmp_path / "in.mrc"
-    mrc.write(source, noise((40, 50, 60)), voxel_size=1.0)
-
-    def changed(*arguments):
-        with source.open("r+b") as file:
-            file.truncate(5000) if change == "shorter" else file.seek(0 if change == "other" else 2**20)
-            file.write(b"" if change == "shorter" else b"more")
-        return fill(*arguments)
-
-    monkeypatch.setattr(twin, "fill", changed)
-    with pytest.raises(FormatError, match="changed while it was read"):
-        convert(source, target(tmp_path))
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
