@@ -79,9 +79,9 @@ def pages(datasets: int) -> dict[str, Draw]:
 
 def application(settings: Any) -> Any:
     """Make the application of a worker, which says of each answer how many statements it took, and how long."""
-    from tomotheca.api.app import create_app
+    from tomotheca.cli.serve import application as served
 
-    frame, noted = create_app(settings), ContextVar[list[int]]("noted")
+    frame, noted = served(settings, access_log=False), ContextVar[list[int]]("noted")
 
     def note(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
         if (numbers := noted.get(None)) is not None and not text.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
