@@ -136,6 +136,10 @@ def test_n1_escape_holds_while_a_drawer_is_on_its_way(page: Page, portal: str) -
     page.route(re.compile("metadata=|dl="), lambda route: held.append(route))  # noqa: PLW0108 - playwright marks what it is given
 
     def let_through() -> None:
+        for _ in range(500):
+            if held:
+                break
+            page.wait_for_timeout(10)  # the browser tells of a request a moment after it was made
         with page.expect_response(re.compile("metadata=|dl=")) as answer:
             held.pop(0).continue_()
         answer.value.finished()
