@@ -191,10 +191,10 @@ def test_a_statement_that_never_ends_is_stopped_and_the_next_one_runs(hurried: C
 
 
 def test_the_time_is_that_of_all_statements_together_and_not_that_of_the_reader(catalog: Catalog) -> None:
-    with catalog.reading(seconds=1) as reading:
+    with catalog.reading(seconds=3) as reading:
         rows = reading.stream(COUNTING)
         assert rows.fetchmany(400) == [(n, 2 * n) for n in range(1, 401)]
-        time.sleep(1.2)  # somebody who reads slowly
+        time.sleep(3.2)  # somebody who reads slowly
         assert rows.fetchmany(400)[-1] == (800, 1600)
         assert reading.execute("SELECT 2").fetchone() == (2,)
         assert rows.fetchall()[-1] == (5000, 10000)
