@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,9 @@ Aside = Callable[[], AbstractContextManager[object]]
 
 NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 """Asks Linux for what is in the page cache alone."""
+
+SOON: int | None = getattr(os, "POSIX_FADV_WILLNEED", None)
+"""Has the system read ahead."""
 
 
 class Digest(Protocol):
@@ -139,6 +142,9 @@ class Ranges(Protocol):
     def fill(self, buffer: memoryview, offset: int, aside: Aside = nullcontext) -> int:
         """Fill a buffer from a place in the file; give the number of bytes, fewer at its end. ``aside`` is entered while that waits."""
 
+    def expect(self, offset: int, size: int) -> None:
+        """Say that a stretch is read soon, so that it may be on its way while others are read."""
+
     def stamp(self) -> tuple[int, int]:
         """Give size and time of change."""
 
@@ -155,6 +161,12 @@ class LocalRanges:
     def fill(self, buffer: memoryview, offset: int, aside: Aside = nullcontext) -> int:
         """Fill a buffer; see `fill`."""
         return fill(self.descriptor, buffer, offset, aside)
+
+    def expect(self, offset: int, size: int) -> None:
+        """Have the disk read a stretch, where the system takes such advice."""
+        if SOON is not None:
+            with suppress(OSError):
+                os.posix_fadvise(self.descriptor, offset, size, SOON)
 
     def stamp(self) -> tuple[int, int]:
         """Give size and time of change."""

@@ -223,6 +223,9 @@ class _Stretches(io.RawIOBase):
             raise FormatError(str(self.path), CHANGED)
         return data
 
+    def expect(self, offset: int, size: int) -> None:
+        """Do nothing: what is fetched ahead would have to be kept."""
+
     def stamp(self) -> tuple[int, int]:
         """Give what tells this state of the file from another; each answer is held against it anyway."""
         return self.size, self.path.mtime

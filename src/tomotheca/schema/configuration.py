@@ -22,7 +22,9 @@ TEMPLATE = re.compile(r"^(?:(float|int) )?(.*\{[^{}]+\}.*)$", re.DOTALL)
 class Strict(BaseModel):
     """A block of a configuration: every key must be known."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True, populate_by_name=False)
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True, populate_by_name=False, defer_build=True
+    )
 
 
 @cache

@@ -44,7 +44,10 @@ from tomotheca.schema.markers import (
 class Block(BaseModel):
     """A nested block of a document. Unknown keys are allowed and kept (configurations forbid them)."""
 
-    model_config = ConfigDict(extra="allow", allow_inf_nan=False, use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", allow_inf_nan=False, use_attribute_docstrings=True, populate_by_name=True,
+        defer_build=True,  # most commands check documents of few kinds
+    )  # fmt: skip
 
 
 class Entity(Block):

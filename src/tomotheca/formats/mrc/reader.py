@@ -123,6 +123,20 @@ class Reader:
         order = [self._logical.index(axis) for axis in range(3)]
         return np.ascontiguousarray(stored.transpose(order), self.dtype)
 
+    def expect(self, box: Box) -> None:
+        """Say that a box is read soon, so that the disk may begin: its pieces would each be waited for otherwise.
+
+        Parameters
+        ----------
+        box
+            As in `read`. Whole rows are asked for, however few columns it has.
+        """
+        sections, rows, _ = (box[axis] for axis in self._logical)
+        _, _, all_columns = self.header.file_shape
+        size = (rows.stop - rows.start) * all_columns * self.header.dtype.itemsize
+        for start in self._strips(sections, rows):
+            self._file.expect(self.header.data_offset + start, size)
+
     def slabs(self, depth: int) -> Iterator[Array]:
         """Give the whole volume as slabs of ``depth`` z planes, the last may be thinner; each ``(z, y, x)``."""
         z, y, x = self.shape
@@ -141,8 +155,14 @@ class Reader:
             self._pread(buffer, sections.start * all_rows * row_bytes)
             return
         step = (rows.stop - rows.start) * row_bytes
-        for i, section in enumerate(range(sections.start, sections.stop)):
-            self._pread(buffer[i * step : (i + 1) * step], (section * all_rows + rows.start) * row_bytes)
+        for i, start in enumerate(self._strips(sections, rows)):
+            self._pread(buffer[i * step : (i + 1) * step], start)
+
+    def _strips(self, sections: slice, rows: slice) -> Iterator[int]:
+        """Give where some rows of each section begin, counted from the first voxel."""
+        _, all_rows, all_columns = self.header.file_shape
+        row_bytes = all_columns * self.header.dtype.itemsize
+        return ((section * all_rows + rows.start) * row_bytes for section in range(sections.start, sections.stop))
 
     def _fill_columns(self, buffer: memoryview, box: tuple[slice, ...]) -> None:
         """Fill the buffer with some columns of each row."""

@@ -26,6 +26,9 @@ KEPT_DTYPES = ("i1", "u1", "i2", "u2", "f2", "f4")
 LABELS = 1 << 16
 """Labels are whole numbers below this one."""
 
+WRITERS = 2
+"""Threads that there are beside those that compute: while so many chunks are on their way to the disk, others are compressed."""
+
 TILES = 2
 """Tiles of level 0 in memory: one is read while the other is written."""
 
@@ -149,7 +152,7 @@ def plan_memory(source: Source, recipe: Recipe, levels: list[Level]) -> tuple[in
     deep, high, wide = chunks(recipe)
     item = max(source.dtype.itemsize, 4)
     chunk = 4 * deep * high * wide * item
-    wanted = (recipe.workers or len(os.sched_getaffinity(0))) + 1
+    wanted = (recipe.workers or len(os.sched_getaffinity(0))) + WRITERS
     workers = max(1, min(wanted, recipe.memory // 4 // chunk))
     width = wide
     room = recipe.memory // 2 - workers * chunk

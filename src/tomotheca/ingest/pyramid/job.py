@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from dataclasses import fields
@@ -60,6 +60,7 @@ class Job:
         self._seen = np.zeros(choices.LABELS if recipe.kind == "labels" else 0, bool)
         self._groups: deque[list[Future[None]]] = deque()
         self._buffers: deque[memoryview] = deque()
+        self._coming: Iterator[Box] = iter(())
         self._open = ExitStack()
         self._lent = self._open.enter_context(ExitStack())
 
@@ -102,8 +103,11 @@ class Job:
         top = self.levels[-1]
         read = self.source.source if isinstance(self.source, Resampled) else self.source
         file = read if isinstance(read, mrc.Reader) else None
+        blocks = list(grid(top.shape, self._block(top)))
+        self._coming = (box for index in blocks for box in self._tiles(top, index))
+        self._look_ahead()
         with self.turns.computing(), file.giving(self.turns.waiting) if file else nullcontext():
-            for index in grid(top.shape, self._block(top)):
+            for index in blocks:
                 self._node(top, index)
             while self._groups:
                 self._wait()
@@ -144,15 +148,9 @@ class Job:
         if level.number == 0:
             return self._tile(index)
         below = self.levels[level.number - 1]
-        size, size_below = self._block(level), self._block(below)
-        box = box_of(index, size, level.shape)
+        box = box_of(index, self._block(level), level.shape)
         block = np.empty([part.stop - part.start for part in box], self._carried())
-        children = [s * f // b for s, f, b in zip(size, self.step, size_below, strict=True)]
-        for offset in np.ndindex(*children):
-            child = triple(i * c + o for i, c, o in zip(index, children, offset, strict=True))
-            child_box = box_of(child, size_below, below.shape)
-            if any(part.start >= part.stop for part in child_box):
-                continue
+        for child, child_box in self._children(level, index):
             stop = triple(part.stop for part in child_box)
             cover = coverage(self.source.shape, below.factors, stop, self.step)
             part = halve(self._node(below, child), cover, method=self.method)
@@ -160,6 +158,31 @@ class Job:
             block[tuple(slice(a, a + n) for a, n in zip(at, part.shape, strict=True))] = part
         self._store(level, box, block)
         return block
+
+    def _children(self, level: Level, index: Triple) -> Iterator[tuple[Triple, Box]]:
+        """Give the blocks, with their boxes, of the level below that one is made from."""
+        below = self.levels[level.number - 1]
+        size, size_below = self._block(level), self._block(below)
+        children = [s * f // b for s, f, b in zip(size, self.step, size_below, strict=True)]
+        for offset in np.ndindex(*children):
+            child = triple(i * c + o for i, c, o in zip(index, children, offset, strict=True))
+            box = box_of(child, size_below, below.shape)
+            if all(part.start < part.stop for part in box):
+                yield child, box
+
+    def _tiles(self, level: Level, index: Triple) -> Iterator[Box]:
+        """Give the tiles that a block is made from, in the order in which they are read."""
+        if level.number == 0:
+            yield box_of(index, self._block(level), level.shape)
+            return
+        for child, _ in self._children(level, index):
+            yield from self._tiles(self.levels[level.number - 1], child)
+
+    def _look_ahead(self) -> None:
+        """Have the disk read the next tile while another is worked on."""
+        box = next(self._coming, None)
+        if box and isinstance(self.source, mrc.Reader):
+            self.source.expect(box)
 
     def _tile(self, index: Triple) -> Array:
         """Read one tile of level 0 and hand it to the writers; at most two are in memory."""
@@ -174,6 +197,7 @@ class Job:
             self._buffers.append(self._lent.enter_context(direct.lent(nbytes * self.source.dtype.itemsize)))
         self._buffers.rotate(1)
         block = self.source.read(box, out=self._buffers[0])
+        self._look_ahead()
         block = choices.converted(block, self.source, self.recipe, self.dtype)
         self._submit(self._measure, box, block)  # first: its long write goes on while chunks are compressed
         self._store(level, box, block)

@@ -45,7 +45,7 @@ class Recipe:
     """Bytes the whole process may use; about half of it is planned for."""
 
     workers: int | None = None
-    """Cores that are used at once; left out, as many as the machine gives. There is a thread more, as some wait for the disk."""
+    """Cores that are used at once; left out, as many as the machine gives. There are more threads, as some wait for the disk."""
 
     form: Form = DEFAULT
     """How the OME-Zarr image is written."""
