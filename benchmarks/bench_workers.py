@@ -1,15 +1,17 @@
 """How much faster two workers are than one: tomograms of one dataset, taken in by the command, synced and hashed.
 
-Run ``python benchmarks/bench_workers.py [TOMOGRAMS=16] [MIB=256] [ROUNDS=3] [FOLDER ...]``. Both take turns in this run, each round into a new archive; a worker is one
+Run ``python benchmarks/bench_workers.py [TOMOGRAMS=16] [MIB] [ROUNDS=3] [cold] [FOLDER ...]``. Both take turns in this run, each round into a new archive; a worker is one
 process that computes on one core. The figures are medians, with the largest process's peak memory. Goal: at least 1.7 times as fast.
 
-Everything is measured in each folder: left out, that for temporary files (a disk) and ``/dev/shm`` (memory), which shows the processor's part. Each round also
+Everything is measured in each folder: left out, that for temporary files (a disk; 512 MiB each) and ``/dev/shm`` (memory, which has no room for more than 256 MiB each), which shows the
+processor's part. Before each command the sources are read once, so that all find them in the page cache alike; with ``cold``, none does. Each round also
 has two commands with one worker each, side by side, that take in half of the tomograms each: nothing that two workers share can hold these back, so they are as fast as the machine lets two processes be,
 and twice their start-up.
 """
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import shutil
@@ -19,7 +21,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -27,7 +31,20 @@ import yaml
 from bench_plan import configuration
 from tomotheca.formats import mrc
 
+if TYPE_CHECKING:
+    import resource
+
 PLANE = 512
+
+TO_US = 36
+"""PR_SET_CHILD_SUBREAPER of prctl(2)."""
+
+MEMORY = "/dev/shm"
+MIB = 512
+"""Of a tomogram on a disk; those that are published have 0.2 to 4 GiB."""
+
+LESS = 256
+"""Of a tomogram in memory."""
 
 
 def lab(source: Path, count: int, size: int) -> None:
@@ -40,9 +57,16 @@ def lab(source: Path, count: int, size: int) -> None:
         mrc.write(folder / f"{folder.name}.rec", volume, voxel_size=10.0)
 
 
-def settled() -> None:
-    """Wait until what others have written is on the disk."""
+def settled(source: Path, *, cold: bool) -> None:
+    """Wait until what others have written is on the disk; leave sources in the page cache, or take them out."""
     subprocess.run(["sync"], check=True)
+    memory = bytearray(4 << 20)
+    for path in source.rglob("*.rec"):
+        with path.open("rb", buffering=0) as file:
+            if cold:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            while not cold and file.readinto(memory):
+                pass
 
 
 def started(folder: Path, source: str, workers: int) -> subprocess.Popen[bytes]:
@@ -52,28 +76,48 @@ def started(folder: Path, source: str, workers: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(list(map(str, [*words, *more])), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def once(folder: Path, workers: int, *sources: str) -> tuple[float, float, float]:
-    """Take folders in side by side, each with so many workers; give seconds, MiB of the largest process, seconds of the processor of what was waited for."""
-    for source in sources:
-        shutil.rmtree(folder / f"root-{source}", ignore_errors=True)
-    settled()
+def once(folder: Path, workers: int, *sources: str, cold: bool) -> tuple[float, float, float]:
+    """Take folders in side by side, each with so many workers; give seconds, MiB of the largest process, seconds of the processor."""
+    settled(folder / "source", cold=cold)
     began = time.perf_counter()
-    peak = processor = 0.0
-    for process in [started(folder, source, workers) for source in sources]:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            message = f"ingest ended with {process.returncode}"
-            raise RuntimeError(message)
-        peak, processor = max(peak, usage.ru_maxrss / 1024), processor + usage.ru_utime + usage.ru_stime
-    return time.perf_counter() - began, peak, processor
+    processes = [started(folder, source, workers) for source in sources]
+    usages = [waited(process) for process in processes]
+    wall = time.perf_counter() - began
+    usages += left_over()
+    for source in sources:
+        shutil.rmtree(folder / f"root-{source}")
+    peak = max(usage.ru_maxrss for usage in usages) / 1024
+    return wall, peak, sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def main(count: int, mib: int, rounds: int, folders: Sequence[str]) -> None:
+def waited(process: subprocess.Popen[bytes]) -> resource.struct_rusage:
+    """Wait for a command."""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        message = f"ingest ended with {process.returncode}"
+        raise RuntimeError(message)
+    return usage
+
+
+def left_over() -> list[resource.struct_rusage]:
+    """Wait for what a command has left to end by itself: the process whose copies its workers were."""
+    usages = []
+    with suppress(ChildProcessError):
+        while True:
+            usages.append(os.wait4(-1, 0)[2])
+    return usages
+
+
+def main(count: int, mib: int | None, rounds: int, folders: Sequence[str], *, cold: bool) -> None:
     """Measure in every folder."""
-    for where in folders or [tempfile.gettempdir(), "/dev/shm"]:
-        print(f"{where}:")
-        measure(count, mib, rounds, where)
+    if ctypes.CDLL(None).prctl(TO_US, 1, 0, 0, 0):
+        message = "processes that lose their parent do not come to this one: it cannot say what workers used"
+        raise RuntimeError(message)
+    for where in folders or [tempfile.gettempdir(), MEMORY]:
+        size = mib or (LESS if where == MEMORY else MIB)
+        print(f"{where}, {size} MiB each, {'not ' if cold else ''}in the page cache:")
+        measure(count, size, rounds, where, cold=cold)
 
 
 def halves(folder: Path) -> None:
@@ -85,11 +129,11 @@ def halves(folder: Path) -> None:
             (half / file.name).hardlink_to(file)
 
 
-def measure(count: int, mib: int, rounds: int, where: str) -> None:
+def measure(count: int, mib: int, rounds: int, where: str, *, cold: bool) -> None:
     """Measure in one."""
     with tempfile.TemporaryDirectory(dir=where) as name:
         folder = Path(name)
-        maker = multiprocessing.get_context("spawn").Process(target=lab, args=(folder / "source", count, mib << 20))
+        maker = multiprocessing.get_context("fork").Process(target=lab, args=(folder / "source", count, mib << 20))
         maker.start()  # elsewhere: what is started from here counts the memory that this process has had as its own
         maker.join()
         content = configuration(0)
@@ -101,13 +145,13 @@ def measure(count: int, mib: int, rounds: int, where: str) -> None:
         apart = []
         for _ in range(rounds):
             for workers, found in taken.items():
-                found.append(once(folder, workers, "source"))
+                found.append(once(folder, workers, "source", cold=cold))
                 wall, peak, processor = found[-1]
                 print(
                     f"  {workers} workers: {wall:.1f} s, {processor:.1f} s of the processor ({processor / wall:.2f} cores), {peak:.0f} MiB",
                     flush=True,
                 )
-            apart.append(once(folder, 1, "half0", "half1")[0])
+            apart.append(once(folder, 1, "half0", "half1", cold=cold)[0])
             print(f"  two commands, a worker each: {apart[-1]:.1f} s", flush=True)
         one, two = (statistics.median(found[0] for found in taken[n]) for n in (1, 2))
         each = [a[0] / b[0] for a, b in zip(taken[1], taken[2], strict=True)]
@@ -123,6 +167,12 @@ def measure(count: int, mib: int, rounds: int, where: str) -> None:
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    first, second, third = (numbers + [16, 256, 3][len(numbers) :])[:3]
-    main(first, second, third, [word for word in sys.argv[1:] if not word.isdecimal()])
+    numbers = dict(enumerate(int(word) for word in sys.argv[1:] if word.isdecimal()))
+    words = [word for word in sys.argv[1:] if not word.isdecimal()]
+    main(
+        numbers.get(0, 16),
+        numbers.get(1),
+        numbers.get(2, 3),
+        [word for word in words if word != "cold"],
+        cold="cold" in words,
+    )
