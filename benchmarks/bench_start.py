@@ -13,10 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import yaml
-
-from bench_plan import configuration
-from bench_workers import lab
+from bench_workers import configure, lab
 
 WAYS = {
     "as tomotheca starts": "from tomotheca.cli import main; main()",
@@ -44,10 +41,7 @@ def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lab(folder / "source", 1, 1 << 20)
-        content = configuration(0)
-        for key in ("tiltseries", "rawtilts", "collection_metadata", "frames", "alignments", "ctfs", "annotations"):
-            del content[key]
-        (folder / "config.yaml").write_text(yaml.safe_dump(content))
+        configure(folder)
         found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
         for number in range(rounds + 1):
             for way, code in WAYS.items():

@@ -57,6 +57,14 @@ def lab(source: Path, count: int, size: int) -> None:
         mrc.write(folder / f"{folder.name}.rec", volume, voxel_size=10.0)
 
 
+def configure(folder: Path) -> None:
+    """Write a configuration that takes the tomograms in and nothing else."""
+    content = configuration(0)
+    for key in ("tiltseries", "rawtilts", "collection_metadata", "frames", "alignments", "ctfs", "annotations"):
+        del content[key]
+    (folder / "config.yaml").write_text(yaml.safe_dump(content))
+
+
 def settled(source: Path, *, cold: bool) -> None:
     """Wait until what others have written is on the disk; leave sources in the page cache, or take them out."""
     subprocess.run(["sync"], check=True)
@@ -136,10 +144,7 @@ def measure(count: int, mib: int, rounds: int, where: str, *, cold: bool) -> Non
         maker = multiprocessing.get_context("fork").Process(target=lab, args=(folder / "source", count, mib << 20))
         maker.start()  # elsewhere: what is started from here counts the memory that this process has had as its own
         maker.join()
-        content = configuration(0)
-        for key in ("tiltseries", "rawtilts", "collection_metadata", "frames", "alignments", "ctfs", "annotations"):
-            del content[key]
-        (folder / "config.yaml").write_text(yaml.safe_dump(content))
+        configure(folder)
         halves(folder)
         taken: dict[int, list[tuple[float, float, float]]] = {1: [], 2: []}
         apart = []

@@ -6,7 +6,7 @@ import gc
 
 __all__ = ["main"]
 
-SELDOM = 20_000
+SELDOM, USUAL = 20_000, gc.get_threshold()
 """Objects made between two looks for garbage: loading the program makes so many that looking as often as usual is a tenth of its time."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tomotheca.cli import USUAL
 from tomotheca.cli.options import Root, load
 from tomotheca.cli.output import note
 
@@ -86,6 +87,7 @@ def application(settings: "Settings", access_log: bool) -> Any:
     # What is there now stays: looking through it again and again for garbage would hold up a request for a tenth of a second.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*USUAL)  # looks are short now
     return made
 
 
