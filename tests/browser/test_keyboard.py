@@ -131,6 +131,21 @@ def test_n1_a_drawer_gives_focus_back_to_what_opened_it(page: Page, portal: str)
     expect(page.locator(".notice")).to_contain_text("AN-77777")
 
 
+def test_n1_escape_holds_while_a_drawer_is_drawn_and_not_modal_yet(page: Page, portal: str) -> None:
+    page.goto(f"{portal}/runs/1")
+    page.evaluate(
+        """() => document.addEventListener("htmx:afterSwap", () => {
+          document.body.dataset.drawn = document.querySelector("#overlay dialog").matches("[open]:not(:modal)");
+          document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+        }, { once: true })"""
+    )
+    page.get_by_role("link", name="View all info").press("Enter")
+    expect(page.locator("body")).to_have_attribute("data-drawn", "true")
+    page.evaluate("() => new Promise((done) => setTimeout(done, 200))")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(f"{portal}/runs/1")
+
+
 def test_n1_escape_holds_while_a_drawer_is_on_its_way(page: Page, portal: str) -> None:
     held: list[Route] = []
     page.route(re.compile("metadata=|dl="), lambda route: held.append(route))  # noqa: PLW0108 - playwright marks what it is given

@@ -55,7 +55,7 @@ function closeOverlay(dialog) {
   // Whoever came by a link has not opened it here: focus goes to what would open it, else to the page.
   const back = opener ?? all("a[data-overlay]").find((link) => !dialog.contains(link) && link.href === location.href) ?? find("#main");
   asked = null;
-  push(dialog.dataset.close);
+  if (here() !== dialog.dataset.close) push(dialog.dataset.close);
   dialog.close();
   find("#overlay").replaceChildren();
   back.focus();
@@ -175,7 +175,9 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !find("#overlay dialog")) asked = null;
+  const dialog = find("#overlay dialog");
+  if (event.key === "Escape" && !dialog) asked = null;
+  if (event.key === "Escape" && dialog?.matches(":not(:modal)")) closeOverlay(dialog); // drawn, and modal in a moment
   if (event.key !== "/" || event.target.closest("input, textarea, select, [contenteditable]")) return;
   event.preventDefault();
   find("#jump").focus();
