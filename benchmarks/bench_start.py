@@ -5,7 +5,6 @@ Run ``python benchmarks/bench_start.py [ROUNDS=15]``. Both ways take turns; medi
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench_workers import configure, lab
+from bench_workers import configure, lab, waited
 
 WAYS = {
     "as tomotheca starts": "from tomotheca.cli import main; main()",
@@ -28,11 +27,7 @@ def once(code: str, folder: Path) -> tuple[float, float]:
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        message = f"ingest ended with {process.returncode}"
-        raise RuntimeError(message)
+    usage = waited(process)
     return time.perf_counter() - began, usage.ru_maxrss / 1024
 
 

@@ -175,9 +175,11 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const dialog = find("#overlay dialog");
-  if (event.key === "Escape" && !dialog) asked = null;
-  if (event.key === "Escape" && dialog?.matches(":not(:modal)")) closeOverlay(dialog); // drawn, and modal in a moment
+  if (event.key === "Escape") {
+    const dialog = find("#overlay dialog");
+    if (!dialog) asked = null;
+    else if (!dialog.matches(":modal")) closeOverlay(dialog); // drawn, and modal in a moment
+  }
   if (event.key !== "/" || event.target.closest("input, textarea, select, [contenteditable]")) return;
   event.preventDefault();
   find("#jump").focus();
